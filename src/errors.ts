@@ -1,0 +1,191 @@
+/**
+ * What can go wrong, as classes: one for each decision that a caller takes, with a stable `code`.
+ *
+ * A message may name a server's address, a length, a limit or the server's own refusal; never a key,
+ * an id, a value or other bytes of a reply.
+ */
+import type { ServerRef } from "./address.ts";
+
+/** What an error is told besides its message. */
+export interface ErrorDetails {
+  /** The server that was asked. */
+  readonly server?: ServerRef | undefined;
+  /** The error underneath. */
+  readonly cause?: unknown;
+  /** Whether a write may have happened although the call failed. */
+  readonly ambiguous?: boolean | undefined;
+}
+
+/** Base of all errors that a failing server, network or value causes; wrong arguments are `TypeError` and `RangeError`. */
+export class MemcachedError extends Error {
+  override readonly name: string = "MemcachedError";
+  /** Stable and short: `TIMEOUT`, `SERVER_DOWN`... */
+  readonly code: string;
+  /** The server that was asked, if one was. */
+  declare readonly server?: ServerRef;
+  /** A write that may or may not have happened: its reply was lost. */
+  readonly ambiguous: boolean;
+
+  constructor(code: string, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.ambiguous = details.ambiguous ?? false;
+    if (details.server !== undefined) this.server = details.server;
+  }
+}
+
+/** `SERVER_DOWN`: the server is known to be down, or connecting failed (`cause`: refused, DNS, TLS); nothing was sent. */
+export class ServerDownError extends MemcachedError {
+  override readonly name = "ServerDownError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("SERVER_DOWN", message, details);
+  }
+}
+
+/** `CONNECTION_LOST`: closed or reset with the call in flight. */
+export class ConnectionLostError extends MemcachedError {
+  override readonly name = "ConnectionLostError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("CONNECTION_LOST", message, details);
+  }
+}
+
+/** `TIMEOUT`: the call's deadline passed, queueing and connecting included. */
+export class TimeoutError extends MemcachedError {
+  override readonly name = "TimeoutError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("TIMEOUT", message, details);
+  }
+}
+
+/** `OVERLOADED`: `maxPending` or `maxPendingBytes` was reached; nothing was sent. */
+export class OverloadedError extends MemcachedError {
+  override readonly name = "OverloadedError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("OVERLOADED", message, details);
+  }
+}
+
+/** `CLOSED`: `close()` was called; nothing was sent. */
+export class ClosedError extends MemcachedError {
+  override readonly name = "ClosedError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("CLOSED", message, details);
+  }
+}
+
+/** `AUTH`: the server wants credentials, or other ones. */
+export class AuthError extends MemcachedError {
+  override readonly name = "AuthError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("AUTH", message, details);
+  }
+}
+
+/** `SERVER_ERROR`: the server refused (out of memory, not a number...); its own words are in the message. */
+export class ServerError extends MemcachedError {
+  override readonly name = "ServerError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("SERVER_ERROR", message, details);
+  }
+}
+
+/** `VALUE_TOO_LARGE`: over `maxValueBytes` (nothing was sent), or over the server's own limit. */
+export class ValueTooLargeError extends MemcachedError {
+  override readonly name = "ValueTooLargeError";
+  /** Refused by the server: what was stored before is gone. */
+  readonly oldValueLost: boolean;
+  constructor(message: string, details?: ErrorDetails & { oldValueLost?: boolean }) {
+    super("VALUE_TOO_LARGE", message, details);
+    this.oldValueLost = details?.oldValueLost ?? false;
+  }
+}
+
+/** `PROTOCOL`: a reply that was not predicted; the connection was dropped. */
+export class ProtocolError extends MemcachedError {
+  override readonly name = "ProtocolError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("PROTOCOL", message, details);
+  }
+}
+
+/** `UNSUPPORTED`: this server, dialect or option cannot. */
+export class UnsupportedError extends MemcachedError {
+  override readonly name = "UnsupportedError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("UNSUPPORTED", message, details);
+  }
+}
+
+/** `SERIALIZATION`: the value holds something that cannot be stored; nothing was sent. */
+export class SerializationError extends MemcachedError {
+  override readonly name = "SerializationError";
+  /** Where in the value: `user.cb`; members of a Map or Set by position. */
+  readonly path: string;
+  constructor(message: string, details: ErrorDetails & { path: string }) {
+    super("SERIALIZATION", message, details);
+    this.path = details.path;
+  }
+}
+
+/** `CORRUPT_VALUE`: what is stored cannot be read: unknown flags, damaged bytes, a broken seal. */
+export class CorruptValueError extends MemcachedError {
+  override readonly name = "CorruptValueError";
+  /** The flags that were stored with the value. */
+  readonly flags: number;
+  constructor(message: string, details: ErrorDetails & { flags: number }) {
+    super("CORRUPT_VALUE", message, details);
+    this.flags = details.flags;
+  }
+}
+
+/** `CONFLICT`: others kept writing, to the last of the tries. */
+export class ConflictError extends MemcachedError {
+  override readonly name = "ConflictError";
+  constructor(message: string, details?: ErrorDetails) {
+    super("CONFLICT", message, details);
+  }
+}
+
+/**
+ * `PARTIAL`: some keys (or servers) of a multi-key call failed. Both maps sit behind getters, so that
+ * logging the error shows no key.
+ */
+export class PartialError<R = unknown> extends MemcachedError {
+  override readonly name = "PartialError";
+  readonly #results: Map<string, R>;
+  readonly #errors: Map<string, MemcachedError>;
+
+  constructor(
+    message: string,
+    parts: { results: Map<string, R>; errors: Map<string, MemcachedError> },
+    details?: ErrorDetails,
+  ) {
+    super("PARTIAL", message, details);
+    this.#results = parts.results;
+    this.#errors = parts.errors;
+  }
+
+  /** What the servers that answered said, by key (or server id). */
+  get results(): Map<string, R> {
+    return this.#results;
+  }
+
+  /** Why the others failed, by key (or server id). */
+  get errors(): Map<string, MemcachedError> {
+    return this.#errors;
+  }
+}
+
+/** A wrong argument's code: `TypeError` for a wrong kind or an illegal key, `RangeError` for a number or length out of range. */
+export const INVALID_ARGUMENT = "ERR_INVALID_ARGUMENT";
+
+/** A `TypeError` that says which rule an argument broke; nothing was sent. */
+export function invalidType(rule: string): TypeError & { code: string } {
+  return Object.assign(new TypeError(rule), { code: INVALID_ARGUMENT });
+}
+
+/** A `RangeError` that says which bound an argument broke; nothing was sent. */
+export function invalidRange(rule: string): RangeError & { code: string } {
+  return Object.assign(new RangeError(rule), { code: INVALID_ARGUMENT });
+}

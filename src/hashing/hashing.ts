@@ -1,0 +1,39 @@
+/** What a hashing is: a function from a list of servers to a selector. Pure; no preset is named here. */
+import type { Address } from "../address.ts";
+
+/** A server as a hashing sees it. */
+export interface HashServer {
+  /** Name on the ring. */
+  readonly id: string;
+  /** Share of the keys, 1 to 65535. */
+  readonly weight: number;
+}
+
+/** Chooses servers for keys; made once for a list of servers. */
+export interface Selector {
+  /** Index of the key's server. */
+  pick(key: string): number;
+  /** All indexes, most preferred first, `pick(key)` first of all; lazy. */
+  order(key: string): Iterable<number>;
+}
+
+/** Called once for each list of servers; the result is asked for each key. */
+export type Hashing = (servers: readonly HashServer[]) => Selector;
+
+/** The hashings that other clients use, by name. */
+export type HashingName =
+  | "ketama"
+  | "python-memcached"
+  | "python-memcached-1.59"
+  | "modula"
+  | "rendezvous"
+  | "dalli"
+  | "hashring"
+  | "spymemcached"
+  | "memjs";
+
+/** A hashing with the way its own client writes a server's address on the ring. */
+export interface Preset {
+  readonly hashing: Hashing;
+  readonly idOf: (address: Address) => string;
+}
