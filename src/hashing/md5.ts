@@ -1,0 +1,111 @@
+/**
+ * MD5 (RFC 1321) as the ring presets need it: 32-bit words of the digest, no allocation for short
+ * ASCII text. Ours because a call into `node:crypto` costs two to four times as much for a key.
+ */
+import { utf8 } from "./bytes.ts";
+
+const SHIFTS = Uint8Array.of(7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21);
+const SINES = Int32Array.from(
+  { length: 64 },
+  (_, i) => Math.floor(Math.abs(Math.sin(i + 1)) * 2 ** 32) | 0,
+);
+
+/** Longest text that fits one block with its end mark and its length. */
+const ONE_BLOCK = 55;
+
+const block = new Int32Array(16);
+const state = new Int32Array(4);
+
+/** The digest's first four bytes as a little-endian number: ketama's hash of a key. */
+export function md5Word(text: string): number {
+  digest(text);
+  return (state[0] as number) >>> 0;
+}
+
+/** The digest as four little-endian numbers: ketama's four points of a name. */
+export function md5Words(text: string): [number, number, number, number] {
+  digest(text);
+  const [a, b, c, d] = state as unknown as [number, number, number, number];
+  return [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
+}
+
+/** Leaves the digest of the text's UTF-8 in `state`. */
+function digest(text: string): void {
+  state[0] = 0x67452301;
+  state[1] = 0xefcdab89;
+  state[2] = 0x98badcfe;
+  state[3] = 0x10325476;
+  if (text.length > ONE_BLOCK || !digestAscii(text)) digestBytes(utf8(text));
+}
+
+/** One block of ASCII; false, with `state` untouched, if the text is not ASCII. */
+function digestAscii(text: string): boolean {
+  const length = text.length;
+  block.fill(0);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return false;
+    put(i, code);
+  }
+  put(length, 0x80);
+  block[14] = length << 3;
+  compress();
+  return true;
+}
+
+function digestBytes(bytes: Uint8Array): void {
+  const length = bytes.length;
+  const blocks = ((length + 8) >>> 6) + 1;
+  for (let n = 0; n < blocks; n++) {
+    const start = n << 6;
+    block.fill(0);
+    const end = Math.min(length - start, 64);
+    for (let i = 0; i < end; i++) put(i, bytes[start + i] as number);
+    if (end >= 0 && end < 64) put(end, 0x80);
+    if (n === blocks - 1) {
+      block[14] = length << 3;
+      block[15] = length >>> 29;
+    }
+    compress();
+  }
+}
+
+function put(index: number, byte: number): void {
+  block[index >> 2] = (block[index >> 2] as number) | (byte << ((index & 3) << 3));
+}
+
+/** RFC 1321 section 3.4, one block. */
+function compress(): void {
+  let a = state[0] as number;
+  let b = state[1] as number;
+  let c = state[2] as number;
+  let d = state[3] as number;
+  for (let i = 0; i < 64; i++) {
+    const round = i >> 4;
+    let mixed: number;
+    let word: number;
+    if (round === 0) {
+      mixed = (b & c) | (~b & d);
+      word = i;
+    } else if (round === 1) {
+      mixed = (d & b) | (~d & c);
+      word = (5 * i + 1) & 15;
+    } else if (round === 2) {
+      mixed = b ^ c ^ d;
+      word = (3 * i + 5) & 15;
+    } else {
+      mixed = c ^ (b | ~d);
+      word = (7 * i) & 15;
+    }
+    const sum = (a + mixed + (SINES[i] as number) + (block[word] as number)) | 0;
+    const shift = SHIFTS[(round << 2) | (i & 3)] as number;
+    a = d;
+    d = c;
+    c = b;
+    b = (b + ((sum << shift) | (sum >>> (32 - shift)))) | 0;
+  }
+  state[0] = ((state[0] as number) + a) | 0;
+  state[1] = ((state[1] as number) + b) | 0;
+  state[2] = ((state[2] as number) + c) | 0;
+  state[3] = ((state[3] as number) + d) | 0;
+}

@@ -1,0 +1,36 @@
+/** What all presets share: the cases of none and one server, and orders made complete. */
+import { invalidRange } from "../errors.ts";
+import type { Hashing, HashServer, Selector } from "./hashing.ts";
+
+const ONLY: Selector = { pick: () => 0, order: () => [0] };
+
+/** A hashing that is asked for two servers at least; of one server everything is its own, without hashing. */
+export function hashingOf(build: (servers: readonly HashServer[]) => Selector): Hashing {
+  return (servers) => {
+    if (servers.length === 0) throw invalidRange("a hashing needs at least one server");
+    return servers.length === 1 ? ONLY : build(servers);
+  };
+}
+
+/** Each index once: those of `tries` as they come, then the rest, round the list from the first on. */
+export function* distinct(
+  tries: Iterable<number>,
+  servers: number,
+): Generator<number, void, undefined> {
+  const seen = new Uint8Array(servers);
+  let first: number | undefined;
+  for (const index of tries) {
+    first ??= index;
+    if (seen[index] === 1) continue;
+    seen[index] = 1;
+    yield index;
+  }
+  for (const index of roundFrom(first ?? 0, servers)) {
+    if (seen[index] === 0) yield index;
+  }
+}
+
+/** Every index once, round the list from `first` on. */
+export function* roundFrom(first: number, servers: number): Generator<number, void, undefined> {
+  for (let i = 0; i < servers; i++) yield (first + i) % servers;
+}
