@@ -32,7 +32,7 @@ export class Continuum {
     addPoints((value, server) => {
       packed.push(value * RANKS + (ties === "first" ? server : last - server));
     });
-    const sorted = Float64Array.from(packed).sort();
+    const sorted = new Float64Array(packed).sort();
     const count = sorted.length;
     this.#servers = servers;
     this.#values = new Uint32Array(count);

@@ -5,12 +5,12 @@
  * Source: dalli/ring.rb build_continuum(), server_from_continuum(), server_for_hash_key();
  * dalli/protocol/connection_manager.rb name().
  */
-import { createHash } from "node:crypto";
 import type { Address } from "../address.ts";
 import { Continuum } from "./continuum.ts";
 import { crc32 } from "./crc32.ts";
 import type { Hashing } from "./hashing.ts";
 import { distinct, hashingOf } from "./selector.ts";
+import { sha1Word } from "./sha1.ts";
 
 /** POINTS_PER_SERVER. */
 const POINTS = 160;
@@ -39,10 +39,6 @@ export const dalli: Hashing = hashingOf((servers) => {
     order: (key) => distinct(tries(key), count),
   };
 });
-
-function sha1Word(text: string): number {
-  return createHash("sha1").update(text).digest().readUInt32BE(0);
-}
 
 /** As dalli names a server: `host:port`, IPv6 without brackets; a unix socket by its path. */
 export function dalliId(address: Address): string {

@@ -2,16 +2,13 @@
  * MD5 (RFC 1321) as the ring presets need it: 32-bit words of the digest, no allocation for short
  * ASCII text. Ours because a call into `node:crypto` costs two to four times as much for a key.
  */
-import { utf8 } from "./bytes.ts";
+import { eachBlock, LITTLE_ENDIAN } from "./blocks.ts";
 
 const SHIFTS = Uint8Array.of(7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21);
 const SINES = Int32Array.from(
   { length: 64 },
   (_, i) => Math.floor(Math.abs(Math.sin(i + 1)) * 2 ** 32) | 0,
 );
-
-/** Longest text that fits one block with its end mark and its length. */
-const ONE_BLOCK = 55;
 
 const block = new Int32Array(16);
 const state = new Int32Array(4);
@@ -35,43 +32,7 @@ function digest(text: string): void {
   state[1] = 0xefcdab89;
   state[2] = 0x98badcfe;
   state[3] = 0x10325476;
-  if (text.length > ONE_BLOCK || !digestAscii(text)) digestBytes(utf8(text));
-}
-
-/** One block of ASCII; false, with `state` untouched, if the text is not ASCII. */
-function digestAscii(text: string): boolean {
-  const length = text.length;
-  block.fill(0);
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0x7f) return false;
-    put(i, code);
-  }
-  put(length, 0x80);
-  block[14] = length << 3;
-  compress();
-  return true;
-}
-
-function digestBytes(bytes: Uint8Array): void {
-  const length = bytes.length;
-  const blocks = ((length + 8) >>> 6) + 1;
-  for (let n = 0; n < blocks; n++) {
-    const start = n << 6;
-    block.fill(0);
-    const end = Math.min(length - start, 64);
-    for (let i = 0; i < end; i++) put(i, bytes[start + i] as number);
-    if (end >= 0 && end < 64) put(end, 0x80);
-    if (n === blocks - 1) {
-      block[14] = length << 3;
-      block[15] = length >>> 29;
-    }
-    compress();
-  }
-}
-
-function put(index: number, byte: number): void {
-  block[index >> 2] = (block[index >> 2] as number) | (byte << ((index & 3) << 3));
+  eachBlock(text, LITTLE_ENDIAN, block, compress);
 }
 
 /** RFC 1321 section 3.4, one block. */

@@ -45,7 +45,27 @@ export const spymemcached: Hashing = hashingOf((servers) => {
   };
 });
 
-/** As Java writes a socket address. */
+/**
+ * As Java writes a socket address (14 and later; before, IPv6 has no brackets), the leading slash taken off:
+ * `10.0.0.1:11211`, `[2001:db8:0:0:0:0:0:1]:11211`. A host name it writes with the address that it
+ * resolved to, `name/10.0.0.1:11211`: nothing is resolved here, so there the id has to be given.
+ * spymemcached has no unix sockets: there it is the path.
+ */
 export function spymemcachedId(address: Address): string {
-  return address.kind === "unix" ? address.path : `${address.host}:${address.port}`;
+  if (address.kind === "unix") return address.path;
+  const host = address.host.includes(":") ? inet6(address.host) : address.host;
+  return `${host}:${address.port}`;
+}
+
+/** Java's Inet6Address.toString(): all eight groups; an IPv4-mapped address is an Inet4Address. */
+function inet6(host: string): string {
+  const mapped = /^(?:::|(?:0+:){5})ffff:([0-9.]+)$/i.exec(host);
+  if (mapped?.[1]?.includes(".")) return mapped[1];
+  const [address = "", scope] = host.split("%");
+  const [before = [], after = []] = address.split("::").map((part) => part.split(":"));
+  const groups = (part: string[]): string[] =>
+    part.filter((group) => group !== "").map((group) => parseInt(group, 16).toString(16));
+  const [left, right] = [groups(before), groups(after)];
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0");
+  return `[${[...left, ...zeros, ...right].join(":")}${scope === undefined ? "" : `%${scope}`}]`;
 }
