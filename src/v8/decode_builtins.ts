@@ -1,0 +1,194 @@
+/**
+ * The objects besides plain ones and arrays that the format knows, one function for each.
+ */
+import { Buffer } from "node:buffer";
+import type { Decoder } from "./decoder.ts";
+import type { KeyNode } from "./key_trie.ts";
+import { MAX_RESIZABLE, REGEXP_FLAGS } from "./limits.ts";
+import { corrupt } from "./reader.ts";
+import { BUFFER_INDEX, HOST_VIEWS, VIEW_LETTERS, type ViewConstructor } from "./views.ts";
+
+/** Reads what follows `tag`. */
+export function readBuiltin(decoder: Decoder, tag: number, keys: KeyNode): unknown {
+  switch (tag) {
+    case 0x44: // D
+      return leaf(decoder, new Date(decoder.double()));
+    case 0x3b: // ;
+      return readMap(decoder, keys);
+    case 0x27: // '
+      return readSet(decoder, keys);
+    case 0x5c: // \
+      return readHostObject(decoder);
+    case 0x72: // r
+      return readError(decoder, keys);
+    case 0x52: // R
+      return readRegExp(decoder);
+    case 0x42: // B
+      return readArrayBuffer(decoder);
+    case 0x7e: // ~
+      return readResizableBuffer(decoder);
+    case 0x6e: // n
+      return leaf(decoder, Object(decoder.double()));
+    case 0x79: // y
+      return leaf(decoder, Object(true));
+    case 0x78: // x
+      return leaf(decoder, Object(false));
+    case 0x7a: // z
+      return leaf(decoder, Object(decoder.bigint()));
+    case 0x73: // s
+      return leaf(decoder, Object(decoder.string()));
+    default:
+      // Shared memory, transferred buffers and WebAssembly (t u w m p) are of another process.
+      throw corrupt("an unknown tag");
+  }
+}
+
+/** Registers an object that holds no others. */
+function leaf<T extends object>(decoder: Decoder, object: T): T {
+  return decoder.close(decoder.open(object));
+}
+
+/** `;`: keys and values in turn up to `:`, then the count of both. */
+function readMap(decoder: Decoder, keys: KeyNode): Map<unknown, unknown> {
+  const map = decoder.open(new Map<unknown, unknown>());
+  let count = 0;
+  for (; !decoder.takes(0x3a); count += 2) {
+    const key = decoder.value(keys);
+    map.set(key, decoder.value(keys));
+  }
+  if (decoder.varint() !== count) throw corrupt("a wrong count");
+  return decoder.close(map);
+}
+
+/** `'`: members up to `,`, then their count. */
+function readSet(decoder: Decoder, keys: KeyNode): Set<unknown> {
+  const set = decoder.open(new Set<unknown>());
+  let count = 0;
+  for (; !decoder.takes(0x2c); count++) set.add(decoder.value(keys));
+  if (decoder.varint() !== count) throw corrupt("a wrong count");
+  return decoder.close(set);
+}
+
+/** `R`: source and flag bits. */
+function readRegExp(decoder: Decoder): RegExp {
+  const source = decoder.string();
+  const bits = decoder.varint();
+  if (bits >>> REGEXP_FLAGS.length !== 0) throw corrupt("an unknown flag of a regular expression");
+  const flags = Array.from(REGEXP_FLAGS).filter((_, bit) => bits & (1 << bit)).join("");
+  try {
+    return leaf(decoder, new RegExp(source, flags));
+  } catch { // no cause: the engine's own words quote the pattern
+    throw corrupt("a regular expression that this runtime refuses");
+  }
+}
+
+const ERRORS: Readonly<Record<string, new () => Error>> = {
+  E: EvalError,
+  R: RangeError,
+  F: ReferenceError,
+  S: SyntaxError,
+  T: TypeError,
+  U: URIError,
+};
+
+/**
+ * `r`: class, then message `m`, stack `s` and cause `c` in any order (Node 18 and 20 put the cause
+ * before the stack), up to `.`.
+ */
+function readError(decoder: Decoder, keys: KeyNode): Error {
+  let tag = decoder.byte();
+  const letter = String.fromCharCode(tag);
+  const known = Object.hasOwn(ERRORS, letter);
+  const error = decoder.open(errorWithoutStack(known ? ERRORS[letter] as new () => Error : Error));
+  if (known) tag = decoder.byte();
+  let stack: string | undefined;
+  for (; tag !== 0x2e; tag = decoder.byte()) { // .
+    if (tag === 0x6d) hidden(error, "message", decoder.string()); // m
+    else if (tag === 0x73) stack = decoder.string(); // s
+    else if (tag === 0x63) hidden(error, "cause", decoder.value(keys)); // c
+    else throw corrupt("an unknown part of an error");
+  }
+  hidden(error, "stack", stack ?? String(error));
+  return decoder.close(error);
+}
+
+/** A new error whose making costs no walk along the stack: it would name this codec's lines. */
+function errorWithoutStack(constructor: new () => Error): Error {
+  const limit = Error.stackTraceLimit;
+  Reflect.set(Error, "stackTraceLimit", 0); // where Error is frozen this does nothing, and no harm
+  const error = new constructor();
+  Reflect.set(Error, "stackTraceLimit", limit);
+  return error;
+}
+
+function hidden(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, {
+    value,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
+}
+
+/** `B`: length and bytes. */
+function readArrayBuffer(decoder: Decoder): object {
+  return readViewsOf(decoder, leaf(decoder, decoder.copy(decoder.varint()).buffer));
+}
+
+/** `~`: length, the length it may grow to, bytes. */
+function readResizableBuffer(decoder: Decoder): object {
+  const length = decoder.varint();
+  const maxByteLength = decoder.varint();
+  if (length > maxByteLength) throw corrupt("a buffer longer than its own limit");
+  decoder.resizable += maxByteLength;
+  if (decoder.resizable > MAX_RESIZABLE) {
+    throw corrupt(`resizable buffers of more than ${MAX_RESIZABLE} bytes`);
+  }
+  const bytes = decoder.copy(length);
+  const Resizable = ArrayBuffer as new (
+    length: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer;
+  const buffer = new Resizable(length, { maxByteLength });
+  new Uint8Array(buffer).set(bytes);
+  return readViewsOf(decoder, leaf(decoder, buffer));
+}
+
+/** `V`: the views that plain V8 writes after a buffer, or the buffer itself where none follows. */
+export function readViewsOf(decoder: Decoder, buffer: ArrayBuffer): object {
+  if (!decoder.takes(0x56)) return buffer; // V
+  const index = VIEW_LETTERS[String.fromCharCode(decoder.varint())];
+  const offset = decoder.varint();
+  const length = decoder.varint();
+  const flags = decoder.version >= 14 ? decoder.varint() : 0;
+  const View = viewClass(index);
+  const size = View.BYTES_PER_ELEMENT ?? 1;
+  const fits = offset <= buffer.byteLength && length <= buffer.byteLength - offset;
+  if (!fits || offset % size !== 0 || length % size !== 0) throw corrupt("a view past its buffer");
+  const tracksLength = flags & 1;
+  if (tracksLength && !(buffer as { resizable?: boolean }).resizable) {
+    throw corrupt("a view that tracks a buffer of fixed length");
+  }
+  const view = tracksLength ? new View(buffer, offset) : new View(buffer, offset, length / size);
+  return leaf(decoder, view);
+}
+
+/** `\`: a view as Node and Deno write it, index of its class, length and bytes. */
+function readHostObject(decoder: Decoder): object {
+  const index = decoder.varint();
+  const length = decoder.varint();
+  const View = viewClass(index);
+  const size = View.BYTES_PER_ELEMENT ?? 1;
+  if (length % size !== 0) throw corrupt("a view of half an element");
+  const { buffer } = decoder.copy(length);
+  return leaf(
+    decoder,
+    index === BUFFER_INDEX ? Buffer.from(buffer) : new View(buffer, 0, length / size),
+  );
+}
+
+function viewClass(index: number | undefined): ViewConstructor {
+  const View = HOST_VIEWS[index ?? -1];
+  if (View === undefined) throw corrupt("a view of a class that this runtime has not");
+  return View;
+}

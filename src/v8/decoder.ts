@@ -1,0 +1,250 @@
+/**
+ * Bytes to values: primitives, plain objects and arrays here, all other objects in
+ * `decode_builtins.ts`. Whatever the bytes claim, time and memory stay in proportion to their number.
+ */
+import { readBuiltin, readViewsOf } from "./decode_builtins.ts";
+import { type KeyNode, KeyTrie } from "./key_trie.ts";
+import { corrupt, Reader } from "./reader.ts";
+
+/** Longer arrays with holes are made so that the engine allots nothing for the holes. */
+const SPARSE_FROM = 1024;
+
+const trie = new KeyTrie();
+
+/** Reads one value. */
+export class Decoder extends Reader {
+  /** All objects by id. */
+  readonly objects: object[] = [];
+  /** Of the format, as the header names it. */
+  version = 0;
+  /** Bytes that resizable buffers of this value may grow to. */
+  resizable = 0;
+  /** How many objects deeper it may still go. */
+  #depth: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number, maxDepth: number) {
+    super(bytes, start, end);
+    this.#depth = maxDepth;
+  }
+
+  /** Header, value, and nothing after it. */
+  run(): unknown {
+    this.#header();
+    const value = this.value(trie.root);
+    if (this.pos !== this.end) throw corrupt("bytes after its end");
+    return value;
+  }
+
+  #header(): void {
+    const [a, b, c, d] = this.buf.subarray(this.pos, Math.min(this.pos + 4, this.end));
+    const ofBuffers = a === 0xff && b === 0x42 && c === 0x55 && d === 0x4e;
+    const plain = (a === 0x0d || a === 0x0e) && b === 0 && c === 0 && d === 0;
+    if (ofBuffers || plain) throw corrupt("Bun's own node:v8 wrote it, in JavaScriptCore's format");
+    if (this.byte() !== 0xff) throw corrupt("no header");
+    this.version = this.varint();
+    if (this.version < 13 || this.version > 16) throw corrupt("not a version from 13 to 16");
+  }
+
+  /** The next tag; padding before it is skipped. */
+  tag(): number {
+    let tag = this.byte();
+    while (tag === 0) tag = this.byte();
+    return tag;
+  }
+
+  /** Skips padding; whether `tag` follows, which then is taken. */
+  takes(tag: number): boolean {
+    while (this.pos < this.end && this.buf[this.pos] === 0) this.pos++;
+    if (this.pos >= this.end || this.buf[this.pos] !== tag) return false;
+    this.pos++;
+    return true;
+  }
+
+  /** Any value; `keys` predicts the keys of objects in it. */
+  value(keys: KeyNode): unknown {
+    const tag = this.tag();
+    switch (tag) {
+      case 0x22: // "
+        return this.latin1(this.varint());
+      case 0x49: // I
+        return this.zigzag();
+      case 0x54: // T
+        return true;
+      case 0x46: // F
+        return false;
+      case 0x30: // 0
+        return null;
+      case 0x5f: // _
+        return undefined;
+      case 0x4e: // N
+        return this.double();
+      case 0x63: // c
+        return this.utf16(this.varint());
+      case 0x53: // S
+        return this.utf8(this.varint());
+      case 0x55: // U
+        return this.varint();
+      case 0x5a: // Z
+        return this.bigint();
+      case 0x6f: // o
+        return this.#plain(keys);
+      case 0x41: // A
+        return this.#denseArray(keys);
+      case 0x61: // a
+        return this.#sparseArray(keys);
+      case 0x5e: // ^
+        return this.#reference();
+      case 0x3f: // ?
+        do this.varint(); while (this.takes(0x3f)); // a loop, for a million of them would fill the stack
+        return this.value(keys);
+      default:
+        return readBuiltin(this, tag, keys);
+    }
+  }
+
+  /** A string value: any of the three tags. */
+  string(): string {
+    const tag = this.tag();
+    if (tag === 0x22) return this.latin1(this.varint()); // "
+    if (tag === 0x63) return this.utf16(this.varint()); // c
+    if (tag === 0x53) return this.utf8(this.varint()); // S
+    throw corrupt("something else in place of a string");
+  }
+
+  /** Gives an object its id; its contents follow until `close`. */
+  open<T extends object>(object: T): T {
+    if (--this.#depth < 0) throw corrupt("objects nested too deeply");
+    this.objects.push(object);
+    return object;
+  }
+
+  /** Ends an object. */
+  close<T extends object>(object: T): T {
+    this.#depth++;
+    return object;
+  }
+
+  /** `^`; a view tag after it belongs to it as it would to the buffer itself. */
+  #reference(): unknown {
+    const object = this.objects[this.varint()];
+    if (object === undefined) throw corrupt("a reference to nothing");
+    return object instanceof ArrayBuffer ? readViewsOf(this, object) : object;
+  }
+
+  /** `o`: keys and values up to `{`, then their count. */
+  #plain(keys: KeyNode): object {
+    const object = this.open({});
+    this.#count(this.#properties(object, 0x7b, keys));
+    return this.close(object);
+  }
+
+  /** `A`: length, as many values or holes, named properties up to `$`, their count, the length again. */
+  #denseArray(keys: KeyNode): unknown[] {
+    const array = this.open([] as unknown[]);
+    const length = this.varint();
+    if (length > this.end - this.pos) throw corrupt("it ends too early");
+    for (let i = 0; i < length; i++) {
+      if (this.takes(0x2d)) array.length = i + 1; // -
+      else array[i] = this.value(keys);
+    }
+    this.#count(this.#properties(array, 0x24, keys));
+    this.#count(length);
+    return this.close(array);
+  }
+
+  /** `a`: length, indexes and names up to `@`, their count, the length again. */
+  #sparseArray(keys: KeyNode): unknown[] {
+    const length = this.varint();
+    const array = this.open(emptyArray(length));
+    this.#count(this.#properties(array, 0x40, keys));
+    this.#count(length);
+    return this.close(array);
+  }
+
+  #count(expected: number): void {
+    if (this.varint() !== expected) throw corrupt("a wrong count");
+  }
+
+  /** Reads keys and values into `target` up to the tag `end`; how many there were. */
+  #properties(target: object, end: number, keys: KeyNode): number {
+    const properties = target as Record<string, unknown>;
+    let node = trie.inner(keys);
+    for (let count = 0;; count++) {
+      const next = node.next;
+      let key: string | number;
+      if (next !== null && this.#isNext(next.bytes)) {
+        node = next;
+        key = node.key;
+      } else {
+        if (this.takes(end)) return count;
+        const child = this.#child(node);
+        if (child !== null) {
+          node = child;
+          key = child.key;
+        } else key = this.#key();
+      }
+      const value = this.value(node);
+      if (key === "__proto__") define(properties, key, value);
+      else properties[key] = value;
+    }
+  }
+
+  /** Takes `bytes` if they follow. */
+  #isNext(bytes: Uint8Array): boolean {
+    const { buf, pos } = this;
+    const length = bytes.length;
+    if (length > this.end - pos) return false;
+    for (let i = 0; i < length; i++) if (buf[pos + i] !== bytes[i]) return false;
+    this.pos = pos + length;
+    return true;
+  }
+
+  /** The node for a one-byte key that was not predicted; null for other keys and past the bounds. */
+  #child(node: KeyNode): KeyNode | null {
+    for (const child of node.children) {
+      if (this.#isNext(child.bytes)) return node.next = child;
+    }
+    const start = this.pos;
+    if (this.buf[start] !== 0x22) return null; // "
+    const key = this.string();
+    const child = trie.add(node, key, this.buf.subarray(start, this.pos));
+    if (child === null) this.pos = start;
+    return child;
+  }
+
+  /** A key: a string or a number. */
+  #key(): string | number {
+    const { pos } = this;
+    switch (this.tag()) {
+      case 0x49: // I
+        return this.zigzag();
+      case 0x55: // U
+        return this.varint();
+      case 0x4e: // N
+        return this.double();
+      default:
+        this.pos = pos;
+        return this.string();
+    }
+  }
+}
+
+/** An array of holes that takes next to no memory, whatever its length. */
+function emptyArray(length: number): unknown[] {
+  const array: unknown[] = [];
+  if (length > SPARSE_FROM) {
+    array[length - 1] = 0;
+    delete array[length - 1];
+  } else array.length = length;
+  return array;
+}
+
+/** Makes an own property of a name that assignment would take for something else. */
+function define(target: object, key: string, value: unknown): void {
+  Object.defineProperty(target, key, {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+}

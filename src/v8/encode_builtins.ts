@@ -1,0 +1,169 @@
+/**
+ * The objects besides plain ones and arrays that the format knows, one function for each.
+ */
+import type { Encoder } from "./encoder.ts";
+import type { KeyNode } from "./key_trie.ts";
+import { kindOf, refusal } from "./kinds.ts";
+import { MAX_RESIZABLE, REGEXP_FLAGS } from "./limits.ts";
+import { hostIndex } from "./views.ts";
+
+/** An ES2024 buffer; Node 20 has it, its type library not. */
+interface MaybeResizable extends ArrayBuffer {
+  readonly resizable?: boolean;
+  readonly maxByteLength?: number;
+}
+
+/** Writes an object whose prototype is not `Object.prototype`. */
+export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): void {
+  if (ArrayBuffer.isView(object)) return writeView(encoder, object);
+  const kind = kindOf(object);
+  switch (kind) {
+    case "Map":
+      return writeMap(encoder, object as Map<unknown, unknown>, keys);
+    case "Set":
+      return writeSet(encoder, object as Set<unknown>, keys);
+    case "Date":
+      encoder.byte(0x44); // D
+      return encoder.double(Date.prototype.getTime.call(object));
+    case "RegExp":
+      return writeRegExp(encoder, object as RegExp);
+    case "Error":
+      return writeError(encoder, object as Error, keys);
+    case "ArrayBuffer":
+      return writeArrayBuffer(encoder, object as MaybeResizable);
+    case "Number":
+      encoder.byte(0x6e); // n
+      return encoder.double(Number.prototype.valueOf.call(object));
+    case "Boolean":
+      return encoder.byte(Boolean.prototype.valueOf.call(object) ? 0x79 : 0x78); // y x
+    case "BigInt":
+      encoder.byte(0x7a); // z
+      return encoder.bigint(BigInt.prototype.valueOf.call(object));
+    case "String":
+      encoder.byte(0x73); // s
+      return encoder.string(String.prototype.valueOf.call(object));
+    case "plain": {
+      const reason = refusal(object);
+      if (reason !== undefined) throw encoder.unstorableHere(reason);
+      return encoder.plain(object, keys);
+    }
+  }
+}
+
+/** `;`: keys and values in turn; the count is of both. A copy, for a getter may change the Map. */
+function writeMap(encoder: Encoder, map: Map<unknown, unknown>, keys: KeyNode): void {
+  const members: unknown[] = [];
+  Map.prototype.forEach.call(map, (value, key) => members.push(key, value));
+  encoder.byte(0x3b); // ;
+  for (let i = 0; i < members.length; i++) {
+    encoder.step(i >> 1);
+    encoder.value(members[i], keys);
+  }
+  encoder.room(6);
+  encoder.byte(0x3a); // :
+  encoder.varint(members.length);
+}
+
+/** `'`: members; the count is theirs. */
+function writeSet(encoder: Encoder, set: Set<unknown>, keys: KeyNode): void {
+  const members: unknown[] = [];
+  Set.prototype.forEach.call(set, (member) => members.push(member));
+  encoder.byte(0x27); // '
+  for (let i = 0; i < members.length; i++) {
+    encoder.step(i);
+    encoder.value(members[i], keys);
+  }
+  encoder.room(6);
+  encoder.byte(0x2c); // ,
+  encoder.varint(members.length);
+}
+
+/** `R`: source and flag bits; `lastIndex` has no place in the format. */
+function writeRegExp(encoder: Encoder, regexp: RegExp): void {
+  let bits = 0;
+  for (const flag of regexp.flags) {
+    const bit = REGEXP_FLAGS.indexOf(flag);
+    if (bit < 0) throw encoder.unstorableHere("a regular expression with a flag that V8's has not");
+    bits |= 1 << bit;
+  }
+  encoder.byte(0x52); // R
+  encoder.string(regexp.source);
+  encoder.room(5);
+  encoder.varint(bits);
+}
+
+const ERROR_LETTERS: Readonly<Record<string, number>> = {
+  EvalError: 0x45, // E
+  RangeError: 0x52, // R
+  ReferenceError: 0x46, // F
+  SyntaxError: 0x53, // S
+  TypeError: 0x54, // T
+  URIError: 0x55, // U
+};
+
+/**
+ * `r`: class by `name`, then message, stack, cause in the order that Node 22 and later insist on.
+ * Message and cause count only as own data properties, as in native.
+ */
+function writeError(encoder: Encoder, error: Error, keys: KeyNode): void {
+  encoder.byte(0x72); // r
+  const name = String(error.name);
+  if (Object.hasOwn(ERROR_LETTERS, name)) encoder.byte(ERROR_LETTERS[name] as number);
+  const message = Object.getOwnPropertyDescriptor(error, "message");
+  if (message !== undefined && "value" in message) {
+    encoder.byte(0x6d); // m
+    encoder.string(String(message.value));
+    encoder.room(8);
+  }
+  if (encoder.errorStacks && typeof error.stack === "string") {
+    encoder.byte(0x73); // s
+    encoder.string(error.stack);
+    encoder.room(8);
+  }
+  const cause = Object.getOwnPropertyDescriptor(error, "cause");
+  if (cause !== undefined && "value" in cause) {
+    encoder.byte(0x63); // c
+    encoder.step("cause");
+    encoder.value(cause.value, keys);
+    encoder.room(8);
+  }
+  encoder.byte(0x2e); // .
+}
+
+/** `B`, or `~` for a resizable one with its limit between length and bytes. */
+function writeArrayBuffer(encoder: Encoder, buffer: MaybeResizable): void {
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(buffer);
+  } catch (cause) {
+    throw encoder.unstorableHere("a detached ArrayBuffer", cause);
+  }
+  if (!buffer.resizable) {
+    encoder.byte(0x42); // B
+    return encoder.sized(bytes);
+  }
+  const most = buffer.maxByteLength as number;
+  encoder.resizable += most;
+  if (encoder.resizable > MAX_RESIZABLE) {
+    throw encoder.unstorableHere(`resizable buffers of more than ${MAX_RESIZABLE} bytes`);
+  }
+  encoder.byte(0x7e); // ~
+  encoder.varint(bytes.length);
+  encoder.varint(most);
+  encoder.raw(bytes);
+}
+
+/** `\`: the bytes that the view shows and nothing else of its buffer. */
+function writeView(encoder: Encoder, view: ArrayBufferView): void {
+  const index = hostIndex(view);
+  if (index < 0) throw encoder.unstorableHere("a view of an unknown type");
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  } catch (cause) {
+    throw encoder.unstorableHere("a view of a detached or shrunken buffer", cause);
+  }
+  encoder.byte(0x5c); // \
+  encoder.varint(index);
+  encoder.sized(bytes);
+}

@@ -1,0 +1,94 @@
+/**
+ * What an object really is, whatever its prototype or `Symbol.toStringTag` claim: the objects with an
+ * internal slot are told by a method that throws on all others.
+ */
+
+/** Objects that have a tag of their own in the format; `plain` are all others that can be stored. */
+export type Kind =
+  | "plain"
+  | "Map"
+  | "Set"
+  | "Date"
+  | "RegExp"
+  | "Error"
+  | "ArrayBuffer"
+  | "Number"
+  | "Boolean"
+  | "BigInt"
+  | "String";
+
+/** What `instanceof` takes: `BigInt` has no constructor to call. */
+type Family = { readonly prototype: object } & { [Symbol.hasInstance](value: unknown): boolean };
+
+function getter(prototype: object, name: string): (this: unknown) => unknown {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get as (this: unknown) => unknown;
+}
+
+const mapSize = getter(Map.prototype, "size");
+const setSize = getter(Set.prototype, "size");
+const regexpSource = getter(RegExp.prototype, "source");
+const bufferLength = getter(ArrayBuffer.prototype, "byteLength");
+
+const BRANDS: readonly (readonly [Kind, Family, (value: object) => unknown])[] = [
+  ["Map", Map, (value) => mapSize.call(value)],
+  ["Set", Set, (value) => setSize.call(value)],
+  ["Date", Date, (value) => Date.prototype.getTime.call(value)],
+  ["RegExp", RegExp, (value) => regexpSource.call(value)],
+  ["ArrayBuffer", ArrayBuffer, (value) => bufferLength.call(value)],
+  ["Number", Number, (value) => Number.prototype.valueOf.call(value)],
+  ["Boolean", Boolean, (value) => Boolean.prototype.valueOf.call(value)],
+  ["BigInt", BigInt, (value) => BigInt.prototype.valueOf.call(value)],
+  ["String", String, (value) => String.prototype.valueOf.call(value)],
+];
+
+const REFUSED: Readonly<Record<string, string>> = {
+  Promise: "a Promise",
+  WeakMap: "a WeakMap",
+  WeakSet: "a WeakSet",
+  WeakRef: "a WeakRef",
+  FinalizationRegistry: "a FinalizationRegistry",
+  Symbol: "a symbol",
+  SharedArrayBuffer: "a SharedArrayBuffer",
+  Generator: "a generator",
+  AsyncGenerator: "a generator",
+  Arguments: "an arguments object",
+  Module: "a module",
+  DisposableStack: "a DisposableStack",
+  AsyncDisposableStack: "an AsyncDisposableStack",
+};
+
+/** Built-in families that are refused as a whole: nothing of them is in the format. */
+const REFUSED_FAMILY = /^(?:Intl|WebAssembly|Temporal)\.|^[\w ]+ Iterator$|^Iterator Helper$/;
+
+/** Why an object cannot be stored, such as "a Promise"; `undefined` when it can. */
+export function refusal(object: object): string | undefined {
+  const tag = tagOf(object);
+  if (Object.hasOwn(REFUSED, tag)) return REFUSED[tag];
+  if (REFUSED_FAMILY.test(tag)) return "an engine's internal object";
+  if (object instanceof Promise) return "a Promise";
+  return undefined;
+}
+
+/** The kind of an object that is not an array or a view. */
+export function kindOf(object: object): Kind {
+  const tag = tagOf(object);
+  if (tag === "Object" && !(Symbol.toStringTag in object)) return "plain";
+  if (tag === "Error" && !(Symbol.toStringTag in object)) return "Error";
+  for (const [kind, family, probe] of BRANDS) {
+    if ((tag === kind || object instanceof family) && passes(probe, object)) return kind;
+  }
+  return object instanceof Error ? "Error" : "plain";
+}
+
+function tagOf(object: object): string {
+  return Object.prototype.toString.call(object).slice(8, -1);
+}
+
+function passes(probe: (value: object) => unknown, object: object): boolean {
+  try {
+    probe(object);
+    return true;
+  } catch {
+    return false;
+  }
+}
