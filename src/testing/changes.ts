@@ -1,0 +1,133 @@
+/** The rules by which an item is stored over another, and numbers counted up and down. */
+import { Buffer } from "node:buffer";
+import { isChunked, type Item, newItem } from "./item.ts";
+import { parseUint64 } from "./numbers.ts";
+import type { ServerState } from "./state.ts";
+
+/** How a value is to be stored. */
+export type StoreMode = "set" | "add" | "replace" | "append" | "prepend" | "cas";
+
+/** What became of it. */
+export type StoreResult = "stored" | "exists" | "not_found" | "not_stored";
+
+/** A store's result; the new version is 0 unless it was stored. */
+export interface Stored {
+  readonly result: StoreResult;
+  readonly cas: bigint;
+}
+
+/**
+ * Stores an item that carries the wanted version in its `cas`, 0 for none. `mayBeStale` lets an older
+ * version through, marked as stale (meta set with `C` and `I`).
+ */
+export function storeItem(
+  { store, counters: { totals } }: ServerState,
+  item: Item,
+  mode: StoreMode,
+  mayBeStale = false,
+): Stored {
+  const old = store.get(item.key);
+  if (old === undefined) {
+    if (mode === "cas") {
+      totals.cas_misses++;
+      return refused("not_found");
+    }
+    return mode === "set" || mode === "add" ? link(item) : refused("not_stored");
+  }
+  switch (mode) {
+    case "add":
+      store.touch(old);
+      return refused("not_stored");
+    case "set":
+    case "replace":
+      return link(item, old);
+    case "append":
+    case "prepend": {
+      if (item.cas !== 0n && item.cas !== old.cas) return refused("exists");
+      const block = mode === "append" ? join(old.block, item.block) : join(item.block, old.block);
+      if (store.refusal(item.key.length, old.flags, block.length) !== undefined) {
+        return refused("not_stored");
+      }
+      return link(newItem(item.key, old.flags, old.exptime, block), old);
+    }
+    case "cas":
+      if (item.cas === old.cas) {
+        totals.cas_hits++;
+        return link(item, old);
+      }
+      if (mayBeStale && item.cas !== 0n && item.cas < old.cas) {
+        totals.cas_hits++;
+        item.exptime = old.exptime;
+        item.stale = true;
+        item.tokenSent = old.tokenSent;
+        return link(item, old);
+      }
+      totals.cas_badval++;
+      return refused("exists");
+  }
+
+  function link(stored: Item, replaced?: Item): Stored {
+    store.link(stored, replaced);
+    return { result: "stored", cas: stored.cas };
+  }
+}
+
+function refused(result: StoreResult): Stored {
+  return { result, cas: 0n };
+}
+
+/** Two values, each with its CRLF, as one. */
+function join(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const block = new Uint8Array(first.length - 2 + second.length);
+  block.set(first);
+  block.set(second, first.length - 2);
+  return block;
+}
+
+/** What became of an increment or decrement. */
+export type DeltaResult =
+  | { readonly kind: "ok"; readonly value: string; readonly item: Item }
+  | { readonly kind: "non_numeric" | "not_found" | "cas_mismatch" };
+
+/** A number as a stored value. */
+export function numberBlock(value: string, width: number = value.length): Uint8Array {
+  return new Uint8Array(Buffer.from(value.padEnd(width) + "\r\n", "latin1"));
+}
+
+/**
+ * Counts a stored number up or down; `cas` of 0 takes any version.
+ *
+ * The item returned is the one that was found: where the number outgrew it, that is no longer the
+ * stored one, and a change of its expiry comes to nothing. So it is in memcached.
+ */
+export function addDelta(
+  { store, counters: { totals } }: ServerState,
+  key: string,
+  increment: boolean,
+  delta: bigint,
+  cas: bigint = 0n,
+): DeltaResult {
+  const item = store.get(key);
+  if (item === undefined) return { kind: "not_found" };
+  if (item.block.length <= 2 || isChunked(item)) return { kind: "non_numeric" };
+  if (cas !== 0n && item.cas !== cas) return { kind: "cas_mismatch" };
+  const { buffer, byteOffset, length } = item.block;
+  const old = parseUint64(Buffer.from(buffer, byteOffset, length).toString("latin1"));
+  if (old === undefined) return { kind: "non_numeric" };
+
+  const sum = increment ? BigInt.asUintN(64, old + delta) : delta > old ? 0n : old - delta;
+  totals[increment ? "incr_hits" : "decr_hits"]++;
+  const value = sum.toString();
+  const width = item.block.length - 2;
+  if (value.length <= width && item.held === 0) {
+    // In its place: a shorter number is filled up with spaces, and all but the version stays.
+    item.block = numberBlock(value, width);
+    item.cas = store.nextCas();
+    store.touch(item);
+  } else {
+    const grown = newItem(key, item.flags, item.exptime, numberBlock(value));
+    store.link(grown, item);
+    item.cas = grown.cas;
+  }
+  return { kind: "ok", value, item };
+}

@@ -1,0 +1,198 @@
+/** The classic dialect: `get` and its kin, the storage commands, `incr`, `touch`, `delete`. */
+import { addDelta, storeItem, type StoreMode, type StoreResult } from "./changes.ts";
+import { newItem } from "./item.ts";
+import { tokenize } from "./line.ts";
+import { parseInt32, parseUint32, parseUint64 } from "./numbers.ts";
+import { BAD_FORMAT, type Command, MAX_KEY, MAX_LENGTH, takeNoreply, type Turn } from "./turn.ts";
+
+const BAD_EXPTIME = "CLIENT_ERROR invalid exptime argument";
+
+/** What refuses an item that does not fit. */
+export const NO_ROOM = {
+  too_large: "SERVER_ERROR object too large for cache",
+  out_of_memory: "SERVER_ERROR out of memory storing object",
+} as const;
+
+/** What a number that is none is answered with. */
+export const NON_NUMERIC = "CLIENT_ERROR cannot increment or decrement non-numeric value";
+
+interface Retrieval {
+  readonly withCas: boolean;
+  /** The first argument is an exptime, set on every item that is found. */
+  readonly touch: boolean;
+}
+
+function retrieve(
+  { withCas, touch }: Retrieval,
+  turn: Turn,
+  tokens: readonly string[],
+  rest: string,
+): void {
+  const { state: { store, timeline, counters: { totals } }, replies } = turn;
+  const exptime = touch ? parseInt32(tokens[1] as string) : 0;
+  if (exptime === undefined) return replies.line(BAD_EXPTIME);
+  const expiry = timeline.expiry(exptime);
+
+  let keys: readonly string[] = tokens.slice(touch ? 2 : 1);
+  do {
+    for (const key of keys) {
+      if (key.length > MAX_KEY) {
+        // memcached forgets all that it has not sent yet, replies to earlier commands included.
+        replies.drop();
+        replies.begin();
+        return replies.line(BAD_FORMAT);
+      }
+      totals[touch ? "cmd_touch" : "cmd_get"]++;
+      const item = store.get(key);
+      if (item === undefined) {
+        totals[touch ? "touch_misses" : "get_misses"]++;
+        continue;
+      }
+      totals[touch ? "touch_hits" : "get_hits"]++;
+      store.bump(item);
+      if (touch) item.exptime = expiry;
+      const cas = withCas ? ` ${item.cas}` : "";
+      replies.text(`VALUE ${key} ${item.flags} ${item.block.length - 2}${cas}\r\n`);
+      replies.block(item.block);
+    }
+    ({ tokens: keys, rest } = tokenize(rest));
+  } while (keys.length > 0);
+  replies.text("END\r\n");
+  turn.flush();
+}
+
+const RESULTS: Record<StoreResult, string> = {
+  stored: "STORED",
+  exists: "EXISTS",
+  not_found: "NOT_FOUND",
+  not_stored: "NOT_STORED",
+};
+
+type StorageTokens = [key: string, flags: string, exptime: string, length: string, cas: string];
+
+function update(mode: StoreMode, turn: Turn, tokens: readonly string[]): void {
+  const { state, replies } = turn;
+  takeNoreply(turn, tokens);
+  const [key, flagsText, exptimeText, lengthText, casText] = tokens.slice(1) as StorageTokens;
+  // A refused line does not take its value along: what follows is read as commands.
+  if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
+  const flags = parseUint32(flagsText);
+  const exptime = parseInt32(exptimeText);
+  const length = parseInt32(lengthText);
+  const cas = mode === "cas" ? parseUint64(casText) : 0n;
+  if (
+    flags === undefined || exptime === undefined || cas === undefined ||
+    length === undefined || length < 0 || length > MAX_LENGTH
+  ) {
+    return replies.line(BAD_FORMAT);
+  }
+
+  const expiry = state.timeline.expiry(exptime);
+  const refusal = state.store.refusal(key.length, flags, length + 2);
+  if (refusal !== undefined) {
+    state.counters.totals[refusal === "too_large" ? "store_too_large" : "store_no_memory"]++;
+    replies.line(NO_ROOM[refusal]);
+    turn.swallow(length + 2);
+    if (mode !== "set") return;
+    // What could not be replaced must not live on.
+    const old = state.store.get(key);
+    if (old !== undefined) state.store.unlink(old);
+    return;
+  }
+  turn.readBlock(length + 2, (block) => {
+    state.counters.totals.cmd_set++;
+    if (!endsLine(block)) return replies.line("CLIENT_ERROR bad data chunk");
+    const item = newItem(key, flags, expiry, block);
+    item.cas = cas;
+    replies.line(RESULTS[storeItem(state, item, mode).result]);
+  });
+}
+
+/** Whether a block that was read ends where the client said that it would. */
+export function endsLine(block: Uint8Array): boolean {
+  return block.at(-2) === 0x0d && block.at(-1) === 0x0a;
+}
+
+function arithmetic(increment: boolean, turn: Turn, tokens: readonly string[]): void {
+  const { state, replies } = turn;
+  takeNoreply(turn, tokens);
+  const [, key, deltaText] = tokens as [string, string, string];
+  if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
+  const delta = parseUint64(deltaText);
+  if (delta === undefined) return replies.line("CLIENT_ERROR invalid numeric delta argument");
+  const result = addDelta(state, key, increment, delta);
+  switch (result.kind) {
+    case "ok":
+      return replies.line(result.value);
+    case "non_numeric":
+      return replies.line(NON_NUMERIC);
+    default:
+      state.counters.totals[increment ? "incr_misses" : "decr_misses"]++;
+      return replies.line("NOT_FOUND");
+  }
+}
+
+function touch(turn: Turn, tokens: readonly string[]): void {
+  const { state: { store, timeline, counters: { totals } }, replies } = turn;
+  takeNoreply(turn, tokens);
+  const [, key, exptimeText] = tokens as [string, string, string];
+  if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
+  const exptime = parseInt32(exptimeText);
+  if (exptime === undefined) return replies.line(BAD_EXPTIME);
+  totals.cmd_touch++;
+  const item = store.get(key);
+  totals[item === undefined ? "touch_misses" : "touch_hits"]++;
+  if (item === undefined) return replies.line("NOT_FOUND");
+  store.bump(item);
+  item.exptime = timeline.expiry(exptime);
+  replies.line("TOUCHED");
+}
+
+function remove(turn: Turn, tokens: readonly string[]): void {
+  const { state: { store, counters: { totals } }, replies } = turn;
+  const [, key, third] = tokens as [string, string, string | undefined];
+  if (third !== undefined) {
+    // An old form has a time between key and noreply; 0 is the only one left.
+    const silent = takeNoreply(turn, tokens);
+    const valid = tokens.length === 3 ? third === "0" || silent : third === "0" && silent;
+    if (!valid) return replies.line(`${BAD_FORMAT}.  Usage: delete <key> [noreply]`);
+  }
+  if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
+  const item = store.get(key);
+  totals[item === undefined ? "delete_misses" : "delete_hits"]++;
+  if (item === undefined) return replies.line("NOT_FOUND");
+  store.unlink(item);
+  replies.line("DELETED");
+}
+
+const get = retrieve.bind(undefined, { withCas: false, touch: false });
+
+function storage(name: StoreMode): Command {
+  return { name, tokens: name === "cas" ? [6, 7] : [5, 6], run: update.bind(undefined, name) };
+}
+
+/** The classic commands; protocol.txt, "Storage commands" to "Touch". */
+export const CLASSIC_COMMANDS: readonly Command[] = [
+  { name: "get", tokens: [2, Infinity], run: get },
+  { name: "bget", tokens: [2, Infinity], run: get },
+  {
+    name: "gets",
+    tokens: [2, Infinity],
+    run: retrieve.bind(undefined, { withCas: true, touch: false }),
+  },
+  {
+    name: "gat",
+    tokens: [2, Infinity],
+    run: retrieve.bind(undefined, { withCas: false, touch: true }),
+  },
+  {
+    name: "gats",
+    tokens: [2, Infinity],
+    run: retrieve.bind(undefined, { withCas: true, touch: true }),
+  },
+  ...(["set", "add", "replace", "append", "prepend", "cas"] as const).map(storage),
+  { name: "incr", tokens: [3, 4], run: arithmetic.bind(undefined, true) },
+  { name: "decr", tokens: [3, 4], run: arithmetic.bind(undefined, false) },
+  { name: "touch", tokens: [3, 4], run: touch },
+  { name: "delete", tokens: [2, 4], run: remove },
+];

@@ -1,0 +1,82 @@
+/** What the server counts for `stats`, under the names that `stats` gives them. */
+
+const NAMES = [
+  "total_connections",
+  "cmd_get",
+  "cmd_set",
+  "cmd_flush",
+  "cmd_touch",
+  "cmd_meta",
+  "get_hits",
+  "get_misses",
+  "get_expired",
+  "get_flushed",
+  "delete_misses",
+  "delete_hits",
+  "incr_misses",
+  "incr_hits",
+  "decr_misses",
+  "decr_hits",
+  "cas_misses",
+  "cas_hits",
+  "cas_badval",
+  "touch_hits",
+  "touch_misses",
+  "store_too_large",
+  "store_no_memory",
+  "bytes_read",
+  "bytes_written",
+  "lru_crawler_starts",
+  "total_items",
+] as const;
+
+/** A counter of the whole server. */
+export type CounterName = typeof NAMES[number];
+
+const CLASS_NAMES = [
+  "evicted",
+  "evicted_nonzero",
+  "evicted_time",
+  "outofmemory",
+  "reclaimed",
+  "expired_unfetched",
+  "evicted_unfetched",
+  "crawler_reclaimed",
+] as const;
+
+/** A counter of one slab class. */
+export type ClassCounterName = typeof CLASS_NAMES[number];
+
+/** The counters of one slab class. */
+export type ClassCounters = Record<ClassCounterName, number>;
+
+/** All counters of one server. */
+export class Counters {
+  /** Those of the whole server. */
+  readonly totals: Record<CounterName, number> = zeros(NAMES);
+  readonly #classes = new Map<number, ClassCounters>();
+
+  /** Those of one slab class. */
+  ofClass(id: number): ClassCounters {
+    let counters = this.#classes.get(id);
+    if (counters === undefined) this.#classes.set(id, counters = zeros(CLASS_NAMES));
+    return counters;
+  }
+
+  /** One counter, summed over the slab classes. */
+  sum(name: ClassCounterName): number {
+    let sum = 0;
+    for (const counters of this.#classes.values()) sum += counters[name];
+    return sum;
+  }
+
+  /** `stats reset`. */
+  reset(): void {
+    Object.assign(this.totals, zeros(NAMES));
+    this.#classes.clear();
+  }
+}
+
+function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}

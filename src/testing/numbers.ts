@@ -1,0 +1,49 @@
+/**
+ * Numbers as C reads them, for that is what decides which requests memcached accepts: leading white
+ * space and a sign pass, anything may follow after white space, and what does not fit is cut to its
+ * lower bits unless it does not even fit 64.
+ */
+
+const NUMBER = /^[\t-\r ]*([+-]?)([0-9]+)(.?)/s;
+const ENDS_NUMBER = /^[\t-\r \0]?$/;
+
+interface Digits {
+  readonly negative: boolean;
+  readonly magnitude: bigint;
+}
+
+function readDigits(text: string): Digits | undefined {
+  const parts = NUMBER.exec(text);
+  if (parts === null || !ENDS_NUMBER.test(parts[3] as string)) return undefined;
+  return { negative: parts[1] === "-", magnitude: BigInt(parts[2] as string) };
+}
+
+/** An unsigned 64-bit number, or undefined. */
+export function parseUint64(text: string): bigint | undefined {
+  const digits = readDigits(text);
+  if (digits === undefined || digits.magnitude > 0xffff_ffff_ffff_ffffn) return undefined;
+  const value = BigInt.asUintN(64, digits.negative ? -digits.magnitude : digits.magnitude);
+  // C wraps -1 around to a huge number; memcached looks for the minus sign only then, and anywhere.
+  if (value >= 1n << 63n && beforeNul(text).includes("-")) return undefined;
+  return value;
+}
+
+/** An unsigned number read with 64 bits, of which the lower 32 are kept, or undefined. */
+export function parseUint32(text: string): number | undefined {
+  const value = parseUint64(text);
+  return value === undefined ? undefined : Number(BigInt.asUintN(32, value));
+}
+
+/** A signed number read with 64 bits, of which the lower 32 are kept, or undefined. */
+export function parseInt32(text: string): number | undefined {
+  const digits = readDigits(text);
+  if (digits === undefined) return undefined;
+  const value = digits.negative ? -digits.magnitude : digits.magnitude;
+  if (BigInt.asIntN(64, value) !== value) return undefined;
+  return Number(BigInt.asIntN(32, value));
+}
+
+function beforeNul(text: string): string {
+  const nul = text.indexOf("\0");
+  return nul < 0 ? text : text.slice(0, nul);
+}

@@ -1,0 +1,198 @@
+/** The embedded server's sockets; the only file here that knows the network. */
+import { Buffer } from "node:buffer";
+import { createServer, type Server, type Socket } from "node:net";
+import { formatAddress } from "../address.ts";
+import { invalidRange, invalidType } from "../errors.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { Conversation } from "./conversation.ts";
+import { type ListenInfo, newState, type ServerState } from "./state.ts";
+
+/** What {@linkcode MemcachedServer.start} takes. */
+export interface MemcachedServerOptions {
+  /** TCP port, 0 to 65535. Default 0: one that is free. */
+  port?: number;
+  /** Interface to listen on. Default `"127.0.0.1"`: nobody else's machine. */
+  host?: string;
+  /** Path of a unix socket, instead of `port` and `host`. */
+  path?: string;
+  /** Bytes of all items together; the least recently used make room. Default 64 MiB. */
+  memoryLimit?: number;
+  /** Bytes of one item, its key and some 60 bytes of overhead included, at least 1024. Default 1 MiB. */
+  maxItemSize?: number;
+  /** Where the time comes from. Default: the machine's clock. */
+  clock?: Clock;
+}
+
+const MEGABYTE = 1024 * 1024;
+
+/** Replies up to this many bytes leave in one piece. */
+const JOIN_UP_TO = 64 * 1024;
+
+/**
+ * A memcached inside this process, for development and tests: the text protocol of memcached 1.6.18,
+ * classic and meta. It is single-threaded, unauthenticated and forgets everything when it stops; for
+ * anything that matters, run the real one.
+ *
+ * @example
+ * ```ts
+ * import { Memcached } from "memwire";
+ * import { MemcachedServer } from "memwire/testing";
+ *
+ * const server = await MemcachedServer.start();
+ * const cache = new Memcached(server.address);
+ * await cache.set("greeting", "hello");
+ * console.log(await cache.get("greeting")); // hello
+ * await cache.close();
+ * await server.stop();
+ * ```
+ */
+export class MemcachedServer {
+  /** Where it listens, as a memwire server specification: `host:port`, `[v6]:port` or `unix:/path`. */
+  readonly address: string;
+  readonly #listener: Server;
+  readonly #sockets: Set<Socket>;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(address: string, listener: Server, sockets: Set<Socket>) {
+    this.address = address;
+    this.#listener = listener;
+    this.#sockets = sockets;
+  }
+
+  /**
+   * Starts a server and resolves when it listens; it keeps the process alive until it is stopped.
+   *
+   * Throws a `TypeError` or `RangeError` for a wrong option, and the system's error if it cannot listen.
+   *
+   * @example
+   * ```ts
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * const server = await MemcachedServer.start({ memoryLimit: 8 * 1024 * 1024 });
+   * console.log(server.address); // 127.0.0.1:41923, for example
+   * await server.stop();
+   * ```
+   */
+  static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
+    const { host = "127.0.0.1", port = 0, path, clock = systemClock } = options;
+    const { memoryLimit = 64 * MEGABYTE, maxItemSize = MEGABYTE } = options;
+    if (path !== undefined && (options.port !== undefined || options.host !== undefined)) {
+      throw invalidType("path goes without port and host");
+    }
+    if (path !== undefined && (typeof path !== "string" || path === "")) {
+      throw invalidType("path must be a string, not empty");
+    }
+    if (typeof host !== "string" || host === "") {
+      throw invalidType("host must be a string, not empty");
+    }
+    if (typeof clock?.now !== "function") throw invalidType("clock must have a now() method");
+    checkWhole("port", port, 0, 65_535);
+    checkWhole("memoryLimit", memoryLimit, 1024, Number.MAX_SAFE_INTEGER);
+    checkWhole("maxItemSize", maxItemSize, 1024, 1024 * MEGABYTE);
+
+    const listening: ListenInfo = path === undefined
+      ? { host, port, path }
+      : { host: undefined, port: 0, path };
+    const limits = { memory: memoryLimit, item: maxItemSize };
+    const state = newState(clock, limits, listening);
+    const sockets = new Set<Socket>();
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      serve(state, socket, sockets);
+    });
+    await listen(listener, path === undefined ? { host, port } : { path });
+    const bound = listener.address();
+    if (path !== undefined || bound === null || typeof bound === "string") {
+      return new MemcachedServer(`unix:${path}`, listener, sockets);
+    }
+    listening.port = bound.port;
+    return new MemcachedServer(
+      formatAddress({ kind: "tcp", host, port: bound.port }),
+      listener,
+      sockets,
+    );
+  }
+
+  /**
+   * Closes all connections and the listening socket, and resolves when they are closed. What was stored
+   * is gone. Stopping again does nothing.
+   *
+   * @example
+   * ```ts
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * const server = await MemcachedServer.start();
+   * await server.stop();
+   * ```
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= new Promise((resolve) => {
+      this.#listener.close(() => resolve());
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    return this.#stopped;
+  }
+
+  /** Stops the server at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+function checkWhole(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== "number") throw invalidType(`${name} must be a number`);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw invalidRange(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
+  }
+}
+
+function listen(
+  listener: Server,
+  where: { host: string; port: number } | { path: string },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    listener.once("error", reject);
+    listener.listen(where, () => {
+      listener.removeListener("error", reject);
+      resolve();
+    });
+  });
+}
+
+function serve(state: ServerState, socket: Socket, sockets: Set<Socket>): void {
+  sockets.add(socket);
+  state.connections++;
+  state.counters.totals.total_connections++;
+  const conversation = new Conversation(state, {
+    write(pieces): boolean {
+      if (socket.destroyed) return true;
+      const ready = send(socket, pieces);
+      // A client that does not read its replies is not read either.
+      if (!ready) socket.pause();
+      return ready;
+    },
+    end: () => socket.end(() => socket.destroy()),
+  });
+  socket.on("data", (chunk: Uint8Array) => conversation.receive(chunk));
+  socket.on("drain", () => {
+    socket.resume();
+    conversation.resume();
+  });
+  socket.on("end", () => conversation.close());
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => {
+    conversation.close();
+    if (sockets.delete(socket)) state.connections--;
+  });
+}
+
+function send(socket: Socket, pieces: Uint8Array[]): boolean {
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (bytes <= JOIN_UP_TO) {
+    return socket.write(pieces.length === 1 ? pieces[0] as Uint8Array : Buffer.concat(pieces));
+  }
+  let ready = true;
+  socket.cork();
+  for (const piece of pieces) ready = socket.write(piece);
+  socket.uncork();
+  return ready;
+}

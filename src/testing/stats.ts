@@ -1,0 +1,135 @@
+/** `stats`: the fields that mean something in this server, under memcached's names and in its order. */
+import process from "node:process";
+import { VERSION } from "./admin_commands.ts";
+import type { ClassCounterName, CounterName } from "./counters.ts";
+import { itemSize, slabClass } from "./item.ts";
+import type { ServerState } from "./state.ts";
+import type { Command, Turn } from "./turn.ts";
+
+type Fields = ReadonlyArray<readonly [name: string, value: string | number]>;
+
+function general({ timeline, counters, store, limits, connections }: ServerState): Fields {
+  const { totals } = counters;
+  const total = (...names: CounterName[]): Fields => names.map((name) => [name, totals[name]]);
+  const sum = (name: ClassCounterName, as: string = name): Fields => [[as, counters.sum(name)]];
+  return [
+    ["pid", process.pid],
+    ["uptime", timeline.uptime],
+    ["time", timeline.now + timeline.started],
+    ["version", VERSION],
+    ["pointer_size", 64],
+    ["curr_connections", connections],
+    ...total("total_connections", "cmd_get", "cmd_set", "cmd_flush", "cmd_touch", "cmd_meta"),
+    ...total("get_hits", "get_misses", "get_expired", "get_flushed"),
+    ...total("delete_misses", "delete_hits"),
+    ...total("incr_misses", "incr_hits", "decr_misses", "decr_hits"),
+    ...total("cas_misses", "cas_hits", "cas_badval", "touch_hits", "touch_misses"),
+    ...total("store_too_large", "store_no_memory", "bytes_read", "bytes_written"),
+    ["limit_maxbytes", limits.memory],
+    ["accepting_conns", 1],
+    ["threads", 1],
+    ["lru_crawler_running", 0],
+    ...total("lru_crawler_starts"),
+    ["bytes", store.bytes],
+    ["curr_items", store.size],
+    ...total("total_items"),
+    ...sum("expired_unfetched"),
+    ...sum("evicted_unfetched"),
+    ...sum("evicted", "evictions"),
+    ...sum("reclaimed"),
+    ...sum("crawler_reclaimed"),
+  ];
+}
+
+function settings({ limits, listening, verbosity, store, crawler }: ServerState): Fields {
+  return [
+    ["maxbytes", limits.memory],
+    ["tcpport", listening.port],
+    ["udpport", 0],
+    ["inter", listening.host ?? "NULL"],
+    ["verbosity", verbosity],
+    ["oldest", store.oldestLive],
+    ["evictions", "on"],
+    ["domain_socket", listening.path ?? "NULL"],
+    ["shutdown_command", "no"],
+    ["growth_factor", "1.25"],
+    ["chunk_size", 48],
+    ["num_threads", 1],
+    ["detail_enabled", "no"],
+    ["reqs_per_event", 20],
+    ["cas_enabled", "yes"],
+    ["binding_protocol", "ascii"],
+    ["auth_enabled_sasl", "no"],
+    ["auth_enabled_ascii", "no"],
+    ["item_size_max", limits.item],
+    ["lru_crawler", crawler ? "yes" : "no"],
+    ["flush_enabled", "yes"],
+    ["dump_enabled", "yes"],
+    ["idle_timeout", 0],
+    ["track_sizes", "no"],
+    ["ssl_enabled", "no"],
+  ];
+}
+
+/** The least recently used item of a slab class, and what all of them take. */
+interface ClassSummary {
+  number: number;
+  readonly oldest: number;
+  bytes: number;
+}
+
+function items({ store, timeline: { now }, counters }: ServerState): Fields {
+  const classes = new Map<number, ClassSummary>();
+  for (const item of store.items()) {
+    const size = itemSize(item);
+    const slab = slabClass(size);
+    const summary = classes.get(slab) ?? { number: 0, oldest: item.time, bytes: 0 };
+    summary.number++;
+    summary.bytes += size;
+    classes.set(slab, summary);
+  }
+  return [...classes].sort(([a], [b]) => a - b).flatMap(([slab, { number, oldest, bytes }]) => {
+    const counted = counters.ofClass(slab);
+    const fields: Fields = [
+      ["number", number],
+      ["age", now - oldest],
+      ["mem_requested", bytes],
+      ["evicted", counted.evicted],
+      ["evicted_nonzero", counted.evicted_nonzero],
+      ["evicted_time", counted.evicted_time],
+      ["outofmemory", counted.outofmemory],
+      ["reclaimed", counted.reclaimed],
+      ["expired_unfetched", counted.expired_unfetched],
+      ["evicted_unfetched", counted.evicted_unfetched],
+      ["crawler_reclaimed", counted.crawler_reclaimed],
+    ];
+    return fields.map(([name, value]) => [`items:${slab}:${name}`, value] as const);
+  });
+}
+
+const REPORTS: Record<string, (state: ServerState) => Fields> = {
+  settings,
+  items,
+  // There are no slabs here, and sizes are not tracked unless memcached is told to.
+  slabs: () => [["active_slabs", 0], ["total_malloced", 0]],
+  sizes: () => [["sizes_status", "disabled"]],
+};
+
+function stats({ state, replies }: Turn, tokens: readonly string[]): void {
+  const topic = tokens[1];
+  if (topic === "reset") {
+    state.counters.reset();
+    return replies.line("RESET");
+  }
+  const report = topic === undefined
+    ? general
+    : Object.hasOwn(REPORTS, topic)
+    ? REPORTS[topic]
+    : undefined;
+  if (report === undefined) return replies.line("ERROR");
+  const lines = report(state).map(([name, value]) => `STAT ${name} ${value}\r\n`);
+  replies.text(`${lines.join("")}END\r\n`);
+}
+
+/** `stats` and its topics. */
+export const STATS_COMMAND: Command = { name: "stats", tokens: [1, Infinity], run: stats };
