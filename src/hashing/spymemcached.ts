@@ -57,15 +57,24 @@ export function spymemcachedId(address: Address): string {
   return `${host}:${address.port}`;
 }
 
-/** Java's Inet6Address.toString(): all eight groups; an IPv4-mapped address is an Inet4Address. */
+/** Java's Inet6Address.toString(): all eight groups; an IPv4-mapped address becomes an Inet4Address. */
 function inet6(host: string): string {
-  const mapped = /^(?:::|(?:0+:){5})ffff:([0-9.]+)$/i.exec(host);
-  if (mapped?.[1]?.includes(".")) return mapped[1];
   const [address = "", scope] = host.split("%");
-  const [before = [], after = []] = address.split("::").map((part) => part.split(":"));
-  const groups = (part: string[]): string[] =>
-    part.filter((group) => group !== "").map((group) => parseInt(group, 16).toString(16));
-  const [left, right] = [groups(before), groups(after)];
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0");
-  return `[${[...left, ...zeros, ...right].join(":")}${scope === undefined ? "" : `%${scope}`}]`;
+  const [before = [], after = []] = address.split("::").map(groupsOf);
+  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => 0);
+  const groups = [...before, ...zeros, ...after];
+  const text = groups.map((group) => group.toString(16)).join(":");
+  if (!text.startsWith("0:0:0:0:0:ffff:")) {
+    return `[${text}${scope === undefined ? "" : `%${scope}`}]`;
+  }
+  return groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]).join(".");
+}
+
+/** `"db8:10.0.0.1"` to `[0xdb8, 0xa00, 1]`. */
+function groupsOf(part: string): number[] {
+  return part.split(":").filter((group) => group !== "").flatMap((group) => {
+    if (!group.includes(".")) return [parseInt(group, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
+    return [(a << 8) | b, (c << 8) | d];
+  });
 }
