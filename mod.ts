@@ -1,0 +1,35 @@
+/**
+ * memwire: a memcached client and session store for Node, Deno and Bun, without dependencies.
+ *
+ * {@link Memcached} is the client.
+ *
+ * @module
+ */
+export { Memcached } from "./src/client/memcached.ts";
+export type { ServerRef, ServerSpec } from "./src/address.ts";
+export type { TlsOptions } from "./src/connection/socket.ts";
+export type {
+  CallOptions,
+  MemcachedOptions,
+  Serializer,
+  StoreOptions,
+} from "./src/client/options.ts";
+export type { Item } from "./src/client/results.ts";
+export type { Hashing, HashingName, HashServer, Selector } from "./src/hashing/hashing.ts";
+export {
+  AuthError,
+  ClosedError,
+  ConflictError,
+  ConnectionLostError,
+  CorruptValueError,
+  MemcachedError,
+  OverloadedError,
+  PartialError,
+  ProtocolError,
+  SerializationError,
+  ServerDownError,
+  ServerError,
+  TimeoutError,
+  UnsupportedError,
+  ValueTooLargeError,
+} from "./src/errors.ts";

@@ -1,0 +1,191 @@
+/** What all commands go through: checks first, then a request to the key's server. Nothing here throws. */
+import type { ServerConfig } from "../address.ts";
+import { Cluster } from "../cluster/cluster.ts";
+import { abortWith } from "../connection/abort.ts";
+import { type Finish, Request } from "../connection/request.ts";
+import { Sweep } from "../connection/sweep.ts";
+import { ClosedError, invalidType, ValueTooLargeError } from "../errors.ts";
+import type { Operation, StoreOperation } from "../protocol/command.ts";
+import { KEEP_EXPTIME } from "../protocol/command.ts";
+import { toExptime } from "../protocol/exptime.ts";
+import { checkKey } from "../protocol/key.ts";
+import { checkCas } from "../protocol/number.ts";
+import { byteLength } from "../protocol/text.ts";
+import {
+  type CallOptions,
+  callTimeout,
+  type ResolvedOptions,
+  type StoreOptions,
+} from "./options.ts";
+import { checkKeptCas } from "./results.ts";
+import { trace, traced } from "./trace.ts";
+import { Flags, serializerCodec, tableCodec, type ValueCodec } from "./values.ts";
+
+/** The inside of a client. */
+export class Core {
+  readonly options: ResolvedOptions;
+  readonly codec: ValueCodec;
+  readonly cluster: Cluster;
+  readonly sweep: Sweep = new Sweep();
+  #closing: Promise<void> | undefined;
+
+  constructor(servers: readonly ServerConfig[], options: ResolvedOptions) {
+    this.options = options;
+    const { serializer } = options;
+    this.codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
+    this.cluster = new Cluster(servers, {
+      hashing: options.hashing,
+      failover: options.failover,
+      tls: options.tls,
+      auth: options.auth,
+      connections: {
+        timeout: options.timeout,
+        connectTimeout: options.connectTimeout,
+        maxPending: options.maxPending,
+        maxPendingBytes: options.maxPendingBytes,
+        maxValueBytes: options.maxValueBytes,
+        protocol: options.protocol,
+        sweep: this.sweep,
+      },
+    });
+  }
+
+  /** A command without a value. `ttl` is a must for touch and gat, else it is left as it is. */
+  ask<T>(
+    operation: Operation,
+    key: string,
+    finish: Finish<T>,
+    options: CallOptions | undefined,
+    ttl?: number,
+  ): Promise<T> {
+    try {
+      const request = this.request(operation, key, finish, options);
+      const needsTtl = operation === "touch" || operation === "gat";
+      request.exptime = ttl === undefined && !needsTtl ? KEEP_EXPTIME : toExptime(ttl);
+      return this.send(request, options?.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** A command that stores a value; `cas` is for the operation of that name. */
+  store<T>(
+    operation: StoreOperation,
+    key: string,
+    value: unknown,
+    finish: Finish<T>,
+    options: StoreOptions | undefined,
+    cas?: bigint,
+    codec: ValueCodec = this.codec,
+  ): Promise<T> {
+    try {
+      const request = this.storeRequest(operation, key, value, finish, options, codec);
+      if (operation === "cas") request.cas = checkKeptCas(checkCas(cas));
+      return this.send(request, options?.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Deletes what still has the token. */
+  compareAndDelete<T>(
+    key: string,
+    cas: bigint,
+    finish: Finish<T>,
+    options: CallOptions | undefined,
+  ): Promise<T> {
+    try {
+      const request = this.request("delete", key, finish, options);
+      request.cas = checkKeptCas(checkCas(cas));
+      return this.send(request, options?.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** append and prepend: bytes as they are, flags and TTL of what is there. */
+  extend(
+    operation: "append" | "prepend",
+    key: string,
+    data: string | Uint8Array,
+    finish: Finish<boolean>,
+    options: CallOptions | undefined,
+  ): Promise<boolean> {
+    try {
+      if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+        throw invalidType("what is appended or prepended must be a string or a Uint8Array");
+      }
+      const request = this.request(operation, key, finish, options);
+      request.value = data;
+      request.flags = Flags.bytes;
+      request.exptime = 0;
+      this.#checkSize(data);
+      return this.send(request, options?.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** A request that stores, checked and encoded. Throws. */
+  storeRequest<T>(
+    operation: StoreOperation,
+    key: string,
+    value: unknown,
+    finish: Finish<T>,
+    options: StoreOptions | undefined,
+    codec: ValueCodec = this.codec,
+  ): Request<T> {
+    const request = this.request(operation, key, finish, options);
+    request.exptime = toExptime(options?.ttl ?? 0);
+    codec.encode(value, request);
+    this.#checkSize(request.value);
+    return request;
+  }
+
+  /** A request with its key and timeout, checked. Throws. */
+  request<T>(
+    operation: Operation,
+    key: string,
+    finish: Finish<T>,
+    options: CallOptions | undefined,
+  ): Request<T> {
+    const wireKey = checkKey(key, this.options.prefix);
+    return new Request(operation, wireKey, finish, callTimeout(options, this.options.timeout));
+  }
+
+  /** Sends a request to its key's server. */
+  send<T>(request: Request<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (signal !== undefined) abortWith(signal, request);
+    if (this.#closing !== undefined) request.refuse(closedError());
+    if (request.settled) return request.promise;
+    const server = this.cluster.route(request.key);
+    if (traced()) trace(request, server.ref);
+    server.send(request);
+    return request.promise;
+  }
+
+  /** Rejects when the client has been closed. */
+  checkOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.cluster.close();
+    return this.#closing;
+  }
+
+  #checkSize(value: Uint8Array | string): void {
+    const { maxValueBytes } = this.options;
+    // A character is at most three bytes of UTF-8; to count them takes time.
+    if (typeof value === "string" && value.length * 3 <= maxValueBytes) return;
+    const bytes = typeof value === "string" ? byteLength(value) : value.byteLength;
+    if (bytes <= maxValueBytes) return;
+    throw new ValueTooLargeError(
+      `the value has ${bytes} bytes, more than the ${maxValueBytes} of maxValueBytes; nothing was sent`,
+    );
+  }
+}
+
+function closedError(): ClosedError {
+  return new ClosedError("the client has been closed");
+}

@@ -1,0 +1,162 @@
+/** Calls for many keys or all servers: one batch a server, a result for each. */
+import type { Server } from "../cluster/server.ts";
+import { type Finish, Request } from "../connection/request.ts";
+import { MemcachedError, PartialError } from "../errors.ts";
+import { checkKey } from "../protocol/key.ts";
+import { Kind } from "../protocol/reply.ts";
+import type { Core } from "./core.ts";
+import { type CallOptions, callTimeout, type StoreOptions } from "./options.ts";
+import { type Addressed, sendInPortions } from "./portions.ts";
+import { doneOrNotResult, doneResult, versionResult } from "./results.ts";
+
+// Keys of one request: enough to make a batch, few enough that a portion never fills the bounds.
+const MAX_KEYS = 1000;
+
+/** What was found for the keys. */
+export async function getMany<T>(
+  core: Core,
+  keys: Iterable<string>,
+  options: CallOptions | undefined,
+): Promise<Map<string, T>> {
+  const names = [...new Set(keys)];
+  const { prefix, timeout, maxPending } = core.options;
+  const wireKeys = names.map((key) => checkKey(key, prefix));
+  const ms = callTimeout(options, timeout);
+  const gathered = new Gathered<T>();
+  const requests: Addressed[] = [];
+  for (const [server, positions] of positionsByServer(core, wireKeys)) {
+    const most = Math.min(MAX_KEYS, maxPending);
+    for (let from = 0; from < positions.length; from += most) {
+      const own = positions.slice(from, from + most);
+      const ownNames = own.map((i) => names[i] as string);
+      const request = new Request("getMany", "", gathered.values(core, ownNames), ms);
+      request.keys = own.map((i) => wireKeys[i] as string);
+      gathered.watch(ownNames, request);
+      requests.push({ server, request });
+    }
+  }
+  await sendInPortions(core, requests, options?.signal);
+  return gathered.settle("keys");
+}
+
+/** set for each entry. */
+export async function setMany(
+  core: Core,
+  entries: Iterable<readonly [key: string, value: unknown]>,
+  options: StoreOptions | undefined,
+): Promise<void> {
+  const gathered = new Gathered<void>();
+  const requests = Array.from(new Map(entries), ([key, value]) => {
+    const request = core.storeRequest("set", key, value, doneResult, options);
+    request.keepValue();
+    gathered.watch([key], request);
+    return { server: core.cluster.route(request.key), request };
+  });
+  await sendInPortions(core, requests, options?.signal);
+  gathered.settle("keys");
+}
+
+/** delete for each key. */
+export async function deleteMany(
+  core: Core,
+  keys: Iterable<string>,
+  options: CallOptions | undefined,
+): Promise<Map<string, boolean>> {
+  const gathered = new Gathered<boolean>();
+  const requests = Array.from(new Set(keys), (key) => {
+    const request = core.request("delete", key, doneOrNotResult, options);
+    gathered.watch([key], request);
+    return { server: core.cluster.route(request.key), request };
+  });
+  await sendInPortions(core, requests, options?.signal);
+  return gathered.settle("keys");
+}
+
+/** What each server says of its version, by server id. */
+export async function version(
+  core: Core,
+  options: CallOptions | undefined,
+): Promise<Map<string, string>> {
+  const gathered = new Gathered<string>();
+  const timeout = callTimeout(options, core.options.timeout);
+  const requests = core.cluster.servers.map((server) => {
+    const request = new Request("version", "", versionResult, timeout);
+    gathered.watch([server.ref.id], request);
+    return { server, request };
+  });
+  await sendInPortions(core, requests, options?.signal);
+  return gathered.settle("servers");
+}
+
+function positionsByServer(core: Core, wireKeys: readonly string[]): Map<Server, number[]> {
+  const byServer = new Map<Server, number[]>();
+  for (let i = 0; i < wireKeys.length; i++) {
+    const server = core.cluster.route(wireKeys[i] as string);
+    const positions = byServer.get(server);
+    if (positions === undefined) byServer.set(server, [i]);
+    else positions.push(i);
+  }
+  return byServer;
+}
+
+/** What a call for many has gathered, by name: a key or a server's id. */
+class Gathered<R> {
+  readonly #results = new Map<string, R>();
+  readonly #errors = new Map<string, MemcachedError>();
+
+  /** Takes the request's outcome; one for several names is taken for those that have none yet. */
+  watch(names: readonly string[], request: Request<R> | Request<void>): void {
+    request.onSettled((error) => {
+      if (error === undefined) {
+        if (request.keys === null) this.#results.set(names[0] as string, request.result as R);
+        return;
+      }
+      for (const name of names) {
+        if (!this.#results.has(name) && !this.#errors.has(name)) {
+          this.#errors.set(name, asMemcachedError(error));
+        }
+      }
+    });
+  }
+
+  /** Takes each reply of a getMany. */
+  values(core: Core, names: readonly string[]): Finish<void> {
+    const { codec } = core;
+    return (reply) => {
+      const { index, kind } = reply;
+      if (kind === Kind.value) {
+        const name = names[index] as string;
+        try {
+          const { bytes, from, to, flags, owned } = reply;
+          this.#results.set(name, codec.decode(bytes, from, to, flags, owned) as R);
+        } catch (error) {
+          this.#errors.set(name, asMemcachedError(error));
+        }
+      } else if (kind === Kind.error) {
+        for (const name of names.slice(index, reply.upTo)) {
+          if (!this.#results.has(name)) this.#errors.set(name, reply.error as MemcachedError);
+        }
+      }
+    };
+  }
+
+  /** The results, or a PartialError that holds them if anything failed. */
+  settle(what: "keys" | "servers"): Map<string, R> {
+    const results = this.#results;
+    const errors = this.#errors;
+    if (errors.size === 0) return results;
+    const all = [...errors.values()];
+    const [first] = all;
+    throw new PartialError(`${errors.size} of the ${what} failed`, { results, errors }, {
+      server: first?.server,
+      cause: first,
+      ambiguous: all.some((error) => error.ambiguous),
+    });
+  }
+}
+
+/** An error as PartialError and the channels have it. */
+export function asMemcachedError(error: unknown): MemcachedError {
+  if (error instanceof MemcachedError) return error;
+  return new MemcachedError("ABORTED", "the call was aborted", { cause: error });
+}

@@ -1,0 +1,307 @@
+/** The public client. What each method does stands in its doc comment, how in the files beside this. */
+import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
+import type { PartialError } from "../errors.ts";
+import { checkKey } from "../protocol/key.ts";
+import { Core } from "./core.ts";
+import { count, type CounterOptions } from "./counter.ts";
+import { deleteMany, getMany, setMany, version } from "./many.ts";
+import {
+  type CallOptions,
+  type MemcachedOptions,
+  resolveOptions,
+  type StoreOptions,
+} from "./options.ts";
+import * as result from "./results.ts";
+import type { Item } from "./results.ts";
+import { type Change, update } from "./update.ts";
+
+/** Servers of a client that is given none. */
+const DEFAULT_SERVERS = "localhost:11211";
+
+/**
+ * A client of a memcached cluster. Connects on first use.
+ *
+ * A miss is `undefined` or `false`, a refused condition is a value of the result type, everything else
+ * rejects: a failure never looks like a miss.
+ *
+ * @example
+ * ```ts
+ * import { Memcached } from "memwire";
+ *
+ * const memcached = new Memcached("localhost:11211");
+ * await memcached.set("greeting", "hello", { ttl: 60 });
+ * console.log(await memcached.get("greeting")); // hello
+ * await memcached.close();
+ * ```
+ */
+export class Memcached implements AsyncDisposable {
+  readonly #core: Core;
+  readonly #value: ReturnType<typeof result.valueResult>;
+
+  /**
+   * Checks the servers and options; connects to nobody.
+   *
+   * @param servers Server specifications; a string may name several, separated by commas. Default "localhost:11211".
+   * @param options Defaults stand with {@link MemcachedOptions}.
+   */
+  constructor(
+    servers: string | readonly ServerSpec[] = DEFAULT_SERVERS,
+    options: MemcachedOptions = {},
+  ) {
+    this.#core = new Core(parseServers(servers), resolveOptions(options));
+    this.#value = result.valueResult(this.#core.codec);
+  }
+
+  /**
+   * The value, or undefined when absent.
+   *
+   * @example `const cart = await memcached.get<Cart>("cart:17");`
+   */
+  get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined> {
+    return this.#core.ask("get", key, this.#value, options) as Promise<T | undefined>;
+  }
+
+  /**
+   * What was found, by key; duplicates are asked once; no keys, no traffic.
+   *
+   * Rejects with {@link PartialError} if a server could not be asked; its `results` has the rest.
+   *
+   * @example `const found = await memcached.getMany(["a", "b"]); found.get("a");`
+   */
+  getMany<T = unknown>(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, T>> {
+    return getMany<T>(this.#core, keys, options);
+  }
+
+  /**
+   * The value with its token, flags and TTL; `touch` (seconds) also sets a new TTL in the same round trip.
+   *
+   * @example `const item = await memcached.getItem("cart:17", { touch: 3600 });`
+   */
+  getItem<T = unknown>(
+    key: string,
+    options?: CallOptions & { touch?: number },
+  ): Promise<Item<T> | undefined> {
+    const touch = options?.touch;
+    return this.#core.ask(
+      "gets",
+      key,
+      result.itemResult<T>(this.#core.codec, touch),
+      options,
+      touch,
+    );
+  }
+
+  /**
+   * get and touch in one round trip; `ttl` in seconds.
+   *
+   * @example `const session = await memcached.getAndTouch("session:17", 1800);`
+   */
+  getAndTouch<T = unknown>(
+    key: string,
+    ttl: number,
+    options?: CallOptions,
+  ): Promise<T | undefined> {
+    return this.#core.ask("gat", key, this.#value, options, ttl) as Promise<T | undefined>;
+  }
+
+  /**
+   * Whether the key is there; meta moves no value.
+   *
+   * @example `if (await memcached.has("lock:17")) return;`
+   */
+  has(key: string, options?: CallOptions): Promise<boolean> {
+    return this.#core.ask("has", key, result.foundResult, options);
+  }
+
+  /**
+   * Stores whatever was there: last write wins.
+   *
+   * @example `await memcached.set("cart:17", { items: [3, 5] }, { ttl: 3600 });`
+   */
+  set(key: string, value: unknown, options?: StoreOptions): Promise<void> {
+    return this.#core.store("set", key, value, result.doneResult, options);
+  }
+
+  /**
+   * set for each entry (a Map will do), one batch a server.
+   *
+   * Rejects with {@link PartialError}, which names the keys that failed.
+   *
+   * @example `await memcached.setMany(new Map([["a", 1], ["b", 2]]), { ttl: 60 });`
+   */
+  setMany(
+    entries: Iterable<readonly [key: string, value: unknown]>,
+    options?: StoreOptions,
+  ): Promise<void> {
+    return setMany(this.#core, entries, options);
+  }
+
+  /**
+   * Stores if absent; false: it was there.
+   *
+   * @example `if (!await memcached.add("lock:17", "me", { ttl: 10 })) return;`
+   */
+  add(key: string, value: unknown, options?: StoreOptions): Promise<boolean> {
+    return this.#core.store("add", key, value, result.doneOrNotResult, options);
+  }
+
+  /**
+   * Stores if there; false: absent.
+   *
+   * @example `await memcached.replace("motd", "closed today");`
+   */
+  replace(key: string, value: unknown, options?: StoreOptions): Promise<boolean> {
+    return this.#core.store("replace", key, value, result.doneOrNotResult, options);
+  }
+
+  /**
+   * Adds text or bytes at the end, TTL and flags as they were; false: absent.
+   *
+   * @example `await memcached.append("log", "one more line\n");`
+   */
+  append(key: string, data: string | Uint8Array, options?: CallOptions): Promise<boolean> {
+    return this.#core.extend("append", key, data, result.doneOrNotResult, options);
+  }
+
+  /**
+   * The same at the front.
+   *
+   * @example `await memcached.prepend("log", "the first line\n");`
+   */
+  prepend(key: string, data: string | Uint8Array, options?: CallOptions): Promise<boolean> {
+    return this.#core.extend("prepend", key, data, result.doneOrNotResult, options);
+  }
+
+  /**
+   * Stores if nobody wrote since `cas` was read; "exists": somebody did.
+   *
+   * Rejects with UnsupportedError for the token 0n, which a server gives that keeps none (`-C`).
+   *
+   * @example `await memcached.cas("stock", item.value - 1, item.cas);`
+   */
+  cas(
+    key: string,
+    value: unknown,
+    cas: bigint,
+    options?: StoreOptions,
+  ): Promise<"stored" | "exists" | "missing"> {
+    return this.#core.store("cas", key, value, result.casResult, options, cas);
+  }
+
+  /**
+   * Deletes; true: was there. After a retry false can mean that the first attempt did it.
+   *
+   * @example `await memcached.delete("cart:17");`
+   */
+  delete(key: string, options?: CallOptions): Promise<boolean> {
+    return this.#core.ask("delete", key, result.doneOrNotResult, options);
+  }
+
+  /**
+   * Deletes if nobody wrote since `cas` was read.
+   *
+   * @example `await memcached.compareAndDelete("job:17", item.cas);`
+   */
+  compareAndDelete(
+    key: string,
+    cas: bigint,
+    options?: CallOptions,
+  ): Promise<"deleted" | "exists" | "missing"> {
+    return this.#core.compareAndDelete(key, cas, result.compareAndDeleteResult, options);
+  }
+
+  /**
+   * Deletes each key; true or false for each, as {@link Memcached.delete} has it.
+   *
+   * @example `const deleted = await memcached.deleteMany(["a", "b"]);`
+   */
+  deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, boolean>> {
+    return deleteMany(this.#core, keys, options);
+  }
+
+  /**
+   * Sets a new TTL in seconds; false: absent.
+   *
+   * @example `await memcached.touch("session:17", 1800);`
+   */
+  touch(key: string, ttl: number, options?: CallOptions): Promise<boolean> {
+    return this.#core.ask("touch", key, result.doneOrNotResult, options, ttl);
+  }
+
+  /**
+   * Counts up; the new count, exact to 2^64 - 1, where it wraps; undefined: absent and no `initial`.
+   * `ttl` counts on creation only.
+   *
+   * @example `const hits = await memcached.increment("hits", 1, { initial: 1, ttl: 60 });`
+   */
+  increment(
+    key: string,
+    delta: number | bigint = 1,
+    options?: CounterOptions,
+  ): Promise<bigint | undefined> {
+    return count(this.#core, "increment", key, delta, options);
+  }
+
+  /**
+   * Counts down, and stops at 0.
+   *
+   * @example `const left = await memcached.decrement("seats", 2);`
+   */
+  decrement(
+    key: string,
+    delta: number | bigint = 1,
+    options?: CounterOptions,
+  ): Promise<bigint | undefined> {
+    return count(this.#core, "decrement", key, delta, options);
+  }
+
+  /**
+   * Read, change, add or cas, again after a conflict (at most 100 times, short random pauses, within
+   * the deadline), then ConflictError. `fn` may run more than once; undefined from it writes nothing.
+   * Resolves to what is then stored.
+   *
+   * @example `await memcached.update<number>("stock", (n) => (n ?? 0) + 1);`
+   */
+  update<T = unknown>(key: string, fn: Change<T>, options?: StoreOptions): Promise<T | undefined> {
+    return update(this.#core, key, fn, options);
+  }
+
+  /**
+   * What each server says of its version, by server id.
+   *
+   * @example `const versions = await memcached.version();`
+   */
+  version(options?: CallOptions): Promise<Map<string, string>> {
+    return version(this.#core, options);
+  }
+
+  /**
+   * Where the key belongs, whether or not that server is up; no traffic.
+   *
+   * @example `memcached.serverFor("cart:17").address;`
+   */
+  serverFor(key: string): ServerRef {
+    return this.#core.cluster.serverFor(checkKey(key, this.#core.options.prefix)).ref;
+  }
+
+  /**
+   * New list from the next call on; connections to servers that stay are kept, those removed finish
+   * what is in flight and close.
+   *
+   * @example `memcached.setServers("10.0.0.1,10.0.0.2");`
+   */
+  setServers(servers: string | readonly ServerSpec[]): void {
+    this.#core.checkOpen();
+    this.#core.cluster.setServers(parseServers(servers));
+  }
+
+  /** New calls reject with ClosedError; resolves when what is in flight has settled and the sockets are closed. */
+  close(): Promise<void> {
+    return this.#core.close();
+  }
+
+  /** {@link Memcached.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,91 @@
+/** What a reply means for the caller of a command: a value, an answer, or nothing there. */
+import type { Finish } from "../connection/request.ts";
+import { UnsupportedError } from "../errors.ts";
+import { Kind, type Reply, UNKNOWN_TTL } from "../protocol/reply.ts";
+import type { ValueCodec } from "./values.ts";
+
+/**
+ * A value with what is known of it. `cas` is 0n on a server that keeps none (`-C`): cas,
+ * compareAndDelete, update and versioned saves then reject with UnsupportedError.
+ */
+export interface Item<T> {
+  /** The value. */
+  readonly value: T;
+  /** Token for cas and compareAndDelete. */
+  readonly cas: bigint;
+  /** The flags it is stored with. */
+  readonly flags: number;
+  /** Seconds left, Infinity for ever, undefined in classic unless `touch` set it. */
+  readonly ttl: number | undefined;
+}
+
+/** The value, or undefined when absent. */
+export function valueResult<T>(codec: ValueCodec): Finish<T | undefined> {
+  return (reply, request) => {
+    if (reply.kind === Kind.value) {
+      return codec.decode(reply.bytes, reply.from, reply.to, reply.flags, reply.owned) as T;
+    }
+    // The answer to the classic dialect's `touch`, which follows the value: not found means that the
+    // value has expired in between.
+    return reply.kind === Kind.done ? request.result : undefined;
+  };
+}
+
+/** The value with its token, flags and TTL; `touched`: the TTL in seconds that was set with it. */
+export function itemResult<T>(
+  codec: ValueCodec,
+  touched: number | undefined,
+): Finish<Item<T> | undefined> {
+  return (reply, request) => {
+    if (reply.kind === Kind.value) {
+      return {
+        value: codec.decode(reply.bytes, reply.from, reply.to, reply.flags, reply.owned) as T,
+        cas: BigInt(reply.cas),
+        flags: reply.flags,
+        ttl: ttlOf(reply),
+      };
+    }
+    if (reply.kind !== Kind.done || request.result === undefined) return undefined;
+    return { ...request.result, ttl: touched };
+  };
+}
+
+function ttlOf(reply: Reply): number | undefined {
+  if (reply.ttl === UNKNOWN_TTL) return undefined;
+  return reply.ttl < 0 ? Infinity : reply.ttl;
+}
+
+/** Whether something is there; its value is not looked at. */
+export const foundResult: Finish<boolean> = (reply) =>
+  reply.kind === Kind.value || reply.kind === Kind.done;
+
+/** It was done. */
+export const doneResult: Finish<void> = () => undefined;
+
+/** true: it was done; false: its condition does not hold. */
+export const doneOrNotResult: Finish<boolean> = (reply) => reply.kind === Kind.done;
+
+/** The three outcomes of cas. */
+export const casResult: Finish<"stored" | "exists" | "missing"> = (reply) =>
+  reply.kind === Kind.done ? "stored" : reply.kind === Kind.exists ? "exists" : "missing";
+
+/** The three outcomes of compareAndDelete. */
+export const compareAndDeleteResult: Finish<"deleted" | "exists" | "missing"> = (reply) =>
+  reply.kind === Kind.done ? "deleted" : reply.kind === Kind.exists ? "exists" : "missing";
+
+/** A counter's new value; undefined: absent. Old servers pad what decr has made shorter. */
+export const countResult: Finish<bigint | undefined> = (reply) =>
+  reply.kind === Kind.value
+    ? BigInt(reply.bytes.toString("latin1", reply.from, reply.to).trimEnd())
+    : undefined;
+
+/** What the server says of its version. */
+export const versionResult: Finish<string> = (reply) => reply.text.slice("VERSION ".length);
+
+/** Refuses a token that no server gives to an item: it keeps none. */
+export function checkKeptCas(digits: string): string {
+  if (digits === "0") {
+    throw new UnsupportedError("the server keeps no cas tokens (it runs with -C): token 0");
+  }
+  return digits;
+}

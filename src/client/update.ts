@@ -1,0 +1,56 @@
+/** Read, change, write if nobody else has: again and again until nobody has. */
+import { ConflictError, invalidType, TimeoutError, UnsupportedError } from "../errors.ts";
+import type { Core } from "./core.ts";
+import { type CallOptions, callTimeout, type StoreOptions } from "./options.ts";
+import { casResult, doneOrNotResult, itemResult } from "./results.ts";
+import type { ValueCodec } from "./values.ts";
+
+const MAX_TRIES = 100;
+// Pauses are random between 0 and this, so that writers that met once part.
+const MAX_PAUSE_MS = 10;
+
+/** Changes what `fn` makes of it. */
+export type Change<T> = (current: T | undefined) => T | undefined | Promise<T | undefined>;
+
+/** Runs `fn` on the current value and stores what it returns, if nobody wrote in between; else again. */
+export async function update<T>(
+  core: Core,
+  key: string,
+  fn: Change<T>,
+  options: StoreOptions | undefined,
+  codec: ValueCodec = core.codec,
+): Promise<T | undefined> {
+  if (typeof fn !== "function") throw invalidType("update needs a function");
+  const timeout = callTimeout(options, core.options.timeout);
+  const deadline = core.sweep.now() + timeout;
+  const left = (): CallOptions => {
+    const ms = deadline - core.sweep.now();
+    if (ms <= 0) throw new TimeoutError(`the update did not succeed within ${timeout} ms`);
+    const signal = options?.signal;
+    return signal === undefined ? { timeout: ms } : { timeout: ms, signal };
+  };
+  const ttl = options?.ttl ?? 0;
+  const readItem = itemResult<T>(codec, undefined);
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const item = await core.ask("gets", key, readItem, left());
+    if (item?.cas === 0n) {
+      throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
+    }
+    const next = await fn(item?.value);
+    if (next === undefined) return item?.value;
+    const how = { ...left(), ttl };
+    if (item === undefined) {
+      const added = core.store("add", key, next, doneOrNotResult, how, undefined, codec);
+      if (await added) return next;
+    } else {
+      const stored = core.store("cas", key, next, casResult, how, item.cas, codec);
+      if (await stored === "stored") return next;
+    }
+    await pause(Math.random() * MAX_PAUSE_MS);
+  }
+  throw new ConflictError(`others kept writing: gave up after ${MAX_TRIES} tries`);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

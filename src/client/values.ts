@@ -1,0 +1,180 @@
+/**
+ * How a value is stored, and told by its flags when it comes back. python-memcached and pymemcache
+ * use the same flags for bytes, text, integers and compression.
+ */
+import { Buffer } from "node:buffer";
+import { inflateSync } from "node:zlib";
+import { CorruptValueError, invalidType, MemcachedError } from "../errors.ts";
+import { decodeUtf8 } from "../protocol/text.ts";
+import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
+import { decode as decodeV8, encode as encodeV8 } from "../v8/codec.ts";
+import type { Serializer } from "./options.ts";
+
+/** The flags of stored values. */
+export const Flags = {
+  bytes: 0,
+  /** python-memcached's pickle: never read. */
+  pickle: 1,
+  /** Decimal digits, its integer. */
+  integer: 2,
+  /** Decimal digits, its long. */
+  long: 4,
+  /** A bit with the others: zlib-compressed. */
+  compressed: 8,
+  text: 16,
+  /** V8's value format, our own codec. */
+  v8: 256,
+} as const;
+
+// A compressed value of a megabyte can hold a gigabyte.
+const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
+
+/** Where the stored form of a value goes: a request. */
+export interface Stored {
+  value: Uint8Array | string;
+  flags: number;
+}
+
+/** Turns values into stored bytes and back. */
+export interface ValueCodec {
+  /** Puts the value's stored form into `stored`. The bytes may be overwritten by the next call, if under 64 KiB. */
+  encode(value: unknown, stored: Stored): void;
+  /** The value of the stored bytes; `owned`: `bytes` is theirs alone and may be kept. */
+  decode(bytes: Buffer, from: number, to: number, flags: number, owned: boolean): unknown;
+}
+
+/** The table of values and flags. */
+export const tableCodec: ValueCodec = {
+  encode(value: unknown, stored: Stored): void {
+    switch (typeof value) {
+      case "string":
+        stored.value = value;
+        stored.flags = Flags.text;
+        return;
+      case "number":
+        // -0 is a safe integer, but its digits are those of 0.
+        if (!Number.isSafeInteger(value) || Object.is(value, -0)) break;
+        stored.value = String(value);
+        stored.flags = Flags.integer;
+        return;
+      case "bigint":
+        stored.value = value.toString();
+        stored.flags = Flags.long;
+        return;
+      case "undefined":
+        throw invalidType("undefined cannot be stored: it could not be told from an absent value");
+      case "object":
+        if (value instanceof Uint8Array) {
+          stored.value = value;
+          stored.flags = Flags.bytes;
+          return;
+        }
+        if (value instanceof ArrayBuffer) {
+          stored.value = new Uint8Array(value);
+          stored.flags = Flags.bytes;
+          return;
+        }
+    }
+    stored.value = encodedView(value);
+    stored.flags = Flags.v8;
+  },
+
+  decode(bytes: Buffer, from: number, to: number, flags: number, owned: boolean): unknown {
+    switch (flags) {
+      case Flags.text:
+        return decodeUtf8(bytes, from, to);
+      case Flags.bytes:
+        return ownBytes(bytes, from, to, owned);
+      case Flags.v8:
+        return decodeV8(bytes, from, to);
+      case Flags.integer:
+      case Flags.long:
+        return parseInteger(bytes.toString("latin1", from, to), flags);
+      default:
+        return decodeOthers(bytes, from, to, flags);
+    }
+  },
+};
+
+/** A codec that asks the caller's own serializer. */
+export function serializerCodec(serializer: Serializer): ValueCodec {
+  return {
+    encode(value: unknown, stored: Stored): void {
+      if (value === undefined) {
+        throw invalidType("undefined cannot be stored: it could not be told from an absent value");
+      }
+      const { data, flags } = serializer.serialize(value);
+      if (!(data instanceof Uint8Array)) {
+        throw invalidType("serializer.serialize must return data as a Uint8Array");
+      }
+      if (!Number.isInteger(flags) || flags < 0 || flags > 0xffffffff) {
+        throw invalidType("serializer.serialize must return flags from 0 to 2^32 - 1");
+      }
+      stored.value = data;
+      stored.flags = flags;
+    },
+
+    decode(bytes: Buffer, from: number, to: number, flags: number, owned: boolean): unknown {
+      try {
+        return serializer.deserialize(ownBytes(bytes, from, to, owned), flags);
+      } catch (cause) {
+        if (cause instanceof MemcachedError) throw cause;
+        throw new CorruptValueError("the serializer could not read the stored value", {
+          flags,
+          cause,
+        });
+      }
+    },
+  };
+}
+
+/** The V8 form of a value: a view on the codec's buffer if it is small, its own bytes if not. */
+export function encodedView(value: unknown): Uint8Array {
+  const view = encodeV8(value);
+  // From this size on the socket keeps the bytes themselves.
+  return view.byteLength >= UNCOPIED_BYTES ? view.slice() : view;
+}
+
+/** Bytes that the caller may keep. */
+export function ownBytes(bytes: Buffer, from: number, to: number, owned: boolean): Uint8Array {
+  if (owned && from === 0 && to === bytes.length) return bytes;
+  const copy = Buffer.allocUnsafe(to - from);
+  bytes.copy(copy, 0, from, to);
+  return copy;
+}
+
+function decodeOthers(bytes: Buffer, from: number, to: number, flags: number): unknown {
+  const inner = flags & ~Flags.compressed;
+  if ((flags & Flags.compressed) !== 0 && (inner === Flags.bytes || inner === Flags.text)) {
+    const plain = inflate(bytes, from, to, flags);
+    return inner === Flags.text ? decodeUtf8(plain, 0, plain.length) : plain;
+  }
+  if (flags === Flags.pickle || inner === Flags.pickle) {
+    throw new CorruptValueError(`flags ${flags}: a Python pickle, which is never read`, { flags });
+  }
+  throw new CorruptValueError(`flags ${flags} are not known`, { flags });
+}
+
+function inflate(bytes: Buffer, from: number, to: number, flags: number): Buffer {
+  try {
+    return inflateSync(bytes.subarray(from, to), { maxOutputLength: MAX_INFLATED_BYTES });
+  } catch (cause) {
+    throw new CorruptValueError(
+      `flags ${flags}: the value cannot be inflated, or not to ${MAX_INFLATED_BYTES} bytes`,
+      { flags, cause },
+    );
+  }
+}
+
+/** Digits, and the spaces that decr leaves behind a number that has become shorter. */
+function parseInteger(text: string, flags: number): number | bigint {
+  const digits = text.trimEnd();
+  if (!/^-?[0-9]+$/.test(digits)) {
+    throw new CorruptValueError(`flags ${flags}: the value is not an integer`, { flags });
+  }
+  if (flags === Flags.integer) {
+    const number = Number(digits);
+    if (Number.isSafeInteger(number)) return number;
+  }
+  return BigInt(digits);
+}

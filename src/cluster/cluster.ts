@@ -1,0 +1,143 @@
+/** The servers of a client and the hashing that gives each key to one of them. */
+import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
+import type { ConnectionSettings } from "../connection/connection.ts";
+import type { Request } from "../connection/request.ts";
+import type { TlsOptions } from "../connection/socket.ts";
+import type { Credentials } from "../address.ts";
+import { invalidType, type MemcachedError } from "../errors.ts";
+import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
+import { presets } from "../hashing/presets.ts";
+import { Server } from "./server.ts";
+
+/** What all servers of a cluster share. */
+export interface ClusterSettings {
+  readonly hashing: HashingName | Hashing;
+  readonly failover: "none" | "rehash";
+  readonly tls: TlsOptions | undefined;
+  readonly auth: Credentials | undefined;
+  readonly connections: ConnectionSettings;
+}
+
+/** A list of servers, at one time. */
+interface Topology {
+  readonly servers: readonly Server[];
+  readonly selector: Selector;
+}
+
+/** Servers by key. */
+export class Cluster {
+  readonly #settings: ClusterSettings;
+  readonly #hashing: Hashing;
+  readonly #idOf: (config: ServerConfig) => string;
+  #topology: Topology;
+  /** By address, way of connecting and id, so that a server that stays keeps its connection. */
+  #known = new Map<string, Server>();
+  readonly #leaving = new Set<Promise<void>>();
+
+  constructor(configs: readonly ServerConfig[], settings: ClusterSettings) {
+    this.#settings = settings;
+    const { hashing } = settings;
+    if (typeof hashing === "function") {
+      this.#hashing = hashing;
+      this.#idOf = (config) => config.id ?? formatAddress(config.address);
+    } else {
+      const preset = Object.hasOwn(presets, hashing) ? presets[hashing] : undefined;
+      if (preset === undefined) {
+        throw invalidType(
+          `hashing must be a function or one of ${Object.keys(presets).join(", ")}`,
+        );
+      }
+      this.#hashing = preset.hashing;
+      this.#idOf = (config) => config.id ?? preset.idOf(config.address);
+    }
+    this.#topology = this.#build(configs);
+  }
+
+  /** All servers, in the order of the list. */
+  get servers(): readonly Server[] {
+    return this.#topology.servers;
+  }
+
+  /** The server that a key belongs to, whether or not it is up. */
+  serverFor(key: string): Server {
+    const { servers, selector } = this.#topology;
+    return servers.length === 1 ? servers[0] as Server : servers[selector.pick(key)] as Server;
+  }
+
+  /** The server that a key's calls go to now: with failover the first of its order that is not down. */
+  route(key: string): Server {
+    const server = this.serverFor(key);
+    if (!server.down || this.#settings.failover === "none") return server;
+    const { servers, selector } = this.#topology;
+    for (const index of selector.order(key)) {
+      const next = servers[index] as Server;
+      if (!next.down) return next;
+    }
+    return server;
+  }
+
+  /** Sends a request to its key's server. */
+  send(request: Request<unknown>): void {
+    this.route(request.key).send(request);
+  }
+
+  /** A new list: servers that stay keep their connections, those that leave finish what is in flight. */
+  setServers(configs: readonly ServerConfig[]): void {
+    this.#topology = this.#build(configs);
+  }
+
+  /** Resolves when what is in flight has settled and all sockets are closed. */
+  async close(): Promise<void> {
+    await Promise.all([...this.servers.map((server) => server.close()), ...this.#leaving]);
+  }
+
+  #build(configs: readonly ServerConfig[]): Topology {
+    const refs = configs.map((config): ServerRef => ({
+      id: this.#idOf(config),
+      address: formatAddress(config.address),
+    }));
+    const selector = this.#hashing(
+      configs.map(({ weight }, i) => ({ id: (refs[i] as ServerRef).id, weight })),
+    );
+    const known = new Map<string, Server>();
+    const servers = configs.map((config, i) => {
+      const ref = refs[i] as ServerRef;
+      const identity = JSON.stringify([ref.address, ref.id, config.tls, config.auth]);
+      const server = known.get(identity) ?? this.#known.get(identity) ?? this.#open(config, ref);
+      known.set(identity, server);
+      return server;
+    });
+    for (const [identity, server] of this.#known) {
+      if (!known.has(identity)) this.#dismiss(server);
+    }
+    this.#known = known;
+    return { servers, selector };
+  }
+
+  #open(config: ServerConfig, ref: ServerRef): Server {
+    const { tls, auth, connections } = this.#settings;
+    return new Server({
+      ref,
+      address: config.address,
+      tls: config.tls ? tls ?? {} : tls,
+      auth: config.auth ?? auth,
+      connections,
+      stranded: (request, error) => this.#strand(request, error),
+    });
+  }
+
+  /** A request whose server went down before it was sent: it fails, unless keys may move. */
+  #strand(request: Request<unknown>, error: MemcachedError): void {
+    if (this.#settings.failover === "none" || request.keys !== null) return request.refuse(error);
+    const next = this.route(request.key);
+    if (next.down) request.refuse(error);
+    else next.send(request);
+  }
+
+  #dismiss(server: Server): void {
+    const leaving = server.close().then(() => {
+      this.#leaving.delete(leaving);
+    });
+    this.#leaving.add(leaving);
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * One memcached server, as new, up or down.
+ *
+ * New, or up with its connection lost while idle: calls wait for the connection, within the bounds and
+ * their deadlines. Down (connecting failed, the one reconnect too; or three timeouts in silence):
+ * calls are refused at once, and a probe off the callers' path finds out when it is up again. Only a
+ * probe that got through the whole handshake brings it back.
+ */
+import type { Address, Credentials, ServerRef } from "../address.ts";
+import {
+  Connection,
+  type ConnectionOwner,
+  type ConnectionSettings,
+  type Ending,
+} from "../connection/connection.ts";
+import type { Request } from "../connection/request.ts";
+import type { TlsOptions } from "../connection/socket.ts";
+import { connectionEvents, serverEvents } from "../diagnostics.ts";
+import { AuthError, MemcachedError, ServerDownError, TimeoutError } from "../errors.ts";
+import type { DialectName } from "../protocol/dialect.ts";
+import { probeDelay } from "./backoff.ts";
+
+// Timeouts in silence that make a server down.
+const MAX_SILENT_TIMEOUTS = 3;
+
+/** What a server is made of. */
+export interface ServerSettings {
+  readonly ref: ServerRef;
+  readonly address: Address;
+  readonly tls: TlsOptions | undefined;
+  readonly auth: Credentials | undefined;
+  readonly connections: ConnectionSettings;
+  /** Takes requests that were never sent to this server, now that it is down. */
+  readonly stranded: (request: Request<unknown>, error: MemcachedError) => void;
+}
+
+/** A server and its one connection. */
+export class Server implements ConnectionOwner {
+  readonly ref: ServerRef;
+  readonly #settings: ServerSettings;
+  #state: "new" | "up" | "down" = "new";
+  #downCause: Error | undefined;
+  #connection: Connection | undefined;
+  #dialect: DialectName | undefined;
+  #silentTimeouts = 0;
+  #failedProbes = 0;
+  #probeTimer: ReturnType<typeof setTimeout> | undefined;
+  #closing: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(settings: ServerSettings) {
+    this.#settings = settings;
+    this.ref = settings.ref;
+  }
+
+  get down(): boolean {
+    return this.#state === "down";
+  }
+
+  /** Whether a request more, of this weight and size, would be past a bound of the connection. */
+  isFullFor(weight: number, size: number): boolean {
+    return this.#connection?.isFullFor(weight, size) ?? false;
+  }
+
+  /** Sends a request; refuses it at once if the server is down. */
+  send(request: Request<unknown>): void {
+    if (this.#state === "down") return request.refuse(this.downError());
+    if (this.#connection === undefined) this.#connect();
+    (this.#connection as Connection).send(request);
+  }
+
+  /** Why calls are refused now. */
+  downError(): MemcachedError {
+    const cause = this.#downCause;
+    const server = this.ref;
+    if (cause instanceof AuthError) return new AuthError(cause.message, { server, cause });
+    const why = describe(cause);
+    return new ServerDownError(`${server.address} is down${why === "" ? "" : `: ${why}`}`, {
+      server,
+      cause,
+    });
+  }
+
+  /** Lets what is in flight finish, then closes the connection. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise<void>((resolve) => {
+      clearTimeout(this.#probeTimer);
+      this.#closing = resolve;
+      if (this.#connection === undefined) resolve();
+      else if (this.#state === "down") this.#connection.drop(this.downError());
+      else this.#connection.close();
+    });
+    return this.#closed;
+  }
+
+  // What the connection reports
+
+  ready(connection: Connection): void {
+    this.#dialect = connection.dialect;
+    const { ref: server } = this;
+    if (connectionEvents.hasSubscribers) {
+      const { dialect, version } = connection;
+      connectionEvents.publish({ server, event: "ready", dialect, version });
+    }
+    if (this.#state === "up") return;
+    this.#state = "up";
+    this.#downCause = undefined;
+    this.#silentTimeouts = 0;
+    this.#failedProbes = 0;
+    if (serverEvents.hasSubscribers) serverEvents.publish({ server, state: "up" });
+  }
+
+  timedOut(connection: Connection, count: number, replied: boolean): void {
+    this.#silentTimeouts = replied ? count : this.#silentTimeouts + count;
+    if (this.#silentTimeouts < MAX_SILENT_TIMEOUTS) return;
+    this.#silentTimeouts = 0;
+    const server = this.ref;
+    const error = new TimeoutError(`${server.address} has stopped answering`, { server });
+    this.#goDown(error);
+    connection.drop(error);
+  }
+
+  ended(connection: Connection, ending: Ending): void {
+    if (connection !== this.#connection) return;
+    this.#connection = undefined;
+    this.#report("close", ending.error);
+    const { reason, interrupted, returned } = ending;
+    if (reason === "refused-meta") {
+      // A proxy that does not know `mn`: not a failure, and not to be asked again.
+      this.#dialect = "classic";
+      this.#reconnect(returned);
+    } else if (reason === "unreachable") {
+      if (this.#state === "down") this.#failedProbes++;
+      this.#goDown(ending.error);
+      this.#strand(returned);
+    } else if (this.#state === "down") {
+      this.#strand(returned);
+    } else if (returned.length > 0 || (interrupted && reason === "lost" && !this.#closing)) {
+      // The one reconnect, at once: if it fails, the server is down.
+      this.#reconnect(returned);
+    }
+    if (this.#connection === undefined) this.#closing?.();
+  }
+
+  #reconnect(returned: readonly Request<unknown>[]): void {
+    this.#connect();
+    const connection = this.#connection as unknown as Connection;
+    for (const request of returned) connection.send(request);
+    if (this.#closing !== undefined) connection.close();
+  }
+
+  #connect(): void {
+    const { ref, address, tls, auth, connections } = this.#settings;
+    this.#connection = new Connection(
+      { ref, address, tls, auth, dialect: this.#dialect },
+      connections,
+      this,
+    );
+    this.#report("open", undefined);
+  }
+
+  #goDown(cause: Error | undefined): void {
+    const was = this.#state;
+    this.#state = "down";
+    this.#downCause = cause;
+    // Another server, or another version, may come back in its place.
+    this.#dialect = undefined;
+    if (was !== "down") {
+      this.#failedProbes = 0;
+      if (serverEvents.hasSubscribers) {
+        serverEvents.publish({ server: this.ref, state: "down", error: this.downError() });
+      }
+    }
+    this.#scheduleProbe();
+  }
+
+  #scheduleProbe(): void {
+    if (this.#closing !== undefined) return;
+    clearTimeout(this.#probeTimer);
+    const delay = probeDelay(this.#failedProbes, Math.random());
+    this.#probeTimer = setTimeout(() => {
+      if (this.#connection === undefined) this.#connect();
+    }, delay);
+    // A probe never keeps the process alive.
+    this.#probeTimer.unref();
+  }
+
+  #strand(returned: readonly Request<unknown>[]): void {
+    for (const request of returned) this.#settings.stranded(request, this.downError());
+  }
+
+  #report(event: "open" | "close", error: Error | undefined): void {
+    if (!connectionEvents.hasSubscribers) return;
+    const server = this.ref;
+    connectionEvents.publish(
+      error instanceof MemcachedError ? { server, event, error } : { server, event },
+    );
+  }
+}
+
+/** A network error in a few words: its message may hold an address, which is known already. */
+function describe(cause: Error | undefined): string {
+  if (cause === undefined) return "it closed the connection";
+  if (cause instanceof MemcachedError) return cause.message;
+  const { code } = cause as Error & { code?: unknown };
+  return typeof code === "string" ? code : cause.message;
+}

@@ -1,0 +1,357 @@
+/**
+ * One socket to one server, and the requests on it.
+ *
+ * A request is written at once into the batch of its tick (or waits until the handshake is through),
+ * then stands in a queue until its replies have come. Replies come in the order of requests; each is
+ * checked against the oldest one, and the first that does not fit ends the connection: from there on
+ * nobody can know whose bytes are whose.
+ */
+import { nextTick } from "node:process";
+import type { Address, Credentials, ServerRef } from "../address.ts";
+import type { MemcachedError } from "../errors.ts";
+import { ClassicDialect } from "../protocol/classic.ts";
+import { type Dialect, type DialectName, Verdict, type VerdictName } from "../protocol/dialect.ts";
+import { MetaDialect } from "../protocol/meta.ts";
+import { keepsStep, Kind, type Reply } from "../protocol/reply.ts";
+import { WriteBuffer } from "../protocol/write_buffer.ts";
+import * as failure from "./failure.ts";
+import { Handshake, isAtLeast } from "./handshake.ts";
+import { type Bounds, Pending } from "./pending.ts";
+import { ReplyReader, type ReplySink } from "./reply_reader.ts";
+import type { Request } from "./request.ts";
+import { Socket, type SocketEvents, type TlsOptions } from "./socket.ts";
+import type { Sweep, Swept } from "./sweep.ts";
+
+/** What the connections of a client have in common. */
+export interface ConnectionSettings extends Bounds {
+  /** The client's own timeout, in ms. */
+  readonly timeout: number;
+  readonly connectTimeout: number;
+  readonly maxValueBytes: number;
+  readonly protocol: "auto" | DialectName;
+  readonly sweep: Sweep;
+}
+
+/** Where a connection leads. */
+export interface Target {
+  readonly ref: ServerRef;
+  readonly address: Address;
+  readonly tls: TlsOptions | undefined;
+  readonly auth: Credentials | undefined;
+  /** The dialect, where it is known from before. */
+  readonly dialect: DialectName | undefined;
+}
+
+/** Why and how a connection ended. */
+export interface Ending {
+  /**
+   * `unreachable`: it never came as far as a command. `refused-meta`: closed in answer to `mn`.
+   * `lost`: closed or reset by the peer. `dropped`: by us, for a reply that was not predicted or a
+   * server that does not answer. `closed`: by us, as asked.
+   */
+  readonly reason: "unreachable" | "refused-meta" | "lost" | "dropped" | "closed";
+  readonly error: Error | undefined;
+  /** Whether replies were due. */
+  readonly interrupted: boolean;
+  /** Requests that may be sent on another connection. */
+  readonly returned: readonly Request<unknown>[];
+}
+
+/** Who a connection reports to. */
+export interface ConnectionOwner {
+  /** The handshake is through. */
+  ready(connection: Connection): void;
+  ended(connection: Connection, ending: Ending): void;
+  /** Calls timed out that had waited as long as the client's own timeout; `replied`: not in silence. */
+  timedOut(connection: Connection, count: number, replied: boolean): void;
+}
+
+// TLS servers older than this stall when several records wait for them: see Socket.pace.
+const UNPACED_SINCE = [1, 6, 39] as const;
+const PACED_BYTES = 16_384;
+
+// A batch that has grown to this leaves before its tick ends.
+const EARLY_FLUSH_BYTES = 64 * 1024;
+
+const encoder = new TextEncoder();
+
+/** A connection, from its first attempt to its end. */
+export class Connection implements ReplySink, SocketEvents, Swept {
+  readonly #target: Target;
+  readonly #settings: ConnectionSettings;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #handshake: Handshake;
+  readonly #connectTimer: ReturnType<typeof setTimeout>;
+  readonly #pending: Pending;
+  readonly #replies = new ReplyReader();
+  #dialect: Dialect = new ClassicDialect();
+  #out = new WriteBuffer();
+  #phase: "connecting" | "ready" | "ended" = "connecting";
+  #closing = false;
+  #flushDue = false;
+  #swept = false;
+  #replied = false;
+
+  constructor(target: Target, settings: ConnectionSettings, owner: ConnectionOwner) {
+    this.#target = target;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#pending = new Pending(settings);
+    this.#handshake = new Handshake({
+      auth: target.auth,
+      protocol: settings.protocol,
+      known: target.dialect,
+    });
+    this.#socket = new Socket(target.address, target.tls, this);
+    this.#socket.hold(false);
+    this.#connectTimer = setTimeout(
+      () => this.#end("unreachable", failure.connectTimeout(target.ref, settings.connectTimeout)),
+      settings.connectTimeout,
+    );
+    this.#connectTimer.unref();
+  }
+
+  /** The dialect in use; of no meaning before it is ready. */
+  get dialect(): DialectName {
+    return this.#dialect.name;
+  }
+
+  /** What the server says of itself; "" before it is ready. */
+  get version(): string {
+    return this.#handshake.version;
+  }
+
+  /** Whether a request more, of this weight and size, would be past a bound. */
+  isFullFor(weight: number, size: number): boolean {
+    return this.#pending.isFullFor(weight, size);
+  }
+
+  /** Sends a request, or refuses it if a bound is reached. */
+  send(request: Request<unknown>): void {
+    if (!this.#pending.admit(request)) {
+      return request.refuse(failure.overloaded(this.#target.ref));
+    }
+    if (!this.#flushDue) this.#openBatch();
+    if (this.#phase === "ready") this.#encode(request);
+    else this.#pending.pushUnsent(request);
+  }
+
+  /** Ends it when nothing is in flight any more. */
+  close(): void {
+    this.#closing = true;
+    this.#closeIfIdle();
+  }
+
+  /** Ends it now, for `error`. */
+  drop(error: MemcachedError): void {
+    this.#end("dropped", error);
+  }
+
+  // Writing
+
+  #openBatch(): void {
+    this.#flushDue = true;
+    // At the very end of the tick: calls made after several awaits still leave together.
+    queueMicrotask(this.#afterMicrotasks);
+    this.#out.restart(this.#socket.drained);
+    if (this.#swept) return;
+    this.#swept = true;
+    this.#socket.hold(true);
+    this.#settings.sweep.watch(this);
+  }
+
+  readonly #afterMicrotasks = (): void => nextTick(this.#flush);
+
+  readonly #flush = (): void => {
+    this.#flushDue = false;
+    this.#pending.setDeadlines(this.#settings.sweep.now());
+    if (this.#phase === "ready") this.#write();
+  };
+
+  #encode(request: Request<unknown>): void {
+    this.#dialect.encode(request, this.#out);
+    request.sent = true;
+    request.value = "";
+    this.#pending.pushSent(request);
+    if (this.#out.size < EARLY_FLUSH_BYTES) return;
+    this.#write();
+    this.#out.restart(this.#socket.drained);
+  }
+
+  #write(): void {
+    const chunks = this.#out.take();
+    if (chunks.length > 0) this.#socket.write(chunks);
+  }
+
+  // Connecting
+
+  connected(): void {
+    this.#socket.write([encoder.encode(this.#handshake.start())]);
+  }
+
+  #shakeHands(): void {
+    for (;;) {
+      const reply = this.#replies.line(this.#dialect);
+      if (reply === undefined) return;
+      if (reply === null) return this.#outOfStep();
+      const step = this.#handshake.next(reply);
+      if ("failed" in step) return this.#end("unreachable", step.failed);
+      if ("ready" in step) return this.#becomeReady(step.ready);
+      this.#socket.write([encoder.encode(step.send)]);
+    }
+  }
+
+  #becomeReady(dialect: DialectName): void {
+    // Bytes behind the handshake's last reply were asked for by nobody.
+    if (this.#replies.partial) return this.#outOfStep();
+    clearTimeout(this.#connectTimer);
+    if (dialect === "meta") this.#dialect = new MetaDialect();
+    if (this.#target.tls !== undefined && !isAtLeast(this.version, UNPACED_SINCE)) {
+      this.#out = new WriteBuffer(PACED_BYTES);
+      this.#socket.pace();
+    }
+    this.#phase = "ready";
+    this.#owner.ready(this);
+    this.#out.restart(this.#socket.drained);
+    for (;;) {
+      const request = this.#pending.shiftUnsent();
+      if (request === undefined) break;
+      this.#encode(request);
+    }
+    this.#write();
+    this.#out.restart(this.#socket.drained);
+    this.#closeIfIdle();
+  }
+
+  // Reading
+
+  place(): Uint8Array {
+    return this.#replies.place();
+  }
+
+  received(count: number): void {
+    this.#replies.received(count);
+    this.#replied = true;
+    if (this.#phase === "connecting") return this.#shakeHands();
+    if (this.#phase === "ended") return;
+    if (!this.#replies.read(this.#dialect, this)) return this.#outOfStep();
+    if (this.#closing) this.#closeIfIdle();
+  }
+
+  oldest(): Request<unknown> | undefined {
+    return this.#pending.oldest();
+  }
+
+  wants(request: Request<unknown>, size: number): boolean {
+    return !request.settled && request.operation !== "has" && size <= this.#settings.maxValueBytes;
+  }
+
+  replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void {
+    const { ref } = this.#target;
+    if (reply.kind === Kind.error) {
+      const error = failure.refused(ref, reply.text, request.operation);
+      this.#refuse(request, reply, error);
+      if (!keepsStep(reply.text)) return this.#end("dropped", error);
+    } else if (reply.size > this.#settings.maxValueBytes && request.operation !== "has") {
+      reply.upTo = reply.index + 1;
+      this.#refuse(request, reply, failure.tooLarge(ref, reply.size, this.#settings.maxValueBytes));
+    } else if (reply.kind !== Kind.nothing) {
+      request.take(reply);
+    }
+    if (verdict === Verdict.last) {
+      this.#pending.shiftSent();
+      request.settle();
+    }
+  }
+
+  /** A multi-key request takes an error for the keys it is about, any other is refused. */
+  #refuse(request: Request<unknown>, reply: Reply, error: MemcachedError): void {
+    if (request.keys === null) return request.refuse(error);
+    reply.kind = Kind.error;
+    reply.error = error;
+    request.take(reply);
+  }
+
+  #outOfStep(): void {
+    const error = failure.outOfStep(this.#target.ref);
+    this.#end(this.#phase === "connecting" ? "unreachable" : "dropped", error);
+  }
+
+  // Time
+
+  sweep(now: number): boolean {
+    if (this.#phase === "ended") return false;
+    this.#expire(now);
+    if (this.#isStuck(now)) {
+      this.drop(failure.stuck(this.#target.ref));
+      return false;
+    }
+    if (!this.#pending.empty || this.#flushDue) return true;
+    // Nothing is pending any more, and an idle connection never keeps the process alive.
+    this.#swept = false;
+    this.#socket.hold(false);
+    return false;
+  }
+
+  #expire(now: number): void {
+    let counted = 0;
+    this.#pending.expire(now, (request, sent) => {
+      if (sent && request.timeout >= this.#settings.timeout) counted++;
+      request.refuse(failure.timeout(this.#target.ref, request));
+    });
+    if (counted === 0) return;
+    const replied = this.#replied;
+    this.#replied = false;
+    this.#owner.timedOut(this, counted, replied);
+  }
+
+  /** Whether a reply that nobody waits for any more is overdue by so much that it will not come. */
+  #isStuck(now: number): boolean {
+    const oldest = this.#pending.oldest();
+    if (oldest === undefined || !oldest.settled || oldest.deadline === 0) return false;
+    return now > oldest.deadline - oldest.timeout + 2 * this.#settings.timeout;
+  }
+
+  // Ending
+
+  closed(error: Error | undefined): void {
+    if (this.#phase === "ready") this.#end("lost", error);
+    else this.#end(this.#handshake.askedForMeta ? "refused-meta" : "unreachable", error);
+  }
+
+  #closeIfIdle(): void {
+    if (this.#closing && this.#phase === "ready" && this.#pending.empty) {
+      this.#end("closed", undefined);
+    }
+  }
+
+  #end(reason: Ending["reason"], error: Error | undefined): void {
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    clearTimeout(this.#connectTimer);
+    const interrupted = this.#pending.due;
+    const answering = this.#replies.partial ? this.#pending.oldest() : undefined;
+    const oldest = this.#pending.oldest();
+    const returned: Request<unknown>[] = [];
+    for (const { request, sent } of this.#pending.drain()) {
+      if (sent && !this.#mayRetry(request, reason, answering)) {
+        request.refuse(failure.lost(this.#target.ref, request, reason, error, request === oldest));
+      } else returned.push(request);
+    }
+    this.#socket.destroy();
+    this.#owner.ended(this, { reason, error, interrupted, returned });
+  }
+
+  /** Whether a request whose reply was lost may be sent again: once, and if no byte of its reply came. */
+  #mayRetry(
+    request: Request<unknown>,
+    reason: Ending["reason"],
+    answering: Request<unknown> | undefined,
+  ): boolean {
+    if (reason !== "lost" || !request.idempotent || request.retried) return false;
+    if (request === answering || request.answered > 0) return false;
+    request.retried = true;
+    return true;
+  }
+}

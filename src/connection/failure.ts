@@ -1,0 +1,105 @@
+/** What can fail on a connection, as errors: the one place that words them. */
+import type { ServerRef } from "../address.ts";
+import {
+  AuthError,
+  ConnectionLostError,
+  type MemcachedError,
+  OverloadedError,
+  ProtocolError,
+  ServerError,
+  TimeoutError,
+  ValueTooLargeError,
+} from "../errors.ts";
+import type { Operation } from "../protocol/command.ts";
+import { keepsStep } from "../protocol/reply.ts";
+import type { Request } from "./request.ts";
+
+// A server's own words, kept to a length: they are for a message.
+const MAX_WORDS = 200;
+
+// After "too large" memcached unlinks what was stored before, lest a reader gets stale data; the
+// operations with a condition leave it (memcached 1.6.18, process_update_command).
+const LOSES_OLD_VALUE: ReadonlySet<Operation> = new Set<Operation>(["set"]);
+
+/** A bound of the connection was reached. */
+export function overloaded(server: ServerRef): MemcachedError {
+  return new OverloadedError(
+    `${server.address} has as many requests unanswered as maxPending and maxPendingBytes allow`,
+    { server },
+  );
+}
+
+/** The handshake took too long. */
+export function connectTimeout(server: ServerRef, ms: number): MemcachedError {
+  return new TimeoutError(`${server.address} was not connected within ${ms} ms`, { server });
+}
+
+/** A call's deadline has passed. */
+export function timeout(server: ServerRef, request: Request<unknown>): MemcachedError {
+  const { ambiguous } = request;
+  return new TimeoutError(`${server.address} did not answer within ${request.timeout} ms`, {
+    server,
+    ambiguous,
+  });
+}
+
+/** The oldest reply is overdue by so much that it will not come. */
+export function stuck(server: ServerRef): MemcachedError {
+  return new TimeoutError(`${server.address} has stopped answering`, { server });
+}
+
+/** A reply was not predicted. */
+export function outOfStep(server: ServerRef): MemcachedError {
+  return new ProtocolError(
+    `${server.address} sent a reply that was not predicted; the connection was dropped`,
+    { server },
+  );
+}
+
+/** A stored value is larger than the client accepts. */
+export function tooLarge(server: ServerRef, size: number, most: number): MemcachedError {
+  return new ValueTooLargeError(
+    `${server.address} holds a value of ${size} bytes, more than the ${most} of maxValueBytes`,
+    { server },
+  );
+}
+
+/** The server answered `operation` with an error line. */
+export function refused(server: ServerRef, line: string, operation: Operation): MemcachedError {
+  const words = line.slice(0, MAX_WORDS);
+  if (/^SERVER_ERROR.*too large/.test(line)) {
+    return new ValueTooLargeError(`${server.address} refused the value: ${words}`, {
+      server,
+      oldValueLost: LOSES_OLD_VALUE.has(operation),
+    });
+  }
+  if (/authenticat/i.test(line)) {
+    return new AuthError(`${server.address} refused the command: ${words}`, { server });
+  }
+  if (keepsStep(line)) {
+    return new ServerError(`${server.address} refused the command: ${words}`, { server });
+  }
+  return new ProtocolError(`${server.address} answered ${words}; the connection was dropped`, {
+    server,
+  });
+}
+
+/** The connection ended with the request in flight; `blamed`: it was the request's own reply that was wrong. */
+export function lost(
+  server: ServerRef,
+  request: Request<unknown>,
+  reason: string,
+  cause: Error | undefined,
+  blamed: boolean,
+): MemcachedError {
+  const { ambiguous } = request;
+  if (blamed && cause instanceof ProtocolError) {
+    return new ProtocolError(cause.message, { server, ambiguous });
+  }
+  const what = reason === "dropped" ? "was dropped" : "was closed or reset by the server";
+  return new ConnectionLostError(`the connection to ${server.address} ${what}`, {
+    server,
+    ambiguous,
+    cause,
+  });
+}

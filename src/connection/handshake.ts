@@ -1,0 +1,105 @@
+/**
+ * What is said before the first command: credentials if there are any, `version`, and `mn` to learn
+ * whether the server speaks the meta dialect. Pure: bytes to send and replies go through it.
+ */
+import { randomUUID } from "node:crypto";
+import type { Credentials } from "../address.ts";
+import { AuthError, type MemcachedError, ProtocolError, ServerError } from "../errors.ts";
+import type { DialectName } from "../protocol/dialect.ts";
+import { Kind, type Reply } from "../protocol/reply.ts";
+import { byteLength } from "../protocol/text.ts";
+
+/** What the handshake is to find out. */
+export interface HandshakeOptions {
+  readonly auth: Credentials | undefined;
+  /** "auto" asks the server, unless its dialect is known from before. */
+  readonly protocol: "auto" | DialectName;
+  /** Learnt on an earlier connection to the same server. */
+  readonly known: DialectName | undefined;
+}
+
+/** A handshake's next step. */
+export type Step =
+  | { readonly send: string }
+  | { readonly ready: DialectName }
+  | { readonly failed: MemcachedError };
+
+// The first version whose meta commands return the opaque on a miss too.
+const META_SINCE = [1, 6, 18] as const;
+
+/** Goes through the handshake of one connection. */
+export class Handshake {
+  readonly #options: HandshakeOptions;
+  #waitsFor: "auth" | "version" | "noop" = "version";
+  /** The server's version, once it has told it. */
+  version = "";
+
+  constructor(options: HandshakeOptions) {
+    this.#options = options;
+  }
+
+  /** Whether `mn` was sent and not answered: a close now means a proxy that does not know it. */
+  get askedForMeta(): boolean {
+    return this.#waitsFor === "noop";
+  }
+
+  /** The first bytes to send. */
+  start(): string {
+    const { auth } = this.#options;
+    if (auth === undefined) return "version\r\n";
+    this.#waitsFor = "auth";
+    // Any key will do, the value is what counts. To a server without authentication this is a real
+    // `set`: hence a key that nobody asks for, and an exptime in the past.
+    const credentials = `${auth.username} ${auth.password}`;
+    return `set memwire:auth:${randomUUID()} 0 -1 ${byteLength(credentials)}\r\n${credentials}\r\n`;
+  }
+
+  /** What follows from a reply. */
+  next(reply: Reply): Step {
+    if (reply.kind === Kind.error && /authenticat/i.test(reply.text)) {
+      return { failed: new AuthError(`the server refused: ${reply.text}`) };
+    }
+    switch (this.#waitsFor) {
+      case "auth":
+        // Nothing is pipelined behind the credentials: memcached would answer once for all of it.
+        if (reply.kind !== Kind.stored) return { failed: unexpected(reply) };
+        this.#waitsFor = "version";
+        return { send: "version\r\n" };
+      case "version":
+        if (reply.kind !== Kind.version) return { failed: unexpected(reply) };
+        this.version = reply.text.slice("VERSION ".length);
+        return this.#chooseDialect();
+      case "noop":
+        if (reply.kind === Kind.noop) return { ready: "meta" };
+        if (reply.kind === Kind.error) return { ready: "classic" };
+        return { failed: unexpected(reply) };
+    }
+  }
+
+  #chooseDialect(): Step {
+    const { protocol, known } = this.#options;
+    if (protocol !== "auto") return { ready: protocol };
+    if (!isAtLeast(this.version, META_SINCE)) return { ready: "classic" };
+    if (known !== undefined) return { ready: known };
+    // A version is no proof: twemproxy forwards the one of a server behind it, and knows no `mn`.
+    this.#waitsFor = "noop";
+    return { send: "mn\r\n" };
+  }
+}
+
+/** Whether a version like "1.6.18" or "1.6.18_beta" is `least` or newer; what is no version is not. */
+export function isAtLeast(version: string, least: readonly number[]): boolean {
+  const numbers = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number);
+  if (numbers === undefined) return false;
+  for (let i = 0; i < least.length; i++) {
+    const difference = (numbers[i] as number) - (least[i] as number);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+function unexpected(reply: Reply): MemcachedError {
+  return reply.kind === Kind.error
+    ? new ServerError(`the server refused the connection: ${reply.text}`)
+    : new ProtocolError("an answer to the handshake that was not predicted");
+}

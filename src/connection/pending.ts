@@ -1,0 +1,128 @@
+/**
+ * The requests of one connection: those written and waiting for their replies (`sent`), and those
+ * that wait for the connection itself (`unsent`); their bounds and their deadlines.
+ */
+import type { Request } from "./request.ts";
+import { Ring } from "./ring.ts";
+
+/** Bounds of what a connection may have unanswered. */
+export interface Bounds {
+  readonly maxPending: number;
+  readonly maxPendingBytes: number;
+}
+
+/** What a connection owes its callers. */
+export class Pending {
+  readonly #bounds: Bounds;
+  readonly #sent: Ring<Request<unknown>> = new Ring();
+  readonly #unsent: Ring<Request<unknown>> = new Ring();
+  /** Requests of this tick: their deadlines are set when it ends, by one look at the clock. */
+  readonly #fresh: Request<unknown>[] = [];
+  #count = 0;
+  #bytes = 0;
+  /** No deadline is before this. */
+  #earliest = Infinity;
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+  }
+
+  get empty(): boolean {
+    return this.#sent.length === 0 && this.#unsent.length === 0;
+  }
+
+  /** Whether replies are due. */
+  get due(): boolean {
+    return this.#sent.length > 0;
+  }
+
+  /** The request that the next reply belongs to. */
+  oldest(): Request<unknown> | undefined {
+    return this.#sent.peek();
+  }
+
+  /** Whether a request more, of this weight and size, would be past a bound. */
+  isFullFor(weight: number, size: number): boolean {
+    const { maxPending, maxPendingBytes } = this.#bounds;
+    return this.#count + weight > maxPending || this.#bytes + size > maxPendingBytes;
+  }
+
+  /** Takes a new request; false: a bound was reached. */
+  admit(request: Request<unknown>): boolean {
+    request.measure();
+    if (this.isFullFor(request.weight, request.size)) return false;
+    this.#count += request.weight;
+    this.#bytes += request.size;
+    if (request.deadline === 0) this.#fresh.push(request);
+    else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
+    return true;
+  }
+
+  /** The request was written. */
+  pushSent(request: Request<unknown>): void {
+    this.#sent.push(request);
+  }
+
+  /** The request waits for the connection; its value may not change meanwhile. */
+  pushUnsent(request: Request<unknown>): void {
+    request.keepValue();
+    this.#unsent.push(request);
+  }
+
+  /** The next one that waited for the connection and is still wanted. */
+  shiftUnsent(): Request<unknown> | undefined {
+    for (;;) {
+      const request = this.#unsent.shift();
+      if (request === undefined || !request.settled) return request;
+      this.#release(request);
+    }
+  }
+
+  /** All replies of the oldest request have come. */
+  shiftSent(): void {
+    const request = this.#sent.shift();
+    if (request !== undefined) this.#release(request);
+  }
+
+  /** The end of a tick: its calls have their deadlines from here. */
+  setDeadlines(now: number): void {
+    for (const request of this.#fresh) {
+      request.deadline = now + request.timeout;
+      if (request.deadline < this.#earliest) this.#earliest = request.deadline;
+    }
+    this.#fresh.length = 0;
+  }
+
+  /** Hands each request whose deadline has passed to `expired`, with whether it was written. */
+  expire(now: number, expired: (request: Request<unknown>, sent: boolean) => void): void {
+    if (now < this.#earliest) return;
+    this.#earliest = Infinity;
+    for (const ring of [this.#sent, this.#unsent]) {
+      for (let i = 0; i < ring.length; i++) {
+        const request = ring.at(i) as Request<unknown>;
+        if (request.settled || request.deadline === 0) continue;
+        if (request.deadline <= now) expired(request, ring === this.#sent);
+        else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
+      }
+    }
+  }
+
+  /** Takes everything out that still waits, oldest first, with whether it was written. */
+  *drain(): Generator<{ request: Request<unknown>; sent: boolean }> {
+    for (let request = this.#sent.shift(); request !== undefined; request = this.#sent.shift()) {
+      if (!request.settled) yield { request, sent: true };
+    }
+    for (
+      let request = this.#unsent.shift();
+      request !== undefined;
+      request = this.#unsent.shift()
+    ) {
+      if (!request.settled) yield { request, sent: false };
+    }
+  }
+
+  #release(request: Request<unknown>): void {
+    this.#count -= request.weight;
+    this.#bytes -= request.size;
+  }
+}

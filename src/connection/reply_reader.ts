@@ -1,0 +1,130 @@
+/**
+ * Received bytes in, checked replies out: "parse, else read more". Large values are read into a
+ * buffer of their own, and those that nobody waits for are read past.
+ */
+import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";
+import { LARGE_BYTES, ReadBuffer } from "../protocol/read_buffer.ts";
+import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
+import type { Request } from "./request.ts";
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+// The longest legal line is that of a VALUE with a key of 250 bytes; the rest is room for an error's words.
+const MAX_LINE = 2048;
+
+/** Where checked replies go. */
+export interface ReplySink {
+  /** The request that the next reply must belong to. */
+  oldest(): Request<unknown> | undefined;
+  /** A reply for the oldest request; after `Verdict.last` it is not the oldest any more. */
+  replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void;
+  /** Whether a value of this size is still wanted, asked when its header is read. */
+  wants(request: Request<unknown>, size: number): boolean;
+}
+
+/** Reads the replies of one connection. */
+export class ReplyReader {
+  readonly #buffer = new ReadBuffer();
+  readonly #reply = new Reply();
+  // The request and verdict of a large value that is being read or read past.
+  #pending: Request<unknown> | null = null;
+  #pendingVerdict: VerdictName = Verdict.wrong;
+
+  /** Where the next received bytes belong. */
+  place(): Uint8Array {
+    return this.#buffer.place();
+  }
+
+  /** Counts bytes that were put where {@link place} said. */
+  received(count: number): void {
+    this.#buffer.received(count);
+  }
+
+  /** Whether part of a reply has been received. */
+  get partial(): boolean {
+    return this.#buffer.pending || this.#pending !== null;
+  }
+
+  /** The next whole line as a reply without a value; undefined: not here yet; null: garbage. */
+  line(dialect: Dialect): Reply | undefined | null {
+    const buffer = this.#buffer;
+    const after = dialect.parse(buffer.bytes, buffer.start, buffer.end, this.#reply);
+    if (after === INCOMPLETE) return this.#tooLong() ? null : undefined;
+    if (after === GARBAGE || this.#reply.size >= 0) return null;
+    buffer.start = after;
+    return this.#reply;
+  }
+
+  /** Hands every reply that is here to the sink. False: the stream is out of step. */
+  read(dialect: Dialect, sink: ReplySink): boolean {
+    const buffer = this.#buffer;
+    const reply = this.#reply;
+    for (;;) {
+      if (this.#pending !== null) {
+        const ended = this.#endLarge(sink);
+        if (ended === undefined) return true;
+        if (!ended) return false;
+      }
+      if (buffer.start === buffer.end) return true;
+      const after = dialect.parse(buffer.bytes, buffer.start, buffer.end, reply);
+      if (after === INCOMPLETE) return !this.#tooLong();
+      const request = sink.oldest();
+      if (after === GARBAGE || request === undefined) return false;
+      if (reply.size < 0) {
+        buffer.start = after;
+      } else {
+        const to = after + reply.size;
+        if (to + 2 > buffer.end) {
+          // A small value is parsed again, from its header, when the rest is here.
+          if (reply.size < LARGE_BYTES) return true;
+          const verdict = dialect.accept(request, reply);
+          if (verdict === Verdict.wrong) return false;
+          buffer.start = after;
+          this.#beginLarge(request, verdict, sink);
+          continue;
+        }
+        if (buffer.bytes[to] !== CR || buffer.bytes[to + 1] !== LF) return false;
+        reply.from = after;
+        reply.to = to;
+        buffer.start = to + 2;
+      }
+      const verdict = dialect.accept(request, reply);
+      if (verdict === Verdict.wrong) return false;
+      sink.replied(request, reply, verdict);
+    }
+  }
+
+  #beginLarge(request: Request<unknown>, verdict: VerdictName, sink: ReplySink): void {
+    this.#pending = request;
+    this.#pendingVerdict = verdict;
+    const { size } = this.#reply;
+    if (sink.wants(request, size)) this.#buffer.beginLarge(size);
+    else this.#buffer.skip(size);
+  }
+
+  /** Ends a large value whose bytes and CRLF are all here. Undefined: not yet; false: no CRLF. */
+  #endLarge(sink: ReplySink): boolean | undefined {
+    const buffer = this.#buffer;
+    const reply = this.#reply;
+    if (buffer.skipping || (buffer.readingLarge && buffer.large === null)) return undefined;
+    if (buffer.end - buffer.start < 2) return undefined;
+    if (buffer.bytes[buffer.start] !== CR || buffer.bytes[buffer.start + 1] !== LF) return false;
+    buffer.start += 2;
+    if (buffer.large !== null) {
+      reply.bytes = buffer.large;
+      reply.from = 0;
+      reply.to = reply.size;
+      reply.owned = true;
+      buffer.endLarge();
+    }
+    const request = this.#pending as Request<unknown>;
+    this.#pending = null;
+    sink.replied(request, reply, this.#pendingVerdict);
+    return true;
+  }
+
+  #tooLong(): boolean {
+    return this.#buffer.end - this.#buffer.start > MAX_LINE;
+  }
+}

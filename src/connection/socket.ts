@@ -1,0 +1,163 @@
+/**
+ * The only file of the client that names sockets: TCP, TLS and unix, behind a few methods.
+ */
+import * as net from "node:net";
+import * as tls from "node:tls";
+import type { Address } from "../address.ts";
+
+/** TLS to a server. What is left out is the runtime's default. */
+export interface TlsOptions {
+  /** Trusted certificate authorities, PEM. */
+  ca?: string | Uint8Array;
+  /** The client's certificate, PEM. */
+  cert?: string | Uint8Array;
+  /** Its private key, PEM. */
+  key?: string | Uint8Array;
+  /** Name for SNI and for checking the certificate. Default: the server's host. */
+  servername?: string;
+  /** Whether a certificate that does not check ends the connection. Default true. */
+  rejectUnauthorized?: boolean;
+}
+
+/** What a socket reports. Received bytes go where `place` says, then `received` counts them. */
+export interface SocketEvents {
+  place(): Uint8Array;
+  received(count: number): void;
+  /** Connected, TLS included. */
+  connected(): void;
+  /** Over, for good: called once. `error` is undefined if the peer closed in order. */
+  closed(error: Error | undefined): void;
+}
+
+/** An open, or opening, connection. */
+export class Socket {
+  readonly #socket: net.Socket;
+  readonly #events: SocketEvents;
+  #error: Error | undefined;
+  #closed = false;
+  // Chunks that wait for the last one's callback, when writes are paced.
+  #paced: Uint8Array[] | null = null;
+  #writing = false;
+
+  constructor(address: Address, tlsOptions: TlsOptions | undefined, events: SocketEvents) {
+    this.#events = events;
+    this.#socket = tlsOptions === undefined
+      ? connectPlain(address, events)
+      : connectTls(address, tlsOptions, events);
+    const connected = tlsOptions === undefined ? "connect" : "secureConnect";
+    this.#socket.once(connected, () => events.connected());
+    this.#socket.on("error", (error: Error) => this.#error = error);
+    // After the peer's FIN no reply can come, so nothing is waited for: not even for our own writes.
+    this.#socket.on("end", () => this.#close());
+    this.#socket.on("close", () => this.#close());
+  }
+
+  /** Whether nothing that was written waits in this process, so that its buffer may be used again. */
+  get drained(): boolean {
+    return this.#socket.writableLength === 0 && (this.#paced === null || this.#paced.length === 0);
+  }
+
+  /**
+   * From now on each chunk waits until the one before has left. memcached before 1.6.39 stalls when
+   * several TLS records with commands are waiting for it at once (fixed in 1.6.39; chunks of whole
+   * commands, 16,384 bytes at most, written one at a time get through).
+   */
+  pace(): void {
+    this.#paced = [];
+  }
+
+  write(chunks: readonly Uint8Array[]): void {
+    if (this.#closed) return;
+    if (this.#paced !== null) {
+      for (const chunk of chunks) this.#paced.push(chunk);
+      this.#writePaced();
+    } else if (chunks.length === 1) {
+      this.#socket.write(chunks[0] as Uint8Array);
+    } else {
+      this.#socket.cork();
+      for (const chunk of chunks) this.#socket.write(chunk);
+      this.#socket.uncork();
+    }
+  }
+
+  /** Whether the socket keeps the process alive. */
+  hold(process: boolean): void {
+    if (process) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  /** Ends it at once; `closed` is still reported. */
+  destroy(): void {
+    this.#close();
+  }
+
+  #writePaced(): void {
+    if (this.#writing || this.#closed) return;
+    const chunk = this.#paced?.shift();
+    if (chunk === undefined) return;
+    this.#writing = true;
+    this.#socket.write(chunk, () => {
+      this.#writing = false;
+      this.#writePaced();
+    });
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.destroy();
+    this.#events.closed(this.#error);
+  }
+}
+
+function connectPlain(address: Address, events: SocketEvents): net.Socket {
+  return net.connect({
+    ...target(address),
+    noDelay: true,
+    keepAlive: true,
+    // Reads go straight into the place for them: faster than a fresh chunk a read by a tenth at
+    // 100 bytes and by two fifths at 4 KiB.
+    onread: {
+      buffer: () => events.place(),
+      callback: (count: number) => {
+        events.received(count);
+        return true;
+      },
+    },
+  } as net.NetConnectOpts);
+}
+
+function connectTls(address: Address, options: TlsOptions, events: SocketEvents): net.Socket {
+  const { ca, cert, key, servername, rejectUnauthorized } = options;
+  const name = servername ?? (address.kind === "tcp" ? address.host : undefined);
+  const socket = tls.connect(
+    {
+      ...target(address),
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      // SNI holds names only, no addresses (RFC 6066, section 3).
+      ...(name === undefined || net.isIP(name) !== 0 ? {} : { servername: name }),
+      rejectUnauthorized: rejectUnauthorized ?? true,
+    } as tls.ConnectionOptions,
+  );
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true);
+  // `onread` is for net.connect only: chunks are copied to where it would have read to.
+  socket.on("data", (chunk: Uint8Array) => {
+    for (let from = 0; from < chunk.byteLength;) {
+      const place = events.place();
+      const count = Math.min(place.byteLength, chunk.byteLength - from);
+      place.set(chunk.subarray(from, from + count));
+      events.received(count);
+      from += count;
+    }
+  });
+  return socket;
+}
+
+function target(address: Address): { path: string } | { host: string; port: number } {
+  return address.kind === "unix"
+    ? { path: address.path }
+    : { host: address.host, port: address.port };
+}

@@ -1,0 +1,191 @@
+/**
+ * The classic dialect: `get`, `set`, `touch`... (memcached's doc/protocol.txt). Spoken by every
+ * server and proxy. Only `VALUE` names a key; every other reply is told by its place in the queue.
+ */
+import { parseClassicLine } from "./classic_reply.ts";
+import { type Command, KEEP_EXPTIME } from "./command.ts";
+import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
+import { Kind, type Reply } from "./reply.ts";
+import { byteLength, isKey } from "./text.ts";
+import type { Buffer } from "node:buffer";
+import type { WriteBuffer } from "./write_buffer.ts";
+
+// `get` lines may be long, but one bad line costs all of its keys; ElastiCache Serverless takes 16 KB.
+const MAX_LINE_KEYS = 100;
+const MAX_LINE_BYTES = 16_000;
+
+// An exptime of 30 days and a second is an absolute time in January 1970: what is stored with it is
+// gone at once. -1 would do the same, but twemproxy closes the connection on it.
+const PAST_EXPTIME = 2_592_001;
+
+// How far the replies of `get` and `gets` with `touch` have come, in Command.answered.
+const NOTHING_YET = 0;
+const VALUE_SEEN = 1;
+const END_SEEN = 2;
+
+/** The classic dialect on one connection. */
+export class ClassicDialect implements Dialect {
+  readonly name = "classic";
+
+  encode(command: Command, out: WriteBuffer): void {
+    const { operation, key } = command;
+    command.answered = NOTHING_YET;
+    switch (operation) {
+      case "get":
+      case "has":
+        return out.text(`get ${key}\r\n`);
+      case "gets":
+      case "gat":
+        return out.text(
+          `${operation === "gets" ? "gets" : "get"} ${key}\r\n` +
+            // Never gat: a proxy that forwards a new server's version may not know it.
+            (command.exptime === KEEP_EXPTIME ? "" : `touch ${key} ${command.exptime}\r\n`),
+        );
+      case "getMany":
+        return encodeGetMany(command.keys as readonly string[], out);
+      case "set":
+      case "add":
+      case "replace":
+      case "append":
+      case "prepend":
+      case "cas":
+        return out.store(
+          `${operation} ${key} ${command.flags} ${command.exptime} `,
+          command.value,
+          operation === "cas" ? ` ${command.cas}` : "",
+        );
+      case "delete":
+        return command.cas === ""
+          ? out.text(`delete ${key}\r\n`)
+          : out.store(`cas ${key} 0 ${PAST_EXPTIME} `, "", ` ${command.cas}`);
+      case "touch":
+        return out.text(`touch ${key} ${command.exptime}\r\n`);
+      case "increment":
+        return out.text(`incr ${key} ${command.delta}\r\n`);
+      case "decrement":
+        return out.text(`decr ${key} ${command.delta}\r\n`);
+      case "version":
+        return out.text("version\r\n");
+    }
+  }
+
+  parse(bytes: Buffer, at: number, end: number, reply: Reply): number {
+    return parseClassicLine(bytes, at, end, reply);
+  }
+
+  accept(command: Command, reply: Reply): VerdictName {
+    switch (command.operation) {
+      case "get":
+      case "has":
+      case "gets":
+      case "gat":
+        return acceptGet(command, reply);
+      case "getMany":
+        return acceptGetMany(command, reply);
+      default:
+        return acceptOne(command, reply);
+    }
+  }
+}
+
+function encodeGetMany(keys: readonly string[], out: WriteBuffer): void {
+  for (let from = 0; from < keys.length;) {
+    const to = lineEnd(keys, from);
+    let line = "get";
+    for (let i = from; i < to; i++) line += ` ${keys[i]}`;
+    out.text(`${line}\r\n`);
+    from = to;
+  }
+}
+
+/** The end of the keys that share a line with the one at `from`. */
+function lineEnd(keys: readonly string[], from: number): number {
+  const most = Math.min(keys.length, from + MAX_LINE_KEYS);
+  let bytes = 0;
+  let to = from;
+  while (to < most) {
+    bytes += byteLength(keys[to] as string) + 1;
+    if (bytes > MAX_LINE_BYTES && to > from) break;
+    to++;
+  }
+  return to;
+}
+
+/** `get` and `gets`: a VALUE or none, END, then the answer to `touch` if one was sent along. */
+function acceptGet(command: Command, reply: Reply): VerdictName {
+  const touches = command.exptime !== KEEP_EXPTIME;
+  if (command.answered === END_SEEN) {
+    if (reply.kind === Kind.touched) reply.kind = Kind.done;
+    else if (reply.kind !== Kind.notFound && reply.kind !== Kind.error) return Verdict.wrong;
+    return Verdict.last;
+  }
+  if (reply.kind === Kind.value) {
+    if (command.answered !== NOTHING_YET) return Verdict.wrong;
+    if (!isKey(reply.bytes, reply.keyFrom, reply.keyTo, command.key)) return Verdict.wrong;
+    command.answered = VALUE_SEEN;
+    return Verdict.more;
+  }
+  if (reply.kind === Kind.miss) {
+    if (command.answered === VALUE_SEEN) reply.kind = Kind.nothing;
+  } else if (reply.kind !== Kind.error) return Verdict.wrong;
+  command.answered = END_SEEN;
+  return touches ? Verdict.more : Verdict.last;
+}
+
+/** Lines of several keys: some VALUEs and an END each; an error ends its line in place of END. */
+function acceptGetMany(command: Command, reply: Reply): VerdictName {
+  const keys = command.keys as readonly string[];
+  const from = command.answered;
+  if (reply.kind === Kind.value) {
+    const index = findKey(keys, from, lineEnd(keys, from), reply);
+    if (index < 0) return Verdict.wrong;
+    reply.index = index;
+    return Verdict.more;
+  }
+  if (reply.kind !== Kind.miss && reply.kind !== Kind.error) return Verdict.wrong;
+  reply.index = from;
+  reply.upTo = lineEnd(keys, from);
+  if (reply.kind === Kind.miss) reply.kind = Kind.nothing;
+  command.answered = reply.upTo;
+  return command.answered === keys.length ? Verdict.last : Verdict.more;
+}
+
+/** The key that a VALUE names, looked for from the one behind the last found: servers keep the order, proxies may not. */
+function findKey(keys: readonly string[], from: number, to: number, reply: Reply): number {
+  const hint = reply.index + 1 > from && reply.index + 1 < to ? reply.index + 1 : from;
+  for (let i = hint; i < to; i++) {
+    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i] as string)) return i;
+  }
+  for (let i = from; i < hint; i++) {
+    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i] as string)) return i;
+  }
+  return -1;
+}
+
+const STORE_REPLIES = Kind.stored | Kind.notStored | Kind.exists | Kind.notFound | Kind.error;
+
+const REPLIES: Readonly<Record<string, number>> = {
+  set: Kind.stored | Kind.error,
+  add: Kind.stored | Kind.notStored | Kind.error,
+  replace: Kind.stored | Kind.notStored | Kind.error,
+  append: Kind.stored | Kind.notStored | Kind.error,
+  prepend: Kind.stored | Kind.notStored | Kind.error,
+  cas: STORE_REPLIES,
+  delete: Kind.deleted | Kind.notFound | Kind.error,
+  touch: Kind.touched | Kind.notFound | Kind.error,
+  increment: Kind.number | Kind.notFound | Kind.error,
+  decrement: Kind.number | Kind.notFound | Kind.error,
+  version: Kind.version | Kind.error,
+};
+
+/** Commands with one line for an answer. */
+function acceptOne(command: Command, reply: Reply): VerdictName {
+  const { operation } = command;
+  const legal = operation === "delete" && command.cas !== ""
+    ? STORE_REPLIES
+    : REPLIES[operation] as number;
+  if ((reply.kind & legal) === 0) return Verdict.wrong;
+  if ((reply.kind & (Kind.stored | Kind.deleted | Kind.touched)) !== 0) reply.kind = Kind.done;
+  else if (reply.kind === Kind.number) reply.kind = Kind.value;
+  return Verdict.last;
+}

@@ -1,0 +1,52 @@
+/** What can be asked of a memcached server, apart from how a dialect writes it. */
+
+/** The operations that travel on the pipelined connection. */
+export type Operation =
+  | "get"
+  | "gets"
+  | "gat"
+  | "has"
+  | "getMany"
+  | "set"
+  | "add"
+  | "replace"
+  | "append"
+  | "prepend"
+  | "cas"
+  | "delete"
+  | "touch"
+  | "increment"
+  | "decrement"
+  | "version";
+
+/** The operations that store a value. */
+export type StoreOperation = "set" | "add" | "replace" | "append" | "prepend" | "cas";
+
+/** `exptime` of a command that leaves the item's own as it is. */
+export const KEEP_EXPTIME = -1;
+
+/**
+ * One command and how far its replies have come. All commands share one shape, so that the code that
+ * handles them stays fast; what an operation does not use keeps its empty value.
+ */
+export interface Command {
+  readonly operation: Operation;
+  /** As it goes over the wire, checked. */
+  readonly key: string;
+  /** The keys of `getMany`, checked and distinct. */
+  readonly keys: readonly string[] | null;
+  /** What a store operation stores. */
+  value: Uint8Array | string;
+  readonly flags: number;
+  /** memcached's exptime, or KEEP_EXPTIME. */
+  readonly exptime: number;
+  /** Digits of the token that `cas` and a conditional `delete` compare, or "". */
+  readonly cas: string;
+  /** Digits of a counter's delta. */
+  readonly delta: string;
+
+  /** Meta: the opaque of the first reply. Written by the dialect. */
+  opaque: number;
+  /** How many replies (classic `getMany`: keys) have been dealt with. Written by the dialect. */
+  answered: number;
+}

@@ -1,0 +1,37 @@
+/** The seam between the connection and the two dialects of the text protocol. */
+import type { Buffer } from "node:buffer";
+import type { Command } from "./command.ts";
+import type { Reply } from "./reply.ts";
+import type { WriteBuffer } from "./write_buffer.ts";
+
+/** The names of the dialects. */
+export type DialectName = "classic" | "meta";
+
+/** What a reply means for the command that waits for it. */
+export const Verdict = {
+  /** It is not the reply of this command: the stream is out of step. */
+  wrong: 0,
+  /** It is, and more must come. */
+  more: 1,
+  /** It is, and it was the last. */
+  last: 2,
+} as const;
+
+/** One of {@link Verdict}. */
+export type VerdictName = (typeof Verdict)[keyof typeof Verdict];
+
+/**
+ * One way to write commands and read replies. An instance belongs to one connection and dies with it.
+ */
+export interface Dialect {
+  readonly name: DialectName;
+  /** Writes a command's bytes. */
+  encode(command: Command, out: WriteBuffer): void;
+  /**
+   * Reads the line at `at` into `reply`. Returns where the line ends, INCOMPLETE or GARBAGE.
+   * `bytes[end]` is a line feed that was not received: it ends every scan.
+   */
+  parse(bytes: Buffer, at: number, end: number, reply: Reply): number;
+  /** Checks that the reply is one that the command waits for, and counts it. */
+  accept(command: Command, reply: Reply): VerdictName;
+}

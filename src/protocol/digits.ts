@@ -1,0 +1,30 @@
+/** Scanning decimal digits out of a reply's line. */
+import type { Buffer } from "node:buffer";
+
+// A double holds every integer of 15 digits exactly.
+const EXACT_DIGITS = 15;
+
+/** The end of the digits that begin at `at`. The line feed behind the received bytes ends the scan. */
+export function digitsEnd(bytes: Buffer, at: number): number {
+  let p = at;
+  while (isDigit(bytes[p] as number)) p++;
+  return p;
+}
+
+/** The number that the digits from `from` to `to` write; exact up to 15 digits. */
+export function readNumber(bytes: Buffer, from: number, to: number): number {
+  let n = 0;
+  for (let p = from; p < to; p++) n = n * 10 + ((bytes[p] as number) - 48);
+  return n;
+}
+
+/** A cas token: a number while that is exact, else its digits. */
+export function readToken(bytes: Buffer, from: number, to: number): number | string {
+  return to - from <= EXACT_DIGITS
+    ? readNumber(bytes, from, to)
+    : bytes.toString("latin1", from, to);
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 48 && byte <= 57;
+}

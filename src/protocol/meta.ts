@@ -1,0 +1,121 @@
+/**
+ * The meta dialect: `mg`, `ms`, `md`, `ma` (memcached's doc/protocol.txt, "Meta Commands"; 1.6.18 and
+ * newer, which return the opaque on a miss too). Every reply but an error carries the opaque of its
+ * command, a number that goes up by one with each.
+ */
+import type { Buffer } from "node:buffer";
+import { type Command, KEEP_EXPTIME } from "./command.ts";
+import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
+import { parseMetaLine } from "./meta_reply.ts";
+import { Kind, type Reply } from "./reply.ts";
+import type { WriteBuffer } from "./write_buffer.ts";
+
+// Six digits at most: more would only cost bytes, for replies come in order and far fewer are due.
+const OPAQUES = 1_000_000;
+
+/** The meta dialect on one connection. */
+export class MetaDialect implements Dialect {
+  readonly name = "meta";
+  #nextOpaque = 0;
+
+  encode(command: Command, out: WriteBuffer): void {
+    const { operation, key } = command;
+    command.answered = 0;
+    if (operation === "version") return out.text("version\r\n");
+    if (operation === "getMany") return this.#encodeGetMany(command, out);
+    const opaque = command.opaque = this.#nextOpaque;
+    this.#nextOpaque = opaque + 1 === OPAQUES ? 0 : opaque + 1;
+    switch (operation) {
+      case "get":
+        return out.text(`mg ${key} v f O${opaque}\r\n`);
+      case "has":
+        return out.text(`mg ${key} O${opaque}\r\n`);
+      case "gets":
+        // Flags run from left to right: T before t, or the old TTL is returned.
+        return out.text(`mg ${key} v f c${newExptime(command)} t O${opaque}\r\n`);
+      case "gat":
+        return out.text(`mg ${key} v f${newExptime(command)} O${opaque}\r\n`);
+      case "set":
+        return storeAs("", command, out);
+      case "add":
+        return storeAs(" ME", command, out);
+      case "replace":
+        return storeAs(" MR", command, out);
+      case "append":
+        return storeAs(" MA", command, out);
+      case "prepend":
+        return storeAs(" MP", command, out);
+      case "cas":
+        return storeAs(` C${command.cas}`, command, out);
+      case "delete":
+        return out.text(`md ${key}${command.cas === "" ? "" : ` C${command.cas}`} O${opaque}\r\n`);
+      case "touch":
+        return out.text(`mg ${key}${newExptime(command)} O${opaque}\r\n`);
+      case "increment":
+      case "decrement":
+        return out.text(
+          `ma ${key} v${operation === "decrement" ? " MD" : ""} D${command.delta} O${opaque}\r\n`,
+        );
+    }
+  }
+
+  #encodeGetMany(command: Command, out: WriteBuffer): void {
+    let opaque = command.opaque = this.#nextOpaque;
+    for (const key of command.keys as readonly string[]) {
+      out.text(`mg ${key} v f O${opaque}\r\n`);
+      if (++opaque === OPAQUES) opaque = 0;
+    }
+    this.#nextOpaque = opaque;
+  }
+
+  parse(bytes: Buffer, at: number, end: number, reply: Reply): number {
+    return parseMetaLine(bytes, at, end, reply);
+  }
+
+  accept(command: Command, reply: Reply): VerdictName {
+    const { operation, answered } = command;
+    if ((reply.kind & REPLIES[operation]) === 0) return Verdict.wrong;
+    // An error line never carries the opaque, not even of a command that sent one.
+    if ((reply.kind & (Kind.error | Kind.version)) === 0) {
+      if (reply.opaque !== (command.opaque + answered) % OPAQUES) return Verdict.wrong;
+    }
+    if (operation !== "getMany") return Verdict.last;
+    reply.index = answered;
+    reply.upTo = command.answered = answered + 1;
+    return command.answered === (command.keys as readonly string[]).length
+      ? Verdict.last
+      : Verdict.more;
+  }
+}
+
+const CONDITIONAL = Kind.done | Kind.notStored | Kind.exists | Kind.notFound | Kind.error;
+
+const REPLIES: Readonly<Record<Command["operation"], number>> = {
+  get: Kind.value | Kind.miss | Kind.error,
+  gets: Kind.value | Kind.miss | Kind.error,
+  gat: Kind.value | Kind.miss | Kind.error,
+  getMany: Kind.value | Kind.miss | Kind.error,
+  has: Kind.done | Kind.miss | Kind.error,
+  touch: Kind.done | Kind.miss | Kind.error,
+  set: Kind.done | Kind.error,
+  add: Kind.done | Kind.notStored | Kind.error,
+  replace: Kind.done | Kind.notStored | Kind.error,
+  append: Kind.done | Kind.notStored | Kind.error,
+  prepend: Kind.done | Kind.notStored | Kind.error,
+  cas: CONDITIONAL,
+  delete: Kind.done | Kind.notFound | Kind.exists | Kind.error,
+  increment: Kind.value | Kind.notFound | Kind.notStored | Kind.error,
+  decrement: Kind.value | Kind.notFound | Kind.notStored | Kind.error,
+  version: Kind.version | Kind.error,
+};
+
+function newExptime(command: Command): string {
+  return command.exptime === KEEP_EXPTIME ? "" : ` T${command.exptime}`;
+}
+
+function storeAs(mode: string, command: Command, out: WriteBuffer): void {
+  const { key, flags, opaque, value } = command;
+  const set = (flags === 0 ? "" : ` F${flags}`) +
+    (command.exptime === KEEP_EXPTIME || command.exptime === 0 ? "" : ` T${command.exptime}`);
+  out.store(`ms ${key} `, value, `${mode}${set} O${opaque}`);
+}

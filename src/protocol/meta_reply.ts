@@ -1,0 +1,90 @@
+/** Reading the lines of the meta dialect's replies. */
+import type { Buffer } from "node:buffer";
+import { digitsEnd, readNumber, readToken } from "./digits.ts";
+import { GARBAGE, INCOMPLETE, Kind, parseStatusLine, type Reply, type ReplyKind } from "./reply.ts";
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const MINUS = 0x2d;
+const C = 0x63;
+const F = 0x66;
+const O = 0x4f;
+const T = 0x74;
+// Tokens that any item may bring along, asked for or not: win, stale, win already sent.
+const W = 0x57;
+const X = 0x58;
+const Z = 0x5a;
+
+const code = (word: string): number => (word.charCodeAt(0) << 8) | word.charCodeAt(1);
+const VA = code("VA");
+const KINDS: ReadonlyMap<number, ReplyKind> = new Map([
+  [code("HD"), Kind.done],
+  [code("EN"), Kind.miss],
+  [code("NS"), Kind.notStored],
+  [code("EX"), Kind.exists],
+  [code("NF"), Kind.notFound],
+  [code("MN"), Kind.noop],
+]);
+
+/** Reads the line at `at`. Returns where it ends, INCOMPLETE or GARBAGE. */
+export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
+  reply.reset();
+  if (end - at < 4) return INCOMPLETE; // the shortest line is "HD\r\n"
+  const word = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  let p = at + 2;
+  if (word === VA) {
+    if (bytes[p] !== SPACE) return GARBAGE;
+    const from = p + 1;
+    p = digitsEnd(bytes, from);
+    if (p === from) return p >= end ? INCOMPLETE : GARBAGE;
+    reply.kind = Kind.value;
+    reply.size = readNumber(bytes, from, p);
+    reply.bytes = bytes;
+  } else {
+    const kind = KINDS.get(word);
+    // "EN" and "ERROR" part at the second letter, "NS" and all words of a status line too.
+    if (kind === undefined) return parseStatusLine(bytes, at, end, reply);
+    reply.kind = kind;
+  }
+  return parseFlags(bytes, p, end, reply);
+}
+
+/** The flags behind the word, in the order they were asked for: ` f16 c230 t-1 O17\r\n`. */
+function parseFlags(bytes: Buffer, at: number, end: number, reply: Reply): number {
+  let p = at;
+  while (bytes[p] === SPACE) {
+    const letter = bytes[p + 1] as number;
+    const from = p + 2;
+    switch (letter) {
+      case O:
+        p = digitsEnd(bytes, from);
+        reply.opaque = readNumber(bytes, from, p);
+        break;
+      case F:
+        p = digitsEnd(bytes, from);
+        reply.flags = readNumber(bytes, from, p);
+        break;
+      case C:
+        p = digitsEnd(bytes, from);
+        reply.cas = readToken(bytes, from, p);
+        break;
+      case T:
+        p = digitsEnd(bytes, bytes[from] === MINUS ? from + 1 : from);
+        reply.ttl = bytes[from] === MINUS ? -1 : readNumber(bytes, from, p);
+        break;
+      case W:
+      case X:
+      case Z:
+        p = from;
+        continue;
+      default:
+        return from > end ? INCOMPLETE : GARBAGE;
+    }
+    if (p === from) return p >= end ? INCOMPLETE : GARBAGE;
+  }
+  if (p >= end) return INCOMPLETE;
+  if (bytes[p] !== CR) return GARBAGE;
+  if (p + 1 >= end) return INCOMPLETE;
+  return bytes[p + 1] === LF ? p + 2 : GARBAGE;
+}

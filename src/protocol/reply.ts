@@ -1,0 +1,113 @@
+/**
+ * What a server can answer, in the words of both dialects. One reply object is filled again and again:
+ * what is wanted of it is taken before the next one is read.
+ */
+import { Buffer } from "node:buffer";
+import type { MemcachedError } from "../errors.ts";
+
+/** Kinds of reply, as bits, so that an operation's legal ones make one mask. */
+export const Kind = {
+  /** A value: `VA`, `VALUE`, or a counter's new value. */
+  value: 1,
+  /** Nothing is there: `EN`, or `END` without a value. */
+  miss: 2,
+  /** It was done: `HD`, and what the classic dialect's words were translated to. */
+  done: 4,
+  /** `NS`, `NOT_STORED`: the condition of add, replace, append or prepend does not hold. */
+  notStored: 8,
+  /** `EX`, `EXISTS`: the token is not the item's. */
+  exists: 16,
+  /** `NF`, `NOT_FOUND`. */
+  notFound: 32,
+  /** `VERSION ...`. */
+  version: 64,
+  /** `MN`, the answer to meta no-op. */
+  noop: 128,
+  /** `SERVER_ERROR`, `CLIENT_ERROR` or `ERROR`; `text` is the line. */
+  error: 256,
+  /** Nothing to hand to the caller, but a reply that was due. */
+  nothing: 512,
+  /** Classic only, before translation: `STORED`, `DELETED`, `TOUCHED`, a bare number. */
+  stored: 1024,
+  deleted: 2048,
+  touched: 4096,
+  number: 8192,
+} as const;
+
+/** One of the bits of {@link Kind}. */
+export type ReplyKind = (typeof Kind)[keyof typeof Kind];
+
+/** `Reply.ttl` when the server did not say. */
+export const UNKNOWN_TTL = -2;
+
+/** A reply, read from its line; its value's bytes are between `from` and `to` in `bytes`. */
+export class Reply {
+  kind: ReplyKind = Kind.nothing;
+  /** Bytes of the value that follows the line, -1 for none. */
+  size = -1;
+  flags = 0;
+  /** The cas token: a number while it is exact (15 digits), else its digits; 0 for none. */
+  cas: number | string = 0;
+  /** Seconds left, -1 for ever, UNKNOWN_TTL. */
+  ttl: number = UNKNOWN_TTL;
+  /** Meta: the number after `O`, -1 for none. */
+  opaque = -1;
+  /** Classic: where the key of `VALUE` stands in the receive buffer. */
+  keyFrom = 0;
+  keyTo = 0;
+  /** The line of an error or a version. */
+  text = "";
+  /** What an error line means, once the connection has translated it. */
+  error: MemcachedError | null = null;
+  /** Which key of a `getMany` is meant, and for an error the end of those that are. */
+  index = 0;
+  upTo = 0;
+  /** Where the value is. */
+  bytes: Buffer = Buffer.alloc(0);
+  from = 0;
+  to = 0;
+  /** Whether `bytes` holds this value alone and may be kept without a copy. */
+  owned = false;
+
+  /** Empties what the next line may not set. */
+  reset(): void {
+    this.kind = Kind.nothing;
+    this.size = -1;
+    this.flags = 0;
+    this.cas = 0;
+    this.ttl = UNKNOWN_TTL;
+    this.opaque = -1;
+    this.text = "";
+    this.owned = false;
+  }
+}
+
+/** What became of the attempt to read a reply's line: its end, or one of these. */
+export const INCOMPLETE = -1;
+export const GARBAGE = -2;
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** Whether an error line leaves the stream in step, so that the connection can be kept. */
+export function keepsStep(line: string): boolean {
+  return line.startsWith("SERVER_ERROR") ||
+    line === "CLIENT_ERROR cannot increment or decrement non-numeric value" ||
+    line === "CLIENT_ERROR flush_all not allowed";
+}
+
+/**
+ * Reads the lines that both dialects share: errors and the version. Returns where the line ends,
+ * INCOMPLETE or GARBAGE.
+ */
+export function parseStatusLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
+  const lf = bytes.indexOf(LF, at);
+  if (lf < 0 || lf >= end) return INCOMPLETE;
+  if (lf === at || bytes[lf - 1] !== CR) return GARBAGE;
+  const line = bytes.toString("latin1", at, lf - 1);
+  if (line.startsWith("VERSION ")) reply.kind = Kind.version;
+  else if (/^(SERVER_ERROR|CLIENT_ERROR|ERROR)(?![A-Z_])/.test(line)) reply.kind = Kind.error;
+  else return GARBAGE;
+  reply.text = line;
+  return lf + 1;
+}

@@ -1,0 +1,31 @@
+/** Text and bytes: the few conversions that the wire needs, each by the way that was measured fastest. */
+import { Buffer } from "node:buffer";
+
+// ignoreBOM, or a leading U+FEFF of a value would be dropped.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Length of a string in bytes of UTF-8. */
+export function byteLength(text: string): number {
+  return Buffer.byteLength(text, "utf8");
+}
+
+/**
+ * Reads UTF-8. `Buffer.toString` is faster up to 512 bytes in all runtimes, TextDecoder beyond: on
+ * Deno 4 KiB take 0.65 us against 1.7.
+ */
+export function decodeUtf8(bytes: Buffer, from: number, to: number): string {
+  return to - from <= 512
+    ? bytes.toString("utf8", from, to)
+    : decoder.decode(bytes.subarray(from, to));
+}
+
+/** Whether the bytes are the key's UTF-8, told without making a string where the key is ASCII. */
+export function isKey(bytes: Buffer, from: number, to: number, key: string): boolean {
+  if (to - from === key.length) {
+    let at = 0;
+    while (at < key.length && bytes[from + at] === key.charCodeAt(at)) at++;
+    if (at === key.length) return true;
+  }
+  // A key of other than ASCII characters is longer in bytes than in characters.
+  return to - from > key.length && bytes.toString("utf8", from, to) === key;
+}

@@ -1,0 +1,157 @@
+/**
+ * Where requests are written until the tick ends: text is gathered as a string and encoded in one
+ * native call, values are copied in behind it, and the socket gets as few chunks as can be.
+ */
+import { byteLength } from "./text.ts";
+
+const CAPACITY = 68 * 1024;
+
+/** From here on a value is handed to the socket as it is, not copied. */
+export const UNCOPIED_BYTES: number = 64 * 1024;
+
+// A string up to this length is joined to the text around it; a longer one is encoded by itself, for
+// Node needs 588 ns to tell the byte length of 4 KiB.
+const SHORT_STRING = 1024;
+// Gathered text is encoded at this length at the latest: three bytes a character fit the buffer.
+const MAX_TEXT = 16 * 1024;
+
+const encoder = new TextEncoder();
+
+/**
+ * Collects the bytes of one write. With a `chunkLimit` each chunk holds whole commands, at most that
+ * many bytes or one larger command alone: connection/socket.ts says what for.
+ */
+export class WriteBuffer {
+  readonly #chunkLimit: number;
+  #buffer: Uint8Array = new Uint8Array(CAPACITY);
+  /** Bytes of the buffer before this belong to chunks that are cut off already. */
+  #from = 0;
+  #to = 0;
+  #text = "";
+  #chunks: Uint8Array[] = [];
+  #chunkBytes = 0;
+
+  constructor(chunkLimit: number = Infinity) {
+    this.#chunkLimit = chunkLimit;
+  }
+
+  /** Bytes collected, at least (text counts as ASCII until it is encoded). */
+  get size(): number {
+    return this.#chunkBytes + this.#to - this.#from + this.#text.length;
+  }
+
+  /** Adds a command without a value. */
+  text(text: string): void {
+    if (this.#chunkLimit !== Infinity) this.#beginCommand(byteLength(text));
+    this.#text += text;
+    if (this.#text.length > MAX_TEXT) this.#encodeText();
+  }
+
+  /** Adds a command with a value: `head`, the value's length in bytes, `tail`, CRLF, the value and CRLF. */
+  store(head: string, value: Uint8Array | string, tail: string): void {
+    if (this.#chunkLimit !== Infinity) {
+      const bytes = typeof value === "string" ? byteLength(value) : value.byteLength;
+      this.#beginCommand(byteLength(head) + tail.length + bytes + 16);
+    }
+    if (typeof value !== "string") {
+      this.#text += `${head}${value.byteLength}${tail}\r\n`;
+      this.#bytes(value);
+      this.#text = "\r\n";
+    } else if (value.length <= SHORT_STRING) {
+      this.#text += `${head}${byteLength(value)}${tail}\r\n${value}\r\n`;
+      if (this.#text.length > MAX_TEXT) this.#encodeText();
+    } else {
+      this.#longString(head, value, tail);
+    }
+  }
+
+  /** Hands over what was collected and empties the buffer. */
+  take(): Uint8Array[] {
+    this.#encodeText();
+    this.#cut();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#chunkBytes = 0;
+    return chunks;
+  }
+
+  /**
+   * Makes room for a new write. `reusable` says that the socket has nothing left of the last one;
+   * if it has, its bytes must stay as they are and a new buffer takes their place.
+   */
+  restart(reusable: boolean): void {
+    if (!reusable) this.#buffer = new Uint8Array(CAPACITY);
+    this.#from = this.#to = 0;
+  }
+
+  #beginCommand(bytes: number): void {
+    this.#encodeText();
+    if (this.#to - this.#from + bytes > this.#chunkLimit) this.#cut();
+  }
+
+  #encodeText(): void {
+    if (this.#text === "") return;
+    this.#reserve(this.#text.length * 3);
+    this.#to += encoder.encodeInto(this.#text, this.#buffer.subarray(this.#to)).written;
+    this.#text = "";
+  }
+
+  #bytes(value: Uint8Array): void {
+    this.#encodeText();
+    if (value.byteLength >= UNCOPIED_BYTES) {
+      this.#cut();
+      this.#add(value);
+      return;
+    }
+    this.#reserve(value.byteLength);
+    this.#buffer.set(value, this.#to);
+    this.#to += value.byteLength;
+  }
+
+  /** Guesses that a long string is ASCII, and writes its length again if it was not. */
+  #longString(head: string, value: string, tail: string): void {
+    if (value.length * 3 > CAPACITY / 2) {
+      const bytes = encoder.encode(value);
+      this.#text += `${head}${bytes.byteLength}${tail}\r\n`;
+      this.#encodeText();
+      this.#cut();
+      this.#add(bytes);
+      this.#text = "\r\n";
+      return;
+    }
+    this.#encodeText();
+    const line = `${head}${value.length}${tail}\r\n`;
+    this.#reserve((line.length + value.length) * 3);
+    const start = this.#to;
+    this.#to += encoder.encodeInto(line, this.#buffer.subarray(start)).written;
+    const { written } = encoder.encodeInto(value, this.#buffer.subarray(this.#to));
+    if (written === value.length) {
+      this.#to += written;
+    } else {
+      this.#to = start;
+      const right = `${head}${written}${tail}\r\n${value}`;
+      this.#to += encoder.encodeInto(right, this.#buffer.subarray(start)).written;
+    }
+    this.#text = "\r\n";
+  }
+
+  /** Makes sure that `bytes` more fit behind `#to`. */
+  #reserve(bytes: number): void {
+    if (this.#to + bytes <= this.#buffer.byteLength) return;
+    this.#cut();
+    this.#buffer = new Uint8Array(Math.max(CAPACITY, bytes));
+    this.#from = this.#to = 0;
+  }
+
+  /** Ends the chunk that is being written. */
+  #cut(): void {
+    if (this.#to === this.#from) return;
+    this.#add(this.#buffer.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+
+  #add(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#chunkBytes += chunk.byteLength;
+  }
+}
