@@ -115,3 +115,21 @@ for (const client of Object.keys(KINDS) as PythonClient[]) {
     });
   });
 }
+
+test("rendezvous: of two servers with one score the real client's is taken", () => {
+  const servers = ["cache-53701", "cache-63635"].map((host): PythonServer => ({
+    host,
+    port: 11211,
+    weight: 1,
+    name: `${host}:11211`,
+  }));
+  const keys = ["session:1"]; // the same murmur3 behind both names
+  for (const list of [servers, servers.toReversed()]) {
+    const [answer] = askPythonClients([{ client: "rendezvous", servers: list, keys, dead: [] }]);
+    const selector = presets.rendezvous.hashing(
+      list.map(({ name, weight }) => ({ id: name, weight })),
+    );
+    assert.deepEqual(keys.map((key) => selector.pick(key)), answer?.tries);
+    assert.deepEqual([...selector.order("session:1")], list === servers ? [1, 0] : [0, 1]);
+  }
+});
