@@ -20,7 +20,8 @@ export class Continuum {
   /** Where the points of each range of hashes (by their top bits) begin: most searches end there. */
   readonly #starts: Uint32Array;
   readonly #shift: number;
-  #owning: number | undefined;
+  /** How many servers own a point: one whose share is too small owns none. */
+  readonly #owning: number;
 
   /**
    * Asks `addPoints` for the points of `servers` servers. A point that two servers share belongs to
@@ -42,6 +43,7 @@ export class Continuum {
       this.#values[i] = Math.floor(point / RANKS);
       this.#owners[i] = ties === "first" ? rank : last - rank;
     });
+    this.#owning = new Set(this.#owners).size;
     this.#shift = Math.max(16, Math.clz32(count));
     this.#starts = startsOf(this.#values, this.#shift);
   }
@@ -68,7 +70,7 @@ export class Continuum {
   *walk(position: number): Generator<number, void, undefined> {
     const count = this.#owners.length;
     const seen = new Uint8Array(this.#servers);
-    let left = this.#countOwning();
+    let left = this.#owning;
     for (let i = 0; left > 0; i++) {
       const owner = this.#owners[(position + i) % count] as number;
       if (seen[owner] === 1) continue;
@@ -90,13 +92,9 @@ export class Continuum {
     }
     return low;
   }
-
-  /** A server whose share is too small for a point owns none. */
-  #countOwning(): number {
-    return this.#owning ??= new Set(this.#owners).size;
-  }
 }
 
+/** For each range of hashes that share their bits above `shift`, the first point at or after its beginning. */
 function startsOf(values: Uint32Array, shift: number): Uint32Array {
   const ranges = 2 ** (32 - shift);
   const starts = new Uint32Array(ranges + 1);
