@@ -13,6 +13,7 @@
 import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { reset } from "./reset.ts";
 
 /** What goes wrong, and where. */
 export interface Fault {
@@ -51,8 +52,7 @@ export class FaultProxy implements AsyncDisposable {
   /** How many connections clients have made. */
   connections = 0;
   readonly #listener: Server;
-  /** By client, when its connection to the server stands. */
-  readonly #clients = new Map<Socket, Promise<unknown>>();
+  readonly #clients = new Set<Socket>();
   #fault: Fault | undefined;
   #passed = 0;
   #stalled: Promise<void> | undefined;
@@ -63,7 +63,7 @@ export class FaultProxy implements AsyncDisposable {
     listener.on("connection", (client) => {
       this.connections++;
       const server = connect({ host: target.host, port: target.port, noDelay: true });
-      this.#clients.set(client, new Promise((resolve) => server.once("connect", resolve)));
+      this.#clients.add(client);
       client.on("error", () => {}); // "close" follows
       server.on("error", () => {});
       client.on("data", (bytes) => server.write(bytes));
@@ -105,17 +105,14 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Breaks all connections with a RST; new ones are welcome. */
   async breakAll(): Promise<void> {
-    for (const [client, connected] of this.#clients) {
-      await connected; // Node 24 spins at exit if a socket is destroyed while it connects
-      client.resetAndDestroy();
-    }
+    await Promise.all([...this.#clients].map(reset));
   }
 
   async stop(): Promise<void> {
     if (!this.#listener.listening) return;
     const closed = new Promise((resolve) => this.#listener.close(resolve));
     this.release();
-    for (const client of this.#clients.keys()) client.destroy();
+    for (const client of this.#clients) client.destroy();
     await closed;
   }
 
@@ -139,10 +136,8 @@ export class FaultProxy implements AsyncDisposable {
 
   async #strike(by: Fault["by"], client: Socket, rest: Buffer): Promise<void> {
     if (by === "end") client.end();
-    else if (by === "reset") {
-      await sleep(1); // so that what was written has left
-      client.resetAndDestroy();
-    } else if (by === "stall") {
+    else if (by === "reset") await reset(client);
+    else if (by === "stall") {
       this.#stalled = new Promise((resolve) => this.#release = resolve);
       await this.#stalled;
       await write(client, rest);

@@ -18,6 +18,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Buffer } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
+import { reset } from "./reset.ts";
 
 /** How a scripted server begins. */
 export interface ScriptOptions {
@@ -190,9 +191,8 @@ export class Peer {
   }
 
   /** Drops the connection with a RST, behind what was written. */
-  async reset(): Promise<void> {
-    await sleep(1);
-    this.#socket.resetAndDestroy();
+  reset(): Promise<void> {
+    return reset(this.#socket);
   }
 
   /** Stops reading: the client's bytes pile up in the kernel, then with the client. */
