@@ -34,6 +34,8 @@ export type HashingName =
 
 /** A hashing with the way its own client writes a server's address on the ring. */
 export interface Preset {
+  /** Its client's choice of server. */
   readonly hashing: Hashing;
+  /** The id of a server that was given none. */
   readonly idOf: (address: Address) => string;
 }
