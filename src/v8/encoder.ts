@@ -263,5 +263,5 @@ function arrayIndex(key: string): number {
   const first = key.charCodeAt(0);
   if (!(first >= 0x30 && first <= 0x39) || key.length > 10) return -1;
   const index = Number(key);
-  return index < 0xffff_ffff && String(index) === key ? index : -1;
+  return Number.isInteger(index) && index < 0xffff_ffff && String(index) === key ? index : -1;
 }
