@@ -1,0 +1,102 @@
+/** Playing bytes to servers, and asking them about themselves. */
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ManualClock, MemcachedServer } from "../../src/testing/mod.ts";
+import { chunksOf, type Line } from "./cases/case.ts";
+
+/** Long enough for a server to read what was sent before more is. */
+const BETWEEN_CHUNKS = 15;
+
+/** Opens a connection to "host:port", "[v6]:port" or "unix:/path". */
+export async function dial(address: string): Promise<Socket> {
+  const [, path, host, port] = /^(?:unix:(.*)|\[?(.*?)\]?:(\d+))$/.exec(address) ?? [];
+  const socket = path === undefined ? connect(Number(port), host) : connect(path);
+  socket.setNoDelay(true);
+  await once(socket, "connect");
+  return socket;
+}
+
+/**
+ * Sends bytes over a new connection, closes it for writing and resolves with all that came back, one
+ * character per byte. A reset ends the reply as a close does.
+ */
+export async function play(address: string, line: Line): Promise<string> {
+  const socket = await dial(address);
+  const received: Uint8Array[] = [];
+  const closed = new Promise<void>((resolve) => {
+    socket.on("data", (bytes: Uint8Array) => received.push(bytes));
+    socket.on("error", () => resolve()).on("close", () => resolve());
+  });
+  const chunks = chunksOf(line);
+  for (const [index, chunk] of chunks.entries()) {
+    if (index > 0) await sleep(BETWEEN_CHUNKS);
+    if (!socket.destroyed) socket.write(Buffer.from(chunk, "latin1"));
+  }
+  if (!socket.destroyed) socket.end();
+  await closed;
+  socket.destroy();
+  return Buffer.concat(received).toString("latin1");
+}
+
+/** A connection that is kept, for questions with an answer that ends in a known way. */
+export class Control {
+  readonly #socket: Socket;
+  #text = "";
+  #heard: () => void = () => {};
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (bytes: Uint8Array) => {
+      this.#text += Buffer.from(bytes).toString("latin1");
+      this.#heard();
+    });
+  }
+
+  static async open(address: string): Promise<Control> {
+    return new Control(await dial(address));
+  }
+
+  /** Sends a line and resolves with the answer, up to `END`, `OK`, `RESET` or a version. */
+  async ask(line: string): Promise<string> {
+    this.#text = "";
+    this.#socket.write(`${line}\r\n`);
+    while (!/^(?:END|OK|RESET|VERSION.*)\r\n$/m.test(this.#text)) {
+      await new Promise<void>((resolve) => this.#heard = resolve);
+    }
+    return this.#text;
+  }
+
+  /** Fields of `stats`. */
+  async stats(topic = ""): Promise<Map<string, string>> {
+    const text = await this.ask(`stats ${topic}`.trim());
+    return new Map([...text.matchAll(/^STAT (\S+) (.*)\r$/gm)].map(([, name, value]) => {
+      return [name as string, value as string];
+    }));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** An embedded server whose clock is in the test's hands. */
+export interface Embedded {
+  readonly server: MemcachedServer;
+  readonly clock: ManualClock;
+  readonly control: Control;
+  stop(): Promise<void>;
+}
+
+/** Starts one that believes to have started at `startedAt`, in seconds since 1970. */
+export async function startEmbedded(startedAt?: number): Promise<Embedded> {
+  const clock = new ManualClock(startedAt);
+  const server = await MemcachedServer.start({ clock });
+  const control = await Control.open(server.address);
+  const stop = (): Promise<void> => {
+    control.close();
+    return server.stop();
+  };
+  return { server, clock, control, stop };
+}
