@@ -1,10 +1,15 @@
 /**
  * memwire: a memcached client and session store for Node, Deno and Bun, without dependencies.
  *
- * {@link Memcached} is the client.
+ * {@link SessionStore} keeps sessions, {@link Memcached} is the client under it.
  *
  * @module
  */
+export { type Loaded, SessionStore } from "./src/session/store.ts";
+export { Session } from "./src/session/session.ts";
+export { readCookie, sessionCookie, type SessionCookieOptions } from "./src/session/cookie.ts";
+export type { SessionStoreOptions } from "./src/session/options.ts";
+export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";
 export type { ServerRef, ServerSpec } from "./src/address.ts";
 export type { TlsOptions } from "./src/connection/socket.ts";

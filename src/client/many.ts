@@ -122,13 +122,12 @@ class Gathered<R> {
   /** Takes each reply of a getMany. */
   values(core: Core, names: readonly string[]): Finish<void> {
     const { codec } = core;
-    return (reply) => {
+    return (reply, request) => {
       const { index, kind } = reply;
       if (kind === Kind.value) {
         const name = names[index] as string;
         try {
-          const { bytes, from, to, flags, owned } = reply;
-          this.#results.set(name, codec.decode(bytes, from, to, flags, owned) as R);
+          this.#results.set(name, codec.decode(reply, request.keys?.[index] as string) as R);
         } catch (error) {
           this.#errors.set(name, asMemcachedError(error));
         }

@@ -1,6 +1,5 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
 import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
-import type { PartialError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Core } from "./core.ts";
 import { count, type CounterOptions } from "./counter.ts";
@@ -14,6 +13,9 @@ import {
 import * as result from "./results.ts";
 import type { Item } from "./results.ts";
 import { type Change, update } from "./update.ts";
+
+/** The inside of a client, for the floors above; not exported from the package. */
+export let coreOf: (client: Memcached) => Core;
 
 /** Servers of a client that is given none. */
 const DEFAULT_SERVERS = "localhost:11211";
@@ -35,6 +37,10 @@ const DEFAULT_SERVERS = "localhost:11211";
  * ```
  */
 export class Memcached implements AsyncDisposable {
+  static {
+    coreOf = (client) => client.#core;
+  }
+
   readonly #core: Core;
   readonly #value: ReturnType<typeof result.valueResult>;
 
@@ -64,7 +70,7 @@ export class Memcached implements AsyncDisposable {
   /**
    * What was found, by key; duplicates are asked once; no keys, no traffic.
    *
-   * Rejects with {@link PartialError} if a server could not be asked; its `results` has the rest.
+   * Rejects with `PartialError` if a server could not be asked; its `results` has the rest.
    *
    * @example `const found = await memcached.getMany(["a", "b"]); found.get("a");`
    */
@@ -125,7 +131,7 @@ export class Memcached implements AsyncDisposable {
   /**
    * set for each entry (a Map will do), one batch a server.
    *
-   * Rejects with {@link PartialError}, which names the keys that failed.
+   * Rejects with `PartialError`, which names the keys that failed.
    *
    * @example `await memcached.setMany(new Map([["a", 1], ["b", 2]]), { ttl: 60 });`
    */

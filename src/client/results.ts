@@ -23,7 +23,7 @@ export interface Item<T> {
 export function valueResult<T>(codec: ValueCodec): Finish<T | undefined> {
   return (reply, request) => {
     if (reply.kind === Kind.value) {
-      return codec.decode(reply.bytes, reply.from, reply.to, reply.flags, reply.owned) as T;
+      return codec.decode(reply, request.key) as T;
     }
     // The answer to the classic dialect's `touch`, which follows the value: not found means that the
     // value has expired in between.
@@ -39,7 +39,7 @@ export function itemResult<T>(
   return (reply, request) => {
     if (reply.kind === Kind.value) {
       return {
-        value: codec.decode(reply.bytes, reply.from, reply.to, reply.flags, reply.owned) as T,
+        value: codec.decode(reply, request.key) as T,
         cas: BigInt(reply.cas),
         flags: reply.flags,
         ttl: ttlOf(reply),

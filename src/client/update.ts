@@ -1,7 +1,8 @@
 /** Read, change, write if nobody else has: again and again until nobody has. */
-import { ConflictError, invalidType, TimeoutError, UnsupportedError } from "../errors.ts";
+import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
 import type { Core } from "./core.ts";
-import { type CallOptions, callTimeout, type StoreOptions } from "./options.ts";
+import { Deadline } from "./deadline.ts";
+import type { StoreOptions } from "./options.ts";
 import { casResult, doneOrNotResult, itemResult } from "./results.ts";
 import type { ValueCodec } from "./values.ts";
 
@@ -21,24 +22,17 @@ export async function update<T>(
   codec: ValueCodec = core.codec,
 ): Promise<T | undefined> {
   if (typeof fn !== "function") throw invalidType("update needs a function");
-  const timeout = callTimeout(options, core.options.timeout);
-  const deadline = core.sweep.now() + timeout;
-  const left = (): CallOptions => {
-    const ms = deadline - core.sweep.now();
-    if (ms <= 0) throw new TimeoutError(`the update did not succeed within ${timeout} ms`);
-    const signal = options?.signal;
-    return signal === undefined ? { timeout: ms } : { timeout: ms, signal };
-  };
+  const deadline = new Deadline(core, options);
   const ttl = options?.ttl ?? 0;
   const readItem = itemResult<T>(codec, undefined);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const item = await core.ask("gets", key, readItem, left());
+    const item = await core.ask("gets", key, readItem, deadline.left());
     if (item?.cas === 0n) {
       throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
     }
     const next = await fn(item?.value);
     if (next === undefined) return item?.value;
-    const how = { ...left(), ttl };
+    const how = { ...deadline.left(), ttl };
     if (item === undefined) {
       const added = core.store("add", key, next, doneOrNotResult, how, undefined, codec);
       if (await added) return next;

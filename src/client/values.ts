@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
 import { CorruptValueError, invalidType, MemcachedError } from "../errors.ts";
+import type { Reply } from "../protocol/reply.ts";
 import { decodeUtf8 } from "../protocol/text.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 import { decode as decodeV8, encode as encodeV8 } from "../v8/codec.ts";
@@ -31,6 +32,8 @@ const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
 
 /** Where the stored form of a value goes: a request. */
 export interface Stored {
+  /** As it goes over the wire. */
+  readonly key: string;
   value: Uint8Array | string;
   flags: number;
 }
@@ -39,8 +42,8 @@ export interface Stored {
 export interface ValueCodec {
   /** Puts the value's stored form into `stored`. The bytes may be overwritten by the next call, if under 64 KiB. */
   encode(value: unknown, stored: Stored): void;
-  /** The value of the stored bytes; `owned`: `bytes` is theirs alone and may be kept. */
-  decode(bytes: Buffer, from: number, to: number, flags: number, owned: boolean): unknown;
+  /** The value that the reply brings for the key. */
+  decode(reply: Reply, key: string): unknown;
 }
 
 /** The table of values and flags. */
@@ -79,12 +82,13 @@ export const tableCodec: ValueCodec = {
     stored.flags = Flags.v8;
   },
 
-  decode(bytes: Buffer, from: number, to: number, flags: number, owned: boolean): unknown {
+  decode(reply: Reply): unknown {
+    const { bytes, from, to, flags } = reply;
     switch (flags) {
       case Flags.text:
         return decodeUtf8(bytes, from, to);
       case Flags.bytes:
-        return ownBytes(bytes, from, to, owned);
+        return ownBytes(reply);
       case Flags.v8:
         return decodeV8(bytes, from, to);
       case Flags.integer:
@@ -114,9 +118,10 @@ export function serializerCodec(serializer: Serializer): ValueCodec {
       stored.flags = flags;
     },
 
-    decode(bytes: Buffer, from: number, to: number, flags: number, owned: boolean): unknown {
+    decode(reply: Reply): unknown {
+      const { flags } = reply;
       try {
-        return serializer.deserialize(ownBytes(bytes, from, to, owned), flags);
+        return serializer.deserialize(ownBytes(reply), flags);
       } catch (cause) {
         if (cause instanceof MemcachedError) throw cause;
         throw new CorruptValueError("the serializer could not read the stored value", {
@@ -132,12 +137,13 @@ export function serializerCodec(serializer: Serializer): ValueCodec {
 export function encodedView(value: unknown): Uint8Array {
   const view = encodeV8(value);
   // From this size on the socket keeps the bytes themselves.
-  return view.byteLength >= UNCOPIED_BYTES ? view.slice() : view;
+  return view.byteLength >= UNCOPIED_BYTES ? new Uint8Array(view) : view;
 }
 
-/** Bytes that the caller may keep. */
-export function ownBytes(bytes: Buffer, from: number, to: number, owned: boolean): Uint8Array {
-  if (owned && from === 0 && to === bytes.length) return bytes;
+/** The value's bytes, for the caller to keep. */
+export function ownBytes(reply: Reply): Uint8Array {
+  const { bytes, from, to } = reply;
+  if (reply.owned) return bytes;
   const copy = Buffer.allocUnsafe(to - from);
   bytes.copy(copy, 0, from, to);
   return copy;

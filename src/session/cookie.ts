@@ -1,0 +1,122 @@
+/** The session cookie: reading it from a request's header, writing it into a response's. */
+import { invalidRange, invalidType } from "../errors.ts";
+
+/** A name with this prefix is only accepted with Secure, Path=/ and without Domain (RFC 6265bis, 4.1.3.2). */
+const DEFAULT_NAME = "__Host-session";
+
+// RFC 6265, 4.1.1: a name is a token, a value has no space, quote, comma, semicolon or backslash.
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
+// deno-lint-ignore no-control-regex -- control characters are what is looked for
+const NOT_IN_ATTRIBUTE = /[\x00-\x1f\x7f;]/;
+
+/** Options of {@link sessionCookie}. */
+export interface SessionCookieOptions {
+  /** Default "__Host-session". */
+  name?: string;
+  /** Seconds that the browser keeps it. Default: until it is closed. */
+  maxAge?: number;
+  /** Only over HTTPS. Default true. */
+  secure?: boolean;
+  /** Default "Lax". */
+  sameSite?: "Lax" | "Strict" | "None";
+  /** Default: the host that sets it alone; needs another name than the default. */
+  domain?: string;
+  /** Default "/". */
+  path?: string;
+}
+
+/**
+ * The named cookie of a Cookie header; undefined when it is not there.
+ *
+ * @param header The request's Cookie header.
+ * @param name The cookie's name. Default "__Host-session".
+ *
+ * @example
+ * ```ts
+ * import { readCookie } from "memwire";
+ *
+ * console.log(readCookie("theme=dark; sid=abc", "sid")); // abc
+ * ```
+ */
+export function readCookie(
+  header: string | null | undefined,
+  name: string = DEFAULT_NAME,
+): string | undefined {
+  if (header === null || header === undefined) return undefined;
+  for (const pair of header.split(";")) {
+    const equals = pair.indexOf("=");
+    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
+    const value = pair.slice(equals + 1).trim();
+    return value.length >= 2 && value.startsWith('"') && value.endsWith('"')
+      ? value.slice(1, -1)
+      : value;
+  }
+  return undefined;
+}
+
+/**
+ * A Set-Cookie value: HttpOnly, Secure, SameSite=Lax, Path=/.
+ *
+ * Throws a `TypeError` for what a cookie may not hold, and for a combination that browsers refuse.
+ *
+ * @param id The session's id; undefined clears the cookie.
+ * @param options Defaults stand with {@link SessionCookieOptions}.
+ *
+ * @example
+ * ```ts
+ * import { sessionCookie } from "memwire";
+ *
+ * console.log(sessionCookie("abc")); // __Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax
+ * ```
+ */
+export function sessionCookie(id: string | undefined, options: SessionCookieOptions = {}): string {
+  const { name = DEFAULT_NAME, maxAge, secure = true, sameSite = "Lax", domain, path = "/" } =
+    options;
+  if (typeof name !== "string" || !TOKEN.test(name)) {
+    throw invalidType("a cookie's name must be a token");
+  }
+  if (id !== undefined && (typeof id !== "string" || !COOKIE_VALUE.test(id))) {
+    throw invalidType("the id holds a character that a cookie's value may not hold");
+  }
+  if (!["Lax", "Strict", "None"].includes(sameSite)) {
+    throw invalidType('sameSite must be "Lax", "Strict" or "None"');
+  }
+  if (sameSite === "None" && !secure) throw invalidType('sameSite "None" needs secure');
+  checkPrefixRules(name, secure, domain, path);
+  const parts = [`${name}=${id ?? ""}`, `Path=${attribute(path, "path")}`];
+  if (domain !== undefined) parts.push(`Domain=${attribute(domain, "domain")}`);
+  if (id === undefined) parts.push("Max-Age=0");
+  else if (maxAge !== undefined) parts.push(`Max-Age=${wholeSeconds(maxAge)}`);
+  parts.push("HttpOnly");
+  if (secure) parts.push("Secure");
+  parts.push(`SameSite=${sameSite}`);
+  return parts.join("; ");
+}
+
+function checkPrefixRules(
+  name: string,
+  secure: boolean,
+  domain: string | undefined,
+  path: string,
+): void {
+  if (name.startsWith("__Host-") && (!secure || domain !== undefined || path !== "/")) {
+    throw invalidType('a name that begins with "__Host-" needs secure, the path "/" and no domain');
+  }
+  if (name.startsWith("__Secure-") && !secure) {
+    throw invalidType('a name that begins with "__Secure-" needs secure');
+  }
+}
+
+function attribute(value: string, name: string): string {
+  if (typeof value !== "string" || NOT_IN_ATTRIBUTE.test(value)) {
+    throw invalidType(`${name} holds a character that a cookie's attribute may not hold`);
+  }
+  return value;
+}
+
+function wholeSeconds(maxAge: number): number {
+  if (typeof maxAge !== "number") throw invalidType("maxAge must be a number of seconds");
+  if (!Number.isFinite(maxAge)) throw invalidRange("maxAge must be a finite number of seconds");
+  return Math.max(0, Math.ceil(maxAge));
+}

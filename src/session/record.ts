@@ -1,0 +1,165 @@
+/**
+ * What a SessionStore keeps under a key: a value, or a Session as the array [fields, createdAt, ttl];
+ * in the V8 format or the caller's own, sealed or not. The flags tell which.
+ */
+import { Buffer } from "node:buffer";
+import type { Serializer } from "../client/options.ts";
+import type { Stored, ValueCodec } from "../client/values.ts";
+import { encodedView, Flags } from "../client/values.ts";
+import { CorruptValueError, invalidType, MemcachedError, ValueTooLargeError } from "../errors.ts";
+import type { Reply } from "../protocol/reply.ts";
+import { decode } from "../v8/codec.ts";
+import type { Seal } from "./seal.ts";
+
+/** A bit of the flags: the value is a Session's record. */
+export const SESSION_FLAG = 512;
+/** A bit of the flags: the value is sealed. */
+export const SEALED_FLAG = 1024;
+
+/** Encoded bytes with their flags, before sealing. */
+export class Encoded {
+  readonly plain: Uint8Array;
+  readonly flags: number;
+
+  constructor(plain: Uint8Array, flags: number) {
+    this.plain = plain;
+    this.flags = flags;
+  }
+
+  equals(other: Encoded | undefined): boolean {
+    return other !== undefined && other.flags === this.flags &&
+      Buffer.compare(other.plain, this.plain) === 0;
+  }
+}
+
+/** What was read. */
+export interface Stocked {
+  /** The value; of a Session its fields. */
+  readonly value: unknown;
+  /** What only a Session's record has. */
+  readonly session: { readonly createdAt: number; readonly ttl: number | undefined } | undefined;
+  readonly encoded: Encoded;
+}
+
+/** How records are encoded. */
+export interface RecordOptions {
+  readonly serializer: Serializer | undefined;
+  readonly seal: Seal | undefined;
+  readonly maxBytes: number;
+  /** The client's own prefix, which a seal does not bind. */
+  readonly prefix: string;
+}
+
+/** Encodes and decodes what a store keeps. */
+export class RecordCodec implements ValueCodec {
+  readonly #options: RecordOptions;
+
+  constructor(options: RecordOptions) {
+    this.#options = options;
+  }
+
+  /** A value's bytes, the caller's to keep. */
+  encodeValue(value: unknown): Encoded {
+    if (value === undefined) {
+      throw invalidType("undefined cannot be stored: it could not be told from an absent value");
+    }
+    const { serializer } = this.#options;
+    if (serializer === undefined) return new Encoded(new Uint8Array(encodedView(value)), Flags.v8);
+    const { data, flags } = serializer.serialize(value);
+    if (!(data instanceof Uint8Array)) {
+      throw invalidType("serializer.serialize must return data as a Uint8Array");
+    }
+    const legal = Number.isInteger(flags) && flags >= 0 && flags <= 0xffffffff &&
+      (flags & (SESSION_FLAG | SEALED_FLAG)) === 0;
+    if (!legal) {
+      throw invalidType(
+        "serializer.serialize must return 32-bit flags without the bits 512 and 1024",
+      );
+    }
+    return new Encoded(new Uint8Array(data), flags);
+  }
+
+  /** A Session's bytes. */
+  encodeSession(fields: unknown, createdAt: number, ttl: number | undefined): Encoded {
+    const { plain, flags } = this.encodeValue([fields, createdAt, ttl ?? null]);
+    return new Encoded(plain, flags | SESSION_FLAG);
+  }
+
+  /** Takes a value, or what was encoded before. */
+  encode(value: unknown, stored: Stored): void {
+    const { plain, flags } = value instanceof Encoded ? value : this.encodeValue(value);
+    const { seal, maxBytes, prefix } = this.#options;
+    stored.flags = seal === undefined ? flags : (flags | SEALED_FLAG) >>> 0;
+    stored.value = seal === undefined
+      ? plain
+      : seal.close(plain, stored.key.slice(prefix.length), stored.flags);
+    if (stored.value.byteLength > maxBytes) {
+      throw new ValueTooLargeError(
+        `the value has ${stored.value.byteLength} bytes, more than the ${maxBytes} of maxBytes; ` +
+          "nothing was sent",
+      );
+    }
+  }
+
+  decode(reply: Reply, key: string): Stocked {
+    return this.read(new Encoded(this.#open(reply, key), reply.flags & ~SEALED_FLAG));
+  }
+
+  /** What encoded bytes mean. */
+  read(encoded: Encoded): Stocked {
+    const { flags } = encoded;
+    const value = this.#decodePlain(encoded.plain, (flags & ~SESSION_FLAG) >>> 0, flags);
+    if ((flags & SESSION_FLAG) === 0) return { value, session: undefined, encoded };
+    return { ...readSession(value, flags), encoded };
+  }
+
+  #open(reply: Reply, key: string): Buffer {
+    const { bytes, from, to, flags } = reply;
+    const { seal, prefix } = this.#options;
+    const sealed = (flags & SEALED_FLAG) !== 0;
+    // Copied, for the receive buffer is overwritten and this is kept, to find changes.
+    if (seal === undefined && !sealed) return Buffer.from(bytes.subarray(from, to));
+    if (seal === undefined) {
+      throw corrupt("the value is sealed, and the store has no secret", flags);
+    }
+    // What is not sealed may have been written by anybody who reaches the server.
+    if (!sealed) throw corrupt("the value is not sealed, and the store has a secret", flags);
+    const plain = seal.open(bytes.subarray(from, to), key.slice(prefix.length), flags);
+    if (plain === undefined) throw corrupt("the value's seal is broken", flags);
+    return plain;
+  }
+
+  #decodePlain(plain: Uint8Array, inner: number, flags: number): unknown {
+    const { serializer } = this.#options;
+    if (serializer === undefined) {
+      if (inner !== Flags.v8) throw corrupt(`flags ${flags} are not a session store's`, flags);
+      return decode(plain, 0, plain.byteLength);
+    }
+    try {
+      return serializer.deserialize(new Uint8Array(plain), inner);
+    } catch (cause) {
+      if (cause instanceof MemcachedError) throw cause;
+      throw corrupt("the serializer could not read the stored value", flags, cause);
+    }
+  }
+}
+
+function readSession(value: unknown, flags: number): Pick<Stocked, "value" | "session"> {
+  if (!Array.isArray(value) || value.length !== 3) throw corrupt("not a session's record", flags);
+  const [fields, createdAt, ttl] = value as unknown[];
+  const legal = isPlainObject(fields) && typeof createdAt === "number" &&
+    (ttl === null || ttl === undefined || typeof ttl === "number");
+  if (!legal) throw corrupt("not a session's record", flags);
+  return { value: fields, session: { createdAt, ttl: ttl as number | undefined ?? undefined } };
+}
+
+/** Whether a value can be a Session's fields. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function corrupt(message: string, flags: number, cause?: unknown): CorruptValueError {
+  return new CorruptValueError(message, { flags, cause });
+}

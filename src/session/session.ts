@@ -1,0 +1,222 @@
+/** A session in memory: fields with a name, and what is known of the copy in memcached. */
+import { invalidRange, invalidType } from "../errors.ts";
+import { newId } from "./id.ts";
+import type { Encoded } from "./record.ts";
+
+/** What a Session is made of; for the store alone. */
+export interface SessionState {
+  id: string;
+  /** The id's mcKey. */
+  key: string;
+  isNew: boolean;
+  fields: Record<string, unknown>;
+  createdAt: number;
+  /** Seconds; undefined: the store's. */
+  ownTtl: number | undefined;
+  dirty: boolean;
+  expired: boolean;
+  destroyed: boolean;
+  /** Found to be deleted elsewhere: never to be written again. */
+  gone: boolean;
+  /** The record that stood in memcached when last seen there; changes are found against it. */
+  base: Encoded | undefined;
+  /** The cas token that goes with `base`; undefined after a write. */
+  version: bigint | undefined;
+  /** The record last sent, whether or not it is known to have arrived. */
+  written: Encoded | undefined;
+  /** Has to be added under `key`, for it stands under the last of `oldKeys`. */
+  moving: boolean;
+  /** To be deleted once the session stands under `key`. */
+  readonly oldKeys: string[];
+  readonly store: SessionHome;
+}
+
+/** What a session needs to know of its store. */
+export interface SessionHome {
+  readonly ttl: number;
+  readonly absoluteTtl: number;
+  mcKey(id: string): string;
+}
+
+/** The inside of a session, for the store. */
+export let stateOf: <F>(session: Session<F>) => SessionState;
+/** Makes a session, for the store. */
+export let makeSession: <F>(state: SessionState) => Session<F>;
+
+/**
+ * A session in memory, made by `store.open`; nothing reaches memcached before `store.storeSession`.
+ * Stored as the V8 array [fields, createdAt, ttl] under flags 256 | 512; a plain object stored by
+ * `set` opens too, created now.
+ *
+ * @example
+ * ```ts
+ * import { SessionStore } from "memwire";
+ *
+ * const store = new SessionStore<{ user: string }>({ servers: "localhost:11211" });
+ * const session = await store.open();
+ * session.set("user", "ada");
+ * console.log(await store.storeSession(session)); // stored
+ * await store.close();
+ * ```
+ */
+export class Session<F = Record<string, unknown>> {
+  static {
+    stateOf = (session) => session.#state;
+    makeSession = (state) => new Session(state);
+  }
+
+  readonly #state: SessionState;
+
+  private constructor(state: SessionState) {
+    this.#state = state;
+  }
+
+  /** The id that the cookie carries; new from regenerate() on. */
+  get id(): string {
+    return this.#state.id;
+  }
+
+  /** Not loaded from memcached. */
+  get isNew(): boolean {
+    return this.#state.isNew;
+  }
+
+  /** When it was created, in ms since 1970. */
+  get createdAt(): number {
+    return this.#state.createdAt;
+  }
+
+  /** Seconds; its own if set, else the store's. Setting it is a change. */
+  get ttl(): number {
+    return this.#state.ownTtl ?? this.#state.store.ttl;
+  }
+
+  set ttl(seconds: number) {
+    if (typeof seconds !== "number") throw invalidType("ttl must be a number of seconds");
+    if (!(seconds >= 0)) throw invalidRange(`ttl must be 0 or more seconds, not ${seconds}`);
+    this.#state.ownTtl = seconds;
+    this.#state.dirty = true;
+  }
+
+  /** The field's value; undefined when it is not there. */
+  get<K extends keyof F & string>(name: K): F[K] | undefined {
+    const { fields } = this.#state;
+    return Object.hasOwn(fields, name) ? fields[name] as F[K] : undefined;
+  }
+
+  /** Sets a field. */
+  set<K extends keyof F & string>(name: K, value: F[K]): this {
+    if (typeof name !== "string") throw invalidType("a field's name must be a string");
+    setField(this.#state.fields, name, value);
+    this.#state.dirty = true;
+    return this;
+  }
+
+  /** Whether the field is there. */
+  has(name: keyof F & string): boolean {
+    return Object.hasOwn(this.#state.fields, name);
+  }
+
+  /** Takes a field out; true: it was there. */
+  delete(name: keyof F & string): boolean {
+    const { fields } = this.#state;
+    if (!Object.hasOwn(fields, name)) return false;
+    delete fields[name];
+    this.#state.dirty = true;
+    return true;
+  }
+
+  /** Takes all fields out. */
+  clear(): void {
+    this.#state.fields = {};
+    this.#state.dirty = true;
+  }
+
+  /** The fields, with their names. */
+  *entries(): IterableIterator<[string, F[keyof F]]> {
+    for (const entry of Object.entries(this.#state.fields)) yield entry as [string, F[keyof F]];
+  }
+
+  /**
+   * Changed by set, delete, clear, ttl, regenerate or setDirty; changes inside a value are found by
+   * storeSession, which compares encoded bytes.
+   */
+  isDirty(): boolean {
+    return this.#state.dirty;
+  }
+
+  /** Marks it changed, or not. */
+  setDirty(dirty: boolean = true): void {
+    this.#state.dirty = dirty;
+  }
+
+  /** expiring() ran, or absoluteTtl has passed. */
+  isExpired(): boolean {
+    return this.#state.expired || isPastEnd(this.#state);
+  }
+
+  /** Marks it expired; called by destroy. */
+  expiring(): void {
+    this.#state.expired = true;
+  }
+
+  /** storeSession will delete it. */
+  destroy(): void {
+    this.expiring();
+    this.#state.destroyed = true;
+  }
+
+  /** Whether destroy was called. */
+  get destroyed(): boolean {
+    return this.#state.destroyed;
+  }
+
+  /**
+   * A new id now; storeSession adds it, then deletes the old one. If that delete fails it rejects, and
+   * the next storeSession deletes again: for a while both can exist, never neither.
+   */
+  regenerate(): void {
+    const state = this.#state;
+    if (stands(state)) {
+      state.oldKeys.push(state.key);
+      state.moving = true;
+      state.written = undefined;
+      state.version = undefined;
+    }
+    state.id = newId();
+    state.key = state.store.mcKey(state.id);
+    state.dirty = true;
+  }
+}
+
+/** Whether something may stand under the session's key. */
+export function stands(state: SessionState): boolean {
+  return state.written !== undefined || !(state.isNew || state.moving);
+}
+
+/** Whether the session's absolute end has passed. */
+export function isPastEnd(state: SessionState): boolean {
+  return Date.now() >= state.createdAt + state.store.absoluteTtl * 1000;
+}
+
+/** Seconds to live for the next write or touch: its own or the store's, but not past the absolute end. */
+export function ttlOf(state: SessionState): number {
+  const ttl = state.ownTtl ?? state.store.ttl;
+  const { absoluteTtl } = state.store;
+  if (absoluteTtl === Infinity) return ttl;
+  const left = Math.max(1, Math.ceil(state.createdAt / 1000 + absoluteTtl - Date.now() / 1000));
+  return ttl === 0 ? left : Math.min(ttl, left);
+}
+
+/** Sets an own field, also one of the name `__proto__`. */
+export function setField(fields: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== "__proto__") fields[name] = value;
+  else {
+    Object.defineProperty(fields, name, {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  }
+}
