@@ -4,12 +4,20 @@
 import { Buffer } from "node:buffer";
 import type { Decoder } from "./decoder.ts";
 import type { KeyNode } from "./key_trie.ts";
-import { MAX_RESIZABLE, REGEXP_FLAGS } from "./limits.ts";
+import { ERROR_WEIGHT, REGEXP_FLAGS } from "./limits.ts";
 import { corrupt } from "./reader.ts";
-import { BUFFER_INDEX, HOST_VIEWS, VIEW_LETTERS, type ViewConstructor } from "./views.ts";
+import {
+  BUFFER_INDEX,
+  BYTES_INDEX,
+  HOST_VIEWS,
+  VIEW_LETTERS,
+  type ViewConstructor,
+} from "./views.ts";
 
 /** Reads what follows `tag`. */
 export function readBuiltin(decoder: Decoder, tag: number, keys: KeyNode): unknown {
+  // All but Date and boxed numbers.
+  if (tag !== 0x44 && tag !== 0x6e) decoder.takeHeavy(tag === 0x72 ? ERROR_WEIGHT : 1);
   switch (tag) {
     case 0x44: // D
       return leaf(decoder, new Date(decoder.double()));
@@ -74,6 +82,7 @@ function readRegExp(decoder: Decoder): RegExp {
   const source = decoder.string();
   const bits = decoder.varint();
   if (bits >>> REGEXP_FLAGS.length !== 0) throw corrupt("an unknown flag of a regular expression");
+  if (!decoder.budget.takePattern(source)) throw corrupt("too long regular expressions");
   const flags = Array.from(REGEXP_FLAGS).filter((_, bit) => bits & (1 << bit)).join("");
   try {
     return leaf(decoder, new RegExp(source, flags));
@@ -92,31 +101,38 @@ const ERRORS: Readonly<Record<string, new () => Error>> = {
 };
 
 /**
- * `r`: class, then message `m`, stack `s` and cause `c` in any order (Node 18 and 20 put the cause
- * before the stack), up to `.`.
+ * `r`: class, then message `m`, stack `s` and cause `c` up to `.`: the message first, the others in
+ * any order (Node 18 and 20 put the cause before the stack).
  */
 function readError(decoder: Decoder, keys: KeyNode): Error {
-  let tag = decoder.byte();
-  const letter = String.fromCharCode(tag);
-  const known = Object.hasOwn(ERRORS, letter);
-  const error = decoder.open(errorWithoutStack(known ? ERRORS[letter] as new () => Error : Error));
-  if (known) tag = decoder.byte();
-  let stack: string | undefined;
-  for (; tag !== 0x2e; tag = decoder.byte()) { // .
-    if (tag === 0x6d) hidden(error, "message", decoder.string()); // m
-    else if (tag === 0x73) stack = decoder.string(); // s
-    else if (tag === 0x63) hidden(error, "cause", decoder.value(keys)); // c
+  let part = decoder.byte();
+  let Class: new (message?: string) => Error = Error;
+  const letter = String.fromCharCode(part);
+  if (Object.hasOwn(ERRORS, letter)) {
+    Class = ERRORS[letter] as typeof Class;
+    part = decoder.byte();
+  }
+  let message: string | undefined;
+  if (part === 0x6d) { // m
+    message = decoder.string();
+    part = decoder.byte();
+  }
+  const error = decoder.open(errorWithoutStack(Class, message));
+  for (; part !== 0x2e; part = decoder.byte()) { // .
+    if (part === 0x6d) hidden(error, "message", decoder.string()); // m
+    else if (part === 0x73) hidden(error, "stack", decoder.string()); // s
+    else if (part === 0x63) hidden(error, "cause", decoder.value(keys)); // c
     else throw corrupt("an unknown part of an error");
   }
-  hidden(error, "stack", stack ?? String(error));
+  if (!("stack" in error)) hidden(error, "stack", String(error)); // Bun, of an error without stack
   return decoder.close(error);
 }
 
-/** A new error whose making costs no walk along the stack: it would name this codec's lines. */
-function errorWithoutStack(constructor: new () => Error): Error {
+/** A new error whose stack is but its first line: a walk along the stack would name this codec's lines. */
+function errorWithoutStack(Class: new (message?: string) => Error, message?: string): Error {
   const limit = Error.stackTraceLimit;
   Reflect.set(Error, "stackTraceLimit", 0); // where Error is frozen this does nothing, and no harm
-  const error = new constructor();
+  const error = new Class(message);
   Reflect.set(Error, "stackTraceLimit", limit);
   return error;
 }
@@ -140,10 +156,7 @@ function readResizableBuffer(decoder: Decoder): object {
   const length = decoder.varint();
   const maxByteLength = decoder.varint();
   if (length > maxByteLength) throw corrupt("a buffer longer than its own limit");
-  decoder.resizable += maxByteLength;
-  if (decoder.resizable > MAX_RESIZABLE) {
-    throw corrupt(`resizable buffers of more than ${MAX_RESIZABLE} bytes`);
-  }
+  if (!decoder.budget.takeResizable(maxByteLength)) throw corrupt("too large resizable buffers");
   const bytes = decoder.copy(length);
   const Resizable = ArrayBuffer as new (
     length: number,
@@ -169,6 +182,7 @@ export function readViewsOf(decoder: Decoder, buffer: ArrayBuffer): object {
   if (tracksLength && !(buffer as { resizable?: boolean }).resizable) {
     throw corrupt("a view that tracks a buffer of fixed length");
   }
+  decoder.takeHeavy(1);
   const view = tracksLength ? new View(buffer, offset) : new View(buffer, offset, length / size);
   return leaf(decoder, view);
 }
@@ -180,11 +194,9 @@ function readHostObject(decoder: Decoder): object {
   const View = viewClass(index);
   const size = View.BYTES_PER_ELEMENT ?? 1;
   if (length % size !== 0) throw corrupt("a view of half an element");
-  const { buffer } = decoder.copy(length);
-  return leaf(
-    decoder,
-    index === BUFFER_INDEX ? Buffer.from(buffer) : new View(buffer, 0, length / size),
-  );
+  if (index === BYTES_INDEX) return leaf(decoder, decoder.copy(length));
+  if (index === BUFFER_INDEX) return leaf(decoder, Buffer.from(decoder.bytes(length)));
+  return leaf(decoder, new View(decoder.copy(length).buffer));
 }
 
 function viewClass(index: number | undefined): ViewConstructor {

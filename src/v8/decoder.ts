@@ -4,10 +4,11 @@
  */
 import { readBuiltin, readViewsOf } from "./decode_builtins.ts";
 import { type KeyNode, KeyTrie } from "./key_trie.ts";
+import { Budget } from "./limits.ts";
 import { corrupt, Reader } from "./reader.ts";
 
-/** Longer arrays with holes are made so that the engine allots nothing for the holes. */
-const SPARSE_FROM = 1024;
+/** The largest index of an array. */
+const MAX_INDEX = 0xffff_fffe;
 
 const trie = new KeyTrie();
 
@@ -17,14 +18,27 @@ export class Decoder extends Reader {
   readonly objects: object[] = [];
   /** Of the format, as the header names it. */
   version = 0;
-  /** Bytes that resizable buffers of this value may grow to. */
-  resizable = 0;
+  #budget: Budget | null = null;
+  readonly #size: number;
   /** How many objects deeper it may still go. */
   #depth: number;
 
   constructor(bytes: Uint8Array, start: number, end: number, maxDepth: number) {
     super(bytes, start, end);
     this.#depth = maxDepth;
+    this.#size = end - start;
+  }
+
+  /** What this value may still claim. */
+  get budget(): Budget {
+    return this.#budget ??= new Budget();
+  }
+
+  /** Counts an object that takes far more memory than bytes. */
+  takeHeavy(weight: number): void {
+    if (!this.budget.takeHeavy(weight, this.#size)) {
+      throw corrupt("too many objects for so few bytes");
+    }
   }
 
   /** Header, value, and nothing after it. */
@@ -155,10 +169,22 @@ export class Decoder extends Reader {
   /** `a`: length, indexes and names up to `@`, their count, the length again. */
   #sparseArray(keys: KeyNode): unknown[] {
     const length = this.varint();
-    const array = this.open(emptyArray(length));
+    const array = this.open(this.#emptyArray(length));
     this.#count(this.#properties(array, 0x40, keys));
     this.#count(length);
     return this.close(array);
+  }
+
+  /** An array of holes; past the budget one that the engine allots no slots for, whatever its length. */
+  #emptyArray(length: number): unknown[] {
+    const array: unknown[] = [];
+    if (this.budget.takeHoles(length)) array.length = length;
+    else {
+      array[MAX_INDEX] = 0;
+      delete array[MAX_INDEX];
+      array.length = length;
+    }
+    return array;
   }
 
   #count(expected: number): void {
@@ -227,16 +253,6 @@ export class Decoder extends Reader {
         return this.string();
     }
   }
-}
-
-/** An array of holes that takes next to no memory, whatever its length. */
-function emptyArray(length: number): unknown[] {
-  const array: unknown[] = [];
-  if (length > SPARSE_FROM) {
-    array[length - 1] = 0;
-    delete array[length - 1];
-  } else array.length = length;
-  return array;
 }
 
 /** Makes an own property of a name that assignment would take for something else. */

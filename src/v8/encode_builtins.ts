@@ -3,8 +3,14 @@
  */
 import type { Encoder } from "./encoder.ts";
 import type { KeyNode } from "./key_trie.ts";
-import { kindOf, refusal } from "./kinds.ts";
-import { MAX_RESIZABLE, REGEXP_FLAGS } from "./limits.ts";
+import { type Kind, kindOf, refusal } from "./kinds.ts";
+import {
+  ERROR_WEIGHT,
+  MAX_PATTERNS,
+  MAX_PROPERTY_ESCAPES,
+  MAX_RESIZABLE,
+  REGEXP_FLAGS,
+} from "./limits.ts";
 import { hostIndex } from "./views.ts";
 
 /** An ES2024 buffer; Node 20 has it, its type library not. */
@@ -15,8 +21,8 @@ interface MaybeResizable extends ArrayBuffer {
 
 /** Writes an object whose prototype is not `Object.prototype`. */
 export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): void {
-  if (ArrayBuffer.isView(object)) return writeView(encoder, object);
-  const kind = kindOf(object);
+  const kind = ArrayBuffer.isView(object) ? "view" : kindOf(object);
+  if (!isLight(kind)) encoder.budget.takeHeavy(kind === "Error" ? ERROR_WEIGHT : 1, Infinity);
   switch (kind) {
     case "Map":
       return writeMap(encoder, object as Map<unknown, unknown>, keys);
@@ -31,6 +37,8 @@ export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): v
       return writeError(encoder, object as Error, keys);
     case "ArrayBuffer":
       return writeArrayBuffer(encoder, object as MaybeResizable);
+    case "view":
+      return writeView(encoder, object as ArrayBufferView);
     case "Number":
       encoder.byte(0x6e); // n
       return encoder.double(Number.prototype.valueOf.call(object));
@@ -48,6 +56,11 @@ export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): v
       return encoder.plain(object, keys);
     }
   }
+}
+
+/** Whether an object takes little more memory than its bytes. */
+function isLight(kind: Kind | "view"): boolean {
+  return kind === "plain" || kind === "Date" || kind === "Number";
 }
 
 /** `;`: keys and values in turn; the count is of both. A copy, for a getter may change the Map. */
@@ -80,14 +93,21 @@ function writeSet(encoder: Encoder, set: Set<unknown>, keys: KeyNode): void {
 
 /** `R`: source and flag bits; `lastIndex` has no place in the format. */
 function writeRegExp(encoder: Encoder, regexp: RegExp): void {
+  const { source, flags } = regexp;
+  if (!encoder.budget.takePattern(source)) {
+    throw encoder.unstorableHere(
+      `regular expressions of more than ${MAX_PATTERNS} characters or ` +
+        `${MAX_PROPERTY_ESCAPES} property escapes`,
+    );
+  }
   let bits = 0;
-  for (const flag of regexp.flags) {
+  for (const flag of flags) {
     const bit = REGEXP_FLAGS.indexOf(flag);
-    if (bit < 0) throw encoder.unstorableHere("a regular expression with a flag that V8's has not");
+    if (bit < 0) throw encoder.unstorableHere("a regular expression with an unknown flag");
     bits |= 1 << bit;
   }
   encoder.byte(0x52); // R
-  encoder.string(regexp.source);
+  encoder.string(source);
   encoder.room(5);
   encoder.varint(bits);
 }
@@ -143,8 +163,7 @@ function writeArrayBuffer(encoder: Encoder, buffer: MaybeResizable): void {
     return encoder.sized(bytes);
   }
   const most = buffer.maxByteLength as number;
-  encoder.resizable += most;
-  if (encoder.resizable > MAX_RESIZABLE) {
+  if (!encoder.budget.takeResizable(most)) {
     throw encoder.unstorableHere(`resizable buffers of more than ${MAX_RESIZABLE} bytes`);
   }
   encoder.byte(0x7e); // ~

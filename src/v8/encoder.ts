@@ -4,6 +4,7 @@
  */
 import { writeBuiltin } from "./encode_builtins.ts";
 import { type KeyNode, KeyTrie } from "./key_trie.ts";
+import { Budget } from "./limits.ts";
 import { type Step, unstorable } from "./path.ts";
 import { Writer } from "./writer.ts";
 
@@ -31,8 +32,7 @@ export class Encoder extends Writer {
   #objects = 0;
   readonly #listed: (object | undefined)[] = [];
   #ids: Map<object, number> | null = null;
-  /** Bytes that resizable buffers of this value may grow to. */
-  resizable = 0;
+  #budget: Budget | null = null;
 
   /** Writes header and value from the buffer's start. */
   run(value: unknown, options: EncoderOptions): void {
@@ -41,20 +41,32 @@ export class Encoder extends Writer {
     this.#arrayProps = options.arrayProps;
     this.errorStacks = options.errorStacks;
     this.#depth = 0;
-    this.resizable = 0;
+    this.#budget = null;
     try {
       this.byte(0xff);
       this.varint(15);
       this.value(value, trie.root);
+      this.#weigh();
     } finally {
       this.#forget();
     }
+  }
+
+  /** Only at the end it is known how many bytes there are to carry the objects. */
+  #weigh(): void {
+    if (this.#budget === null || this.#budget.takeHeavy(0, this.pos)) return;
+    throw this.unstorable("so many Maps, Sets, buffers, views or errors in so few bytes");
   }
 
   #forget(): void {
     for (let i = Math.min(this.#objects, LISTED); --i >= 0;) this.#listed[i] = undefined;
     this.#ids = null;
     this.#objects = 0;
+  }
+
+  /** What this value may still claim. */
+  get budget(): Budget {
+    return this.#budget ??= new Budget();
   }
 
   /** An error about what is at the current step. */

@@ -98,23 +98,31 @@ export class Reader {
     return this.buf.toString("utf8", start, start + bytes);
   }
 
-  /** A copy of `length` bytes that shares nothing. */
-  copy(length: number): Uint8Array<ArrayBuffer> {
+  /** `length` bytes in place, to be copied from. */
+  bytes(length: number): Uint8Array {
     const start = this.skip(length);
-    const bytes = new Uint8Array(length);
-    bytes.set(this.buf.subarray(start, start + length));
-    return bytes;
+    return this.buf.subarray(start, start + length);
   }
 
-  /** A `Z` or `z` body. */
+  /** A copy of `length` bytes that shares nothing. */
+  copy(length: number): Uint8Array<ArrayBuffer> {
+    const bytes = this.bytes(length);
+    const copy = new Uint8Array(length);
+    copy.set(bytes);
+    return copy;
+  }
+
+  /** A `Z` or `z` body: a bit field of sign and byte length, then the magnitude. */
   bigint(): bigint {
     const bits = this.varint();
     const length = bits >>> 1;
-    if (bits === 1) throw corrupt("a negative zero as bigint");
-    if (length === 0) return 0n;
-    const magnitude = BigInt(
-      `0x${Buffer.from(this.copy(length).reverse().buffer).toString("hex")}`,
-    );
+    if (length === 0) {
+      if (bits === 0) return 0n;
+      throw corrupt("a negative zero as bigint");
+    }
+    const magnitude = length === 8
+      ? this.buf.readBigUInt64LE(this.skip(8))
+      : BigInt(`0x${Buffer.from(this.bytes(length)).reverse().toString("hex")}`);
     return bits & 1 ? -magnitude : magnitude;
   }
 }

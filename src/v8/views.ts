@@ -32,6 +32,8 @@ export const HOST_VIEWS: readonly (ViewConstructor | undefined)[] = [
   Float16,
 ];
 
+/** The host index of `Uint8Array`. */
+export const BYTES_INDEX = 1;
 /** The host index of `Buffer`. */
 export const BUFFER_INDEX = 10;
 /** The host index of `DataView`. */

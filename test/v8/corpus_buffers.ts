@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Entry } from "./corpus.ts";
+import { elementSize, VIEWS } from "./view_classes.ts";
 
 type Resizable = new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
 
@@ -13,21 +14,6 @@ function resizable(length: number, maxByteLength: number, fill = 7): ArrayBuffer
 function bytes(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => i * 37);
 }
-
-const VIEWS = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-];
 
 function float16(elements: number[]): unknown {
   const { Float16Array } = globalThis as { Float16Array?: new (elements: number[]) => unknown };
@@ -57,12 +43,7 @@ export const buffers: readonly Entry[] = [
   })),
   ...VIEWS.map((View): Entry => ({
     name: `view: a part of a buffer as ${View.name}`,
-    make: () =>
-      new View(
-        bytes(64).buffer,
-        8,
-        16 / ("BYTES_PER_ELEMENT" in View ? View.BYTES_PER_ELEMENT : 1),
-      ),
+    make: () => new View(bytes(64).buffer, 8, 16 / elementSize(View)),
     reads: () => new View(bytes(64).slice(8, 24).buffer),
   })),
   { name: "view: NaN in floats", make: () => Float64Array.of(NaN, -0, 1e300, Infinity) },
@@ -75,8 +56,8 @@ export const buffers: readonly Entry[] = [
   { name: "view: twice the same", make: () => ((v) => [v, v])(bytes(4)) },
   {
     name: "view: of a class",
-    make: () => new (class Sub extends Uint8Array<ArrayBuffer> {})([1, 2]),
-    reads: () => Uint8Array.of(1, 2),
+    make: () => new (class Sub extends Uint8Array<ArrayBuffer> {})(bytes(2).buffer),
+    reads: () => bytes(2),
   },
   {
     name: "view: of a resizable buffer",

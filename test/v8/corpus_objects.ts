@@ -171,7 +171,7 @@ export const objects: readonly Entry[] = [
   },
   {
     name: "array: of a class",
-    make: () => new (class Stack extends Array {})(1, 2, 3),
+    make: () => new (class Stack extends Array<number> {})(1, 2, 3),
     reads: () => [1, 2, 3],
   },
   {
