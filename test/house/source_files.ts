@@ -28,7 +28,7 @@ export function sourceFiles(): SourceFile[] {
 /** What a text imports, statically, by `import()` or as a type. */
 export function readImports(path: string, text: string): string[] {
   const code = withoutComments(text);
-  const found = code.matchAll(/\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g);
+  const found = code.matchAll(/\b(?:from|import|import\s*\()\s*["']([^"']+)["']/g);
   return [...found].map(([, name = ""]) =>
     name.startsWith(".") ? relative(".", join(dirname(path), name)) : name
   );
