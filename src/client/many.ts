@@ -141,17 +141,25 @@ class Gathered<R> {
 
   /** The results, or a PartialError that holds them if anything failed. */
   settle(what: "keys" | "servers"): Map<string, R> {
-    const results = this.#results;
-    const errors = this.#errors;
-    if (errors.size === 0) return results;
-    const all = [...errors.values()];
-    const [first] = all;
-    throw new PartialError(`${errors.size} of the ${what} failed`, { results, errors }, {
-      server: first?.server,
-      cause: first,
-      ambiguous: all.some((error) => error.ambiguous),
-    });
+    return partial(this.#results, this.#errors, what);
   }
+}
+
+/** The results, or a PartialError that holds them if anything failed; of a lone server its own error. */
+export function partial<R>(
+  results: Map<string, R>,
+  errors: Map<string, MemcachedError>,
+  what: "keys" | "servers",
+): Map<string, R> {
+  if (errors.size === 0) return results;
+  const all = [...errors.values()];
+  const [first] = all;
+  if (what === "servers" && errors.size === 1 && results.size === 0) throw first;
+  throw new PartialError(`${errors.size} of the ${what} failed`, { results, errors }, {
+    server: first?.server,
+    cause: first,
+    ambiguous: all.some((error) => error.ambiguous),
+  });
 }
 
 /** An error as PartialError and the channels have it. */

@@ -1,6 +1,7 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
 import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
 import { checkKey } from "../protocol/key.ts";
+import { flushAll, keys, stats, type StatsKind } from "./admin.ts";
 import { Core } from "./core.ts";
 import { count, type CounterOptions } from "./counter.ts";
 import { deleteMany, getMany, setMany, version } from "./many.ts";
@@ -270,6 +271,39 @@ export class Memcached implements AsyncDisposable {
    */
   update<T = unknown>(key: string, fn: Change<T>, options?: StoreOptions): Promise<T | undefined> {
     return update(this.#core, key, fn, options);
+  }
+
+  /**
+   * Empties all servers, after `delay` seconds if given.
+   *
+   * Rejects with UnsupportedError where a server refuses (`-F`, or a proxy).
+   *
+   * @example `await memcached.flushAll();`
+   */
+  flushAll(options?: CallOptions & { delay?: number }): Promise<void> {
+    return flushAll(this.#core, options);
+  }
+
+  /**
+   * What each server counts, by server id; integers up to 2^53 are numbers, all else text.
+   *
+   * @example `const { evictions } = (await memcached.stats()).get("127.0.0.1")!;`
+   */
+  stats(
+    kind?: StatsKind,
+    options?: CallOptions,
+  ): Promise<Map<string, Record<string, string | number>>> {
+    return stats(this.#core, kind, options);
+  }
+
+  /**
+   * Keys now stored, roughly, from `lru_crawler metadump`; UnsupportedError where a server refuses.
+   * Keys that are not UTF-8 are left out.
+   *
+   * @example `for await (const key of memcached.keys({ prefix: "cart:" })) console.log(key);`
+   */
+  keys(options?: { prefix?: string; signal?: AbortSignal }): AsyncIterableIterator<string> {
+    return keys(this.#core, options);
   }
 
   /**

@@ -7,6 +7,7 @@
  * probe that got through the whole handshake brings it back.
  */
 import type { Address, Credentials, ServerRef } from "../address.ts";
+import { AdminConnection, type AdminLimits } from "../connection/admin_connection.ts";
 import {
   Connection,
   type ConnectionOwner,
@@ -67,6 +68,17 @@ export class Server implements ConnectionOwner {
     if (this.#state === "down") return request.refuse(this.downError());
     if (this.#connection === undefined) this.#connect();
     (this.#connection as Connection).send(request);
+  }
+
+  /** A connection for one administrative command. Throws if the server is down. */
+  openAdmin(limits: Omit<AdminLimits, "connectTimeout">): AdminConnection {
+    if (this.#state === "down") throw this.downError();
+    const { ref, address, tls, auth, connections } = this.#settings;
+    const { connectTimeout } = connections;
+    return new AdminConnection(
+      { ref, address, tls, auth, dialect: undefined },
+      { ...limits, connectTimeout },
+    );
   }
 
   /** Why calls are refused now. */

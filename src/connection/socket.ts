@@ -86,6 +86,12 @@ export class Socket {
     else this.#socket.unref();
   }
 
+  /** Stops reading, so that the peer has to wait, or goes on. */
+  pause(paused: boolean): void {
+    if (paused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
   /** Ends it at once; `closed` is still reported. */
   destroy(): void {
     this.#close();

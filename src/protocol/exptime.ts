@@ -14,20 +14,22 @@ const MAX_EXPTIME = 2 ** 31 - 1;
  * The exptime for a time to live in seconds: fractions are rounded up, 0 and Infinity never expire,
  * more than 30 days become an absolute time.
  *
- * `now` is in milliseconds since 1970. Throws a `TypeError` for what is not a number, a `RangeError`
+ * `now` is in milliseconds since 1970; `name` is for the message. Throws a `TypeError` for what is not a number, a `RangeError`
  * for NaN, a negative number, and what ends after 2038-01-19, as a time in milliseconds does.
  */
-export function toExptime(ttl: unknown, now: number = Date.now()): number {
+export function toExptime(ttl: unknown, now: number = Date.now(), name: string = "ttl"): number {
   if (typeof ttl !== "number") {
-    throw invalidType(`ttl must be a number of seconds, not ${ttl === null ? "null" : typeof ttl}`);
+    throw invalidType(
+      `${name} must be a number of seconds, not ${ttl === null ? "null" : typeof ttl}`,
+    );
   }
-  if (!(ttl >= 0)) throw invalidRange(`ttl must be 0 or more seconds, not ${ttl}`);
+  if (!(ttl >= 0)) throw invalidRange(`${name} must be 0 or more seconds, not ${ttl}`);
   if (ttl === 0 || ttl === Infinity) return 0;
   const seconds = Math.ceil(ttl);
   if (seconds <= MAX_RELATIVE_EXPTIME) return seconds;
   const absolute = Math.floor(now / 1000) + seconds;
   if (absolute > MAX_EXPTIME) {
-    throw invalidRange(`ttl must end before 2038-01-19: it is in seconds, not milliseconds`);
+    throw invalidRange(`${name} must end before 2038-01-19: it is in seconds, not milliseconds`);
   }
   return absolute;
 }

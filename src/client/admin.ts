@@ -1,0 +1,179 @@
+/** Commands for the people who run the servers: stats, flush_all, and the list of keys. */
+import type { Server } from "../cluster/server.ts";
+import type { AdminLimits } from "../connection/admin_connection.ts";
+import { isAtLeast } from "../connection/handshake.ts";
+import {
+  ConnectionLostError,
+  invalidType,
+  MemcachedError,
+  ProtocolError,
+  ServerError,
+  UnsupportedError,
+} from "../errors.ts";
+import { toExptime } from "../protocol/exptime.ts";
+import { checkPrefix } from "../protocol/key.ts";
+import type { Core } from "./core.ts";
+import { asMemcachedError, partial } from "./many.ts";
+import { type CallOptions, callTimeout, oneOf } from "./options.ts";
+
+/** What `stats` can be asked for. */
+export type StatsKind = "items" | "slabs" | "settings" | "sizes" | "conns" | "reset";
+
+const STATS_KINDS = ["items", "slabs", "settings", "sizes", "conns", "reset"];
+
+// `metadump hash` walks the hash table once, `all` each LRU; since 1.6.9 (doc/protocol.txt).
+const DUMP_HASH_SINCE = [1, 6, 9] as const;
+
+// Another dump is running: asked again after 100, 200... ms.
+const MAX_BUSY = 6;
+const BUSY_MS = 100;
+
+type Limits = Pick<AdminLimits, "timeout" | "total" | "signal"> & { ambiguous?: boolean };
+
+/** The statistics of each server, by id. */
+export async function stats(
+  core: Core,
+  kind: StatsKind | undefined,
+  options: CallOptions | undefined,
+): Promise<Map<string, Record<string, string | number>>> {
+  if (kind !== undefined) oneOf(kind, STATS_KINDS, "kind");
+  const command = kind === undefined ? "stats" : `stats ${kind}`;
+  return await onEach(core, options, async (server, timeout) => {
+    const found: Record<string, string | number> = {};
+    const lines = answer(server, () => command, { timeout, total: true, signal: options?.signal });
+    for await (const line of lines) {
+      if (line === "END" || line === "RESET") return found;
+      const stat = /^STAT (\S+) ?(.*)$/.exec(line);
+      if (stat === null) throw refusal(line, command, server);
+      found[stat[1] as string] = readStat(stat[2] as string);
+    }
+    throw lost(server);
+  });
+}
+
+/** Empties all servers. */
+export async function flushAll(
+  core: Core,
+  options: (CallOptions & { delay?: number }) | undefined,
+): Promise<void> {
+  const delay = options?.delay === undefined ? 0 : toExptime(options.delay, Date.now(), "delay");
+  if (options?.delay === Infinity) throw invalidType("delay must be a finite number of seconds");
+  const command = delay === 0 ? "flush_all" : `flush_all ${delay}`;
+  await onEach(core, options, async (server, timeout) => {
+    const signal = options?.signal;
+    const limits = { timeout, total: true, signal, ambiguous: true };
+    for await (const line of answer(server, () => command, limits)) {
+      if (line === "OK") return true;
+      throw refusal(line, command, server);
+    }
+    throw lost(server);
+  });
+}
+
+/** The keys that all servers hold now, roughly. */
+export async function* keys(
+  core: Core,
+  options: { prefix?: string; signal?: AbortSignal } | undefined,
+): AsyncGenerator<string, void, void> {
+  const { prefix: own, timeout } = core.options;
+  const wanted = own + checkPrefix(options?.prefix ?? "", "prefix");
+  callTimeout(options, timeout);
+  core.checkOpen();
+  for (const server of core.cluster.servers) {
+    for await (const key of dump(server, timeout, options?.signal)) {
+      if (key.startsWith(wanted)) yield key.slice(own.length);
+    }
+  }
+}
+
+async function* dump(
+  server: Server,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string, void, void> {
+  const command = (version: string): string =>
+    `lru_crawler metadump ${isAtLeast(version, DUMP_HASH_SINCE) ? "hash" : "all"}`;
+  for (let tries = 0;; tries++) {
+    let busy = false;
+    for await (const line of answer(server, command, { timeout, total: false, signal })) {
+      if (line === "END") return;
+      if (line === "OK") continue; // leads the dump since 1.6.43
+      if (line.startsWith("BUSY") && tries < MAX_BUSY) {
+        busy = true;
+        break;
+      }
+      const item = /^key=(\S+) exp=(-?\d+)/.exec(line);
+      if (item === null) throw refusal(line, "lru_crawler metadump", server);
+      const key = decodeKey(item[1] as string);
+      const expires = Number(item[2]);
+      const alive = expires === -1 || expires > Date.now() / 1000;
+      if (key !== undefined && alive) yield key;
+    }
+    if (!busy) throw lost(server);
+    await new Promise((resolve) => setTimeout(resolve, BUSY_MS * 2 ** tries));
+    signal?.throwIfAborted();
+  }
+}
+
+async function* answer(
+  server: Server,
+  command: (version: string) => string,
+  limits: Limits,
+): AsyncGenerator<string, void, void> {
+  limits.signal?.throwIfAborted();
+  yield* server.openAdmin({ ambiguous: false, ...limits }).ask(command);
+}
+
+function readStat(text: string): string | number {
+  if (!/^-?(0|[1-9][0-9]*)$/.test(text)) return text;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : text;
+}
+
+/** A dump writes keys with %XX, whatever bytes they have; undefined: not UTF-8. */
+function decodeKey(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error for a line that is not part of the answer. */
+function refusal(line: string, command: string, { ref: server }: Server): MemcachedError {
+  const words = line.slice(0, 200);
+  const message = `${server.address} answered ${command}: ${words}`;
+  if (line.startsWith("SERVER_ERROR") || line.startsWith("BUSY")) {
+    return new ServerError(message, { server });
+  }
+  if (/^(ERROR|CLIENT_ERROR)/.test(line)) return new UnsupportedError(message, { server });
+  return new ProtocolError(`${server.address} answered ${command} with an unknown line`, {
+    server,
+  });
+}
+
+function lost({ ref: server }: Server): MemcachedError {
+  return new ConnectionLostError(`${server.address} ended the answer too early`, { server });
+}
+
+/** Asks all servers at once; a PartialError if some failed, their own error if there is but one. */
+async function onEach<R>(
+  core: Core,
+  options: CallOptions | undefined,
+  ask: (server: Server, timeout: number) => Promise<R>,
+): Promise<Map<string, R>> {
+  const timeout = callTimeout(options, core.options.timeout);
+  options?.signal?.throwIfAborted();
+  core.checkOpen();
+  const results = new Map<string, R>();
+  const errors = new Map<string, MemcachedError>();
+  await Promise.all(core.cluster.servers.map(async (server) => {
+    try {
+      results.set(server.ref.id, await ask(server, timeout));
+    } catch (error) {
+      options?.signal?.throwIfAborted();
+      errors.set(server.ref.id, asMemcachedError(error));
+    }
+  }));
+  return partial(results, errors, "servers");
+}

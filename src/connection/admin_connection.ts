@@ -1,0 +1,227 @@
+/**
+ * A short connection of its own for one administrative command (stats, flush_all, lru_crawler): a
+ * proxy closes on them, and a dump takes long; nobody else's request must fail or wait for it.
+ */
+import {
+  ConnectionLostError,
+  type MemcachedError,
+  ServerDownError,
+  TimeoutError,
+  UnsupportedError,
+} from "../errors.ts";
+import { ClassicDialect } from "../protocol/classic.ts";
+import { ReadBuffer } from "../protocol/read_buffer.ts";
+import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
+import type { Target } from "./connection.ts";
+import * as failure from "./failure.ts";
+import { Handshake } from "./handshake.ts";
+import { Socket, type SocketEvents } from "./socket.ts";
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+// A dump's line has a key of 250 bytes, each written as %XX at worst.
+const MAX_LINE = 4096;
+// Reading pauses while this many lines are not taken.
+const MAX_LINES = 10_000;
+
+/** How long an admin command may take, and what stops it. */
+export interface AdminLimits {
+  /** For the whole exchange if `total`, else for each silence, in ms. */
+  readonly timeout: number;
+  readonly total: boolean;
+  readonly connectTimeout: number;
+  readonly signal: AbortSignal | undefined;
+  /** Whether a lost answer leaves it open if the command was done. */
+  readonly ambiguous: boolean;
+}
+
+const encoder = new TextEncoder();
+
+/** One connection for one command. */
+export class AdminConnection implements SocketEvents {
+  readonly #target: Target;
+  readonly #limits: AdminLimits;
+  readonly #socket: Socket;
+  readonly #handshake: Handshake;
+  readonly #buffer = new ReadBuffer();
+  readonly #reply = new Reply();
+  readonly #dialect = new ClassicDialect();
+  readonly #abort = (): void => this.#fail(this.#limits.signal?.reason);
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #commandFor: (version: string) => string = () => "";
+  #command = "";
+  #ready = false;
+  #answered = false;
+  #paused = false;
+  #lines: string[] = [];
+  #error: unknown;
+  #over = false;
+  #wake: (() => void) | undefined;
+
+  constructor(target: Target, limits: AdminLimits) {
+    this.#target = target;
+    this.#limits = limits;
+    this.#handshake = new Handshake({ auth: target.auth, protocol: "classic", known: undefined });
+    this.#timer = setTimeout(
+      () => this.#timedOut(),
+      limits.total ? limits.timeout : limits.connectTimeout,
+    );
+    this.#socket = new Socket(target.address, target.tls, this);
+    limits.signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /** What the server says of itself, once the first line has come. */
+  get version(): string {
+    return this.#handshake.version;
+  }
+
+  /** Sends the command that `command` makes of the server's version, and yields the lines of the answer. */
+  async *ask(command: (version: string) => string): AsyncGenerator<string, void, void> {
+    this.#commandFor = command;
+    try {
+      for (;;) {
+        const lines = this.#lines;
+        this.#lines = [];
+        yield* lines;
+        if (this.#lines.length > 0) continue;
+        if (this.#over) throw this.#error;
+        if (this.#paused) {
+          this.#paused = false;
+          this.#socket.pause(false);
+        }
+        await new Promise<void>((resolve) => this.#wake = resolve);
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Ends it; nothing more is yielded. */
+  close(): void {
+    this.#fail(new ConnectionLostError("the connection was closed"));
+  }
+
+  place(): Uint8Array {
+    return this.#buffer.place();
+  }
+
+  connected(): void {
+    this.#send(this.#handshake.start());
+  }
+
+  received(count: number): void {
+    if (this.#over) return;
+    this.#buffer.received(count);
+    if (!this.#ready) this.#shakeHands();
+    if (this.#ready) this.#takeLines();
+  }
+
+  closed(error: Error | undefined): void {
+    const { ref: server } = this.#target;
+    if (!this.#ready) {
+      this.#fail(new ServerDownError(`${server.address} is down`, { server, cause: error }));
+    } else if (error === undefined && !this.#answered) {
+      // twemproxy's answer to a command that it does not know.
+      this.#fail(
+        new UnsupportedError(
+          `${server.address} closed the connection in answer to ${this.#command}`,
+          { server },
+        ),
+      );
+    } else {
+      this.#fail(
+        new ConnectionLostError(`the connection to ${server.address} was closed`, {
+          server,
+          cause: error,
+          ambiguous: this.#limits.ambiguous,
+        }),
+      );
+    }
+  }
+
+  #shakeHands(): void {
+    const buffer = this.#buffer;
+    for (;;) {
+      const { bytes, start, end } = buffer;
+      const after = this.#dialect.parse(bytes, start, end, this.#reply);
+      if (after === INCOMPLETE && end - start <= MAX_LINE) return;
+      if (after === INCOMPLETE || after === GARBAGE || this.#reply.size >= 0) {
+        return this.#fail(failure.outOfStep(this.#target.ref));
+      }
+      buffer.start = after;
+      const step = this.#handshake.next(this.#reply);
+      if ("failed" in step) return this.#fail(this.#downFor(step.failed));
+      if ("ready" in step) {
+        this.#ready = true;
+        this.#command = this.#commandFor(this.version);
+        if (!this.#limits.total) this.#timer.refresh();
+        return this.#send(`${this.#command}\r\n`);
+      }
+      this.#send(step.send);
+    }
+  }
+
+  #takeLines(): void {
+    const buffer = this.#buffer;
+    const { bytes, end } = buffer;
+    for (;;) {
+      const lf = bytes.indexOf(LF, buffer.start);
+      if (lf < 0 || lf >= end) break;
+      // A dump's lines end in LF alone, all others in CRLF.
+      const to = lf > buffer.start && bytes[lf - 1] === CR ? lf - 1 : lf;
+      this.#lines.push(bytes.toString("latin1", buffer.start, to));
+      buffer.start = lf + 1;
+      this.#answered = true;
+    }
+    if (end - buffer.start > MAX_LINE) return this.#fail(failure.outOfStep(this.#target.ref));
+    if (!this.#limits.total) this.#timer.refresh();
+    if (this.#lines.length > MAX_LINES && !this.#paused) {
+      this.#paused = true;
+      this.#socket.pause(true);
+    }
+    this.#notify();
+  }
+
+  #send(text: string): void {
+    this.#socket.write([encoder.encode(text)]);
+  }
+
+  #downFor(cause: MemcachedError): MemcachedError {
+    const { ref: server } = this.#target;
+    if (cause.code === "AUTH") return cause;
+    return new ServerDownError(`${server.address} is down: ${cause.message}`, { server, cause });
+  }
+
+  #timedOut(): void {
+    // Whoever reads the lines slowly is not the server's fault.
+    if (this.#paused) {
+      this.#timer.refresh();
+      return;
+    }
+    const { ref: server } = this.#target;
+    const { timeout } = this.#limits;
+    this.#fail(
+      new TimeoutError(`${server.address} did not answer within ${timeout} ms`, {
+        server,
+        ambiguous: this.#limits.ambiguous && this.#ready,
+      }),
+    );
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#error = error;
+    clearTimeout(this.#timer);
+    this.#limits.signal?.removeEventListener("abort", this.#abort);
+    this.#socket.destroy();
+    this.#notify();
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
