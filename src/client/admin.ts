@@ -5,7 +5,7 @@ import { isAtLeast } from "../connection/handshake.ts";
 import {
   ConnectionLostError,
   invalidType,
-  MemcachedError,
+  type MemcachedError,
   ProtocolError,
   ServerError,
   UnsupportedError,
