@@ -50,16 +50,15 @@ export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): v
     case "String":
       encoder.byte(0x73); // s
       return encoder.string(String.prototype.valueOf.call(object));
-    case "plain": {
-      const reason = refusal(object);
-      if (reason !== undefined) throw encoder.unstorableHere(reason);
+    case "plain":
       return encoder.plain(object, keys);
-    }
+    default:
+      throw encoder.unstorableHere(refusal(object) ?? "an object of an unknown kind");
   }
 }
 
 /** Whether an object takes little more memory than its bytes. */
-function isLight(kind: Kind | "view"): boolean {
+function isLight(kind: Kind | "view" | undefined): boolean {
   return kind === "plain" || kind === "Date" || kind === "Number";
 }
 

@@ -116,7 +116,7 @@ export class Encoder extends Writer {
       throw this.unstorable(`a value nested deeper than ${this.#maxDepth} objects`);
     }
     this.#depth++;
-    if (Array.isArray(object)) {
+    if (this.#isArray(object)) {
       this.#array(object, keys);
     } else {
       const prototype = Object.getPrototypeOf(object);
@@ -124,6 +124,14 @@ export class Encoder extends Writer {
       else writeBuiltin(this, object, keys);
     }
     this.#depth--;
+  }
+
+  #isArray(object: object): object is unknown[] {
+    try {
+      return Array.isArray(object);
+    } catch (cause) {
+      throw this.unstorableHere("a revoked Proxy", cause);
+    }
   }
 
   /** The id of an object that was met before; otherwise gives it the next one and returns -1. */

@@ -41,6 +41,13 @@ const BRANDS: readonly (readonly [Kind, Family, (value: object) => unknown])[] =
   ["String", String, (value) => String.prototype.valueOf.call(value)],
 ];
 
+/** Classes whose real objects have passed before: what is left is a Proxy, or inherits from a prototype. */
+const IMITATED: readonly Family[] = [
+  ...BRANDS.map(([, family]) => family),
+  Object.getPrototypeOf(Uint8Array) as Family,
+  DataView,
+];
+
 const REFUSED: Readonly<Record<string, string>> = {
   Promise: "a Promise",
   WeakMap: "a WeakMap",
@@ -55,29 +62,37 @@ const REFUSED: Readonly<Record<string, string>> = {
   Module: "a module",
   DisposableStack: "a DisposableStack",
   AsyncDisposableStack: "an AsyncDisposableStack",
+  CryptoKey: "a CryptoKey",
 };
 
 /** Built-in families that are refused as a whole: nothing of them is in the format. */
-const REFUSED_FAMILY = /^(?:Intl|WebAssembly|Temporal)\.|^[\w ]+ Iterator$|^Iterator Helper$/;
+const REFUSED_FAMILY = /^(?:Intl|WebAssembly|Temporal)\.| Iterator$|^Iterator Helper$/;
+
+/** The kind of an object that is not an array or a view; `undefined` when it cannot be stored. */
+export function kindOf(object: object): Kind | undefined {
+  const tag = tagOf(object);
+  if (!(Symbol.toStringTag in object)) {
+    if (tag === "Object") return imitates(object) ? undefined : "plain";
+    if (tag === "Error") return "Error";
+  }
+  for (const [kind, family, probe] of BRANDS) {
+    if ((tag === kind || object instanceof family) && passes(probe, object)) return kind;
+  }
+  if (object instanceof Error) return "Error";
+  return refusal(object) === undefined ? "plain" : undefined;
+}
 
 /** Why an object cannot be stored, such as "a Promise"; `undefined` when it can. */
 export function refusal(object: object): string | undefined {
   const tag = tagOf(object);
   if (Object.hasOwn(REFUSED, tag)) return REFUSED[tag];
-  if (REFUSED_FAMILY.test(tag)) return "an engine's internal object";
+  if (REFUSED_FAMILY.test(tag)) return "an object of the engine's own";
   if (object instanceof Promise) return "a Promise";
-  return undefined;
+  return imitates(object) ? "a Proxy or an imitation of a built-in object" : undefined;
 }
 
-/** The kind of an object that is not an array or a view. */
-export function kindOf(object: object): Kind {
-  const tag = tagOf(object);
-  if (tag === "Object" && !(Symbol.toStringTag in object)) return "plain";
-  if (tag === "Error" && !(Symbol.toStringTag in object)) return "Error";
-  for (const [kind, family, probe] of BRANDS) {
-    if ((tag === kind || object instanceof family) && passes(probe, object)) return kind;
-  }
-  return object instanceof Error ? "Error" : "plain";
+function imitates(object: object): boolean {
+  return IMITATED.some((family) => object instanceof family);
 }
 
 function tagOf(object: object): string {

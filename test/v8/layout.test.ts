@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { deserialize, serialize } from "../../src/v8/mod.ts";
 import { difference } from "./same.ts";
+import type { ViewClass } from "./view_classes.ts";
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
@@ -137,7 +138,7 @@ test("plain V8's own views after a buffer, the buffer having the lower id", () =
   const buffer = "42080102030405060708";
   reads(`${buffer} 56 42 02 03 00`, new Uint8Array(bytes.buffer, 2, 3));
   reads(`${buffer} 56 42 02 03`, new Uint8Array(bytes.buffer, 2, 3), 13);
-  const letters = {
+  const letters: Record<string, ViewClass> = {
     b: Int8Array,
     B: Uint8Array,
     C: Uint8ClampedArray,
