@@ -18,7 +18,7 @@ const LEAST_RESIZABLE = 16_384;
  * 8 ms, one `\p{RGI_Emoji}` takes up to 1.7 ms, and 1 MB of `\p{L}` takes 37 s.
  */
 export const MAX_PATTERNS = 4096;
-export const MAX_PROPERTY_ESCAPES = 16;
+export const MAX_PROPERTY_ESCAPES = 10;
 
 /** Holes that arrays may have as slots in memory, together: 7 bytes could claim 8 KB, a thousand times. */
 const MAX_HOLES = 16_384;

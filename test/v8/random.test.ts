@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { deserialize, serialize } from "../../src/v8/mod.ts";
 import { RandomValues } from "./random.ts";
 import { difference } from "./same.ts";
-import { native, RANDOM_VALUES, SEED } from "./settings.ts";
+import { LONG, native, RANDOM_VALUES, SEED } from "./settings.ts";
 
-test("random values come back as they were", () => {
+test("random values come back as they were", LONG, () => {
   const values = new RandomValues(SEED);
   for (let i = 0; i < RANDOM_VALUES; i++) {
     const value = values.next();
@@ -17,7 +17,7 @@ test("random values come back as they were", () => {
 // Bun has no oracle.
 const oracle = native;
 if (oracle !== undefined) {
-  test("native reads the random values that we write, and we those that it writes", () => {
+  test("native reads the random values that we write, and we those that it writes", LONG, () => {
     const values = new RandomValues(SEED + 1);
     for (let i = 0; i < RANDOM_VALUES; i++) {
       const value = values.next();
@@ -30,7 +30,7 @@ if (oracle !== undefined) {
   });
 }
 
-test("a random value that was read is written with the same bytes again", () => {
+test("a random value that was read is written with the same bytes again", LONG, () => {
   const values = new RandomValues(SEED + 2);
   for (let i = 0; i < RANDOM_VALUES / 4; i++) {
     const bytes = serialize(values.next());

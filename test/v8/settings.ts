@@ -25,3 +25,6 @@ export const native: Native | undefined = isBun ? undefined : { serialize, deser
 /** Node 20's reader and writer differ from later ones in a few values. */
 export const isNode20: boolean = !("Deno" in globalThis) && !isBun &&
   process.versions.node.startsWith("20.");
+
+/** For tests that count to such numbers; Bun gives a test 5 seconds otherwise. */
+export const LONG: { timeout: number } = { timeout: 900_000 };

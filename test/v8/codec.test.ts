@@ -1,0 +1,181 @@
+/** The codec's own buffer, and reading out of the middle of another. */
+import { strict as assert } from "node:assert";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { decode, encode } from "../../src/v8/codec.ts";
+import { Encoder } from "../../src/v8/encoder.ts";
+import { deserialize, serialize } from "../../src/v8/mod.ts";
+import { corpus } from "./corpus.ts";
+import { difference } from "./same.ts";
+
+/** Of a new encoder, bytes. */
+const FIRST_BUFFER = 16_384;
+
+test("encode gives a view that the next encode overwrites, serialize a copy that nothing does", () => {
+  const kept = serialize({ a: 1 });
+  const view = encode({ a: 1 });
+  assert.deepEqual(Uint8Array.from(view), kept);
+  const buffer = view.buffer;
+  assert.equal(encode({ b: 2 }).buffer, buffer);
+  assert.notDeepEqual(Uint8Array.from(view), kept);
+  assert.deepEqual(deserialize(kept), { a: 1 });
+  assert.equal(Object.getPrototypeOf(kept), Uint8Array.prototype);
+});
+
+test("a getter may encode and serialize while its object is being encoded", () => {
+  let inner: Uint8Array | undefined;
+  const value = {
+    before: "before".repeat(3000),
+    shared: [1, 2, 3],
+    get bytes(): Uint8Array {
+      encode({ other: "x".repeat(40_000), list: [this.shared, this.shared] });
+      inner = serialize({ id: 1, list: [this.shared, this.shared] });
+      return inner;
+    },
+    after: "after",
+    get again(): number[] {
+      return this.shared;
+    },
+  };
+  const copy = deserialize(serialize(value)) as Record<string, unknown>;
+  assert.equal(copy.before, value.before);
+  assert.deepEqual(copy.bytes, inner);
+  assert.equal(copy.after, "after");
+  assert.equal(copy.again, copy.shared);
+});
+
+test("a getter that throws leaves nothing behind", () => {
+  const shared = { s: 1 };
+  const bad = {
+    shared,
+    get fails(): never {
+      throw new Error("mine");
+    },
+  };
+  for (let i = 0; i < 3; i++) assert.throws(() => encode(bad), /mine/);
+  assert.deepEqual(decode(encode([shared, shared]), 0, encode([shared, shared]).length), [
+    shared,
+    shared,
+  ]);
+});
+
+test("a getter that changes what is being encoded yields a value that can be read", () => {
+  const object: Record<string, unknown> = {
+    a: 1,
+    get b(): number {
+      delete this.c;
+      this.d = 5;
+      return 2;
+    },
+    c: 3,
+  };
+  const read = deserialize(serialize(object)) as Record<string, unknown>;
+  assert.deepEqual([read.a, read.b, read.c], [1, 2, undefined]);
+  const array: unknown[] = [1, 2, 3, 4];
+  Object.defineProperty(array, 1, {
+    enumerable: true,
+    get: () => {
+      array.length = 2;
+      return "cut";
+    },
+  });
+  assert.deepEqual(deserialize(serialize(array)), Object.assign(Array(4), [1, "cut"]));
+  const map = new Map<unknown, unknown>();
+  map.set(1, {
+    get grows(): number {
+      return map.set({}, 1).size;
+    },
+  });
+  assert.equal((deserialize(serialize(map)) as Map<unknown, unknown>).size, 1);
+});
+
+test("the buffer grows with a giant value and does not stay giant", () => {
+  const giant = encode("x".repeat(5_000_000));
+  assert.equal(giant.length, 2 + 1 + 4 + 5_000_000);
+  assert.ok(encode(1).buffer.byteLength <= 262_144);
+  assert.deepEqual(decode(giant, 0, giant.length), "x".repeat(5_000_000));
+  for (const length of [16_370, 16_380, 16_390, 33_000, 300_000]) {
+    for (
+      const value of ["ж".repeat(length), "a".repeat(length), "é".repeat(length), [
+        Buffer.alloc(length),
+        1,
+      ], { ["k".repeat(length)]: 1 }]
+    ) {
+      assert.equal(difference(deserialize(serialize(value)), value), undefined);
+    }
+  }
+});
+
+test("every layout survives a buffer that is full at any byte of it", () => {
+  const options = { maxDepth: 1000, arrayProps: true, errorStacks: true };
+  const roomy = new Encoder();
+  roomy.run("x".repeat(200_000), options);
+  for (const { name, make } of corpus) {
+    roomy.run(make(), options);
+    if (roomy.pos > 80) continue;
+    for (let room = 0; room < 100; room++) {
+      const value = ["p".repeat(FIRST_BUFFER - 10 - room), make()];
+      const full = new Encoder();
+      assert.equal(full.buf.length, FIRST_BUFFER);
+      full.run(value, options);
+      roomy.run(value, options);
+      const [a, b] = [full, roomy].map(({ buf, pos }) => buf.subarray(0, pos));
+      assert.ok(a?.equals(b as Uint8Array), `${name}, ${room} bytes before the end`);
+    }
+  }
+});
+
+test("decode reads out of the middle of a buffer and keeps no part of it", () => {
+  const value = {
+    bytes: Uint8Array.of(1, 2, 3),
+    buffer: Uint8Array.of(4, 5).buffer,
+    node: Buffer.from("node"),
+    floats: Float64Array.of(1.5),
+    text: "a longer text than is copied by hand",
+    wide: "日本語",
+    big: 2n ** 100n,
+  };
+  const bytes = serialize(value);
+  for (
+    const make of [
+      (n: number) => Buffer.alloc(n, 0xee),
+      (n: number) => new Uint8Array(n).fill(0xee),
+    ]
+  ) {
+    for (const before of [0, 1, 7, 1000]) {
+      const receive = make(before + bytes.length + 100);
+      receive.set(bytes, before);
+      const read = decode(receive, before, before + bytes.length);
+      receive.fill(0);
+      assert.equal(difference(read, value), undefined, String(before));
+    }
+  }
+});
+
+test("decode stops at its end, though the buffer goes on", () => {
+  for (const { name, make } of corpus) {
+    const bytes = serialize(make());
+    if (bytes.length > 500) continue;
+    const receive = Buffer.concat([bytes, bytes]);
+    for (let end = 0; end < bytes.length; end++) {
+      assert.throws(() => decode(receive, 0, end), { code: "CORRUPT_VALUE", flags: 256 }, name);
+    }
+    assert.throws(() => decode(receive, 0, bytes.length + 1), { code: "CORRUPT_VALUE" }, name);
+  }
+});
+
+test("the shapes that were met before change nothing, however many there were", () => {
+  const shape = (i: number): unknown => ({
+    [`a${i}`]: { [`b${i % 97}`]: 1, c: [{ [`d${i}`]: i }] },
+    z: i,
+  });
+  for (let i = 0; i < 40_000; i++) {
+    const bytes = serialize(shape(i));
+    if (i % 100 === 0) assert.deepEqual(deserialize(bytes), shape(i));
+    else if (i % 3 === 0) deserialize(bytes);
+  }
+  for (const { make } of corpus) {
+    const bytes = serialize(make());
+    assert.deepEqual(serialize(deserialize(bytes)), bytes);
+  }
+});
