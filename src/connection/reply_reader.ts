@@ -76,6 +76,7 @@ export class ReplyReader {
       } else {
         const to = after + reply.size;
         if (to + 2 > buffer.end) {
+          if (to < buffer.end && buffer.bytes[to] !== CR) return false;
           // A small value is parsed again, from its header, when the rest is here.
           if (reply.size < LARGE_BYTES) return true;
           const verdict = dialect.accept(request, reply);

@@ -89,6 +89,9 @@ export const GARBAGE = -2;
 const LF = 0x0a;
 const CR = 0x0d;
 
+const STATUS_WORDS = ["VERSION ", "SERVER_ERROR", "CLIENT_ERROR", "ERROR"] as const;
+const LONGEST_WORD = 12;
+
 /** Whether an error line leaves the stream in step, so that the connection can be kept. */
 export function keepsStep(line: string): boolean {
   return line.startsWith("SERVER_ERROR") ||
@@ -102,7 +105,7 @@ export function keepsStep(line: string): boolean {
  */
 export function parseStatusLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
   const lf = bytes.indexOf(LF, at);
-  if (lf < 0 || lf >= end) return INCOMPLETE;
+  if (lf < 0 || lf >= end) return mayBecomeStatus(bytes, at, end) ? INCOMPLETE : GARBAGE;
   if (lf === at || bytes[lf - 1] !== CR) return GARBAGE;
   const line = bytes.toString("latin1", at, lf - 1);
   if (line.startsWith("VERSION ")) reply.kind = Kind.version;
@@ -110,4 +113,10 @@ export function parseStatusLine(bytes: Buffer, at: number, end: number, reply: R
   else return GARBAGE;
   reply.text = line;
   return lf + 1;
+}
+
+/** Whether what is here begins a line of these, so that garbage need not end to be known as such. */
+function mayBecomeStatus(bytes: Buffer, at: number, end: number): boolean {
+  const here = bytes.toString("latin1", at, Math.min(end, at + LONGEST_WORD));
+  return STATUS_WORDS.some((word) => word.startsWith(here) || here.startsWith(word));
 }
