@@ -68,9 +68,10 @@ export class ReplyReader {
       }
       if (buffer.start === buffer.end) return true;
       const after = dialect.parse(buffer.bytes, buffer.start, buffer.end, reply);
-      if (after === INCOMPLETE) return !this.#tooLong();
       const request = sink.oldest();
+      // Nobody has asked: not even the beginning of a line can be right.
       if (after === GARBAGE || request === undefined) return false;
+      if (after === INCOMPLETE) return !this.#tooLong();
       if (reply.size < 0) {
         buffer.start = after;
       } else {

@@ -1,7 +1,15 @@
 /** Reading the lines of the classic dialect's replies. */
 import type { Buffer } from "node:buffer";
 import { digitsEnd, readNumber, readToken } from "./digits.ts";
-import { GARBAGE, INCOMPLETE, Kind, parseStatusLine, type Reply, type ReplyKind } from "./reply.ts";
+import {
+  GARBAGE,
+  IMPOSSIBLE_SIZE,
+  INCOMPLETE,
+  Kind,
+  parseStatusLine,
+  type Reply,
+  type ReplyKind,
+} from "./reply.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -80,6 +88,7 @@ function parseValue(bytes: Buffer, at: number, end: number, reply: Reply): numbe
   p = digitsEnd(bytes, from);
   reply.size = readNumber(bytes, from, p);
   if (p === from) return p >= end ? INCOMPLETE : GARBAGE;
+  if (reply.size >= IMPOSSIBLE_SIZE) return GARBAGE;
   if (bytes[p] === SPACE) {
     from = p + 1;
     p = digitsEnd(bytes, from);

@@ -1,12 +1,21 @@
 /** Reading the lines of the meta dialect's replies. */
 import type { Buffer } from "node:buffer";
 import { digitsEnd, readNumber, readToken } from "./digits.ts";
-import { GARBAGE, INCOMPLETE, Kind, parseStatusLine, type Reply, type ReplyKind } from "./reply.ts";
+import {
+  GARBAGE,
+  IMPOSSIBLE_SIZE,
+  INCOMPLETE,
+  Kind,
+  parseStatusLine,
+  type Reply,
+  type ReplyKind,
+} from "./reply.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const MINUS = 0x2d;
+const A = 0x41;
 const C = 0x63;
 const F = 0x66;
 const O = 0x4f;
@@ -30,7 +39,8 @@ const KINDS: ReadonlyMap<number, ReplyKind> = new Map([
 /** Reads the line at `at`. Returns where it ends, INCOMPLETE or GARBAGE. */
 export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
   reply.reset();
-  if (end - at < 4) return INCOMPLETE; // the shortest line is "HD\r\n"
+  // The shortest line is "HD\r\n"; what does not begin with a letter will be none.
+  if (end - at < 4) return at < end && (bytes[at] as number) < A ? GARBAGE : INCOMPLETE;
   const word = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
   let p = at + 2;
   if (word === VA) {
@@ -40,6 +50,7 @@ export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Rep
     if (p === from) return p >= end ? INCOMPLETE : GARBAGE;
     reply.kind = Kind.value;
     reply.size = readNumber(bytes, from, p);
+    if (reply.size >= IMPOSSIBLE_SIZE) return GARBAGE;
     reply.bytes = bytes;
   } else {
     const kind = KINDS.get(word);
@@ -70,8 +81,14 @@ function parseFlags(bytes: Buffer, at: number, end: number, reply: Reply): numbe
         reply.cas = readToken(bytes, from, p);
         break;
       case T:
-        p = digitsEnd(bytes, bytes[from] === MINUS ? from + 1 : from);
-        reply.ttl = bytes[from] === MINUS ? -1 : readNumber(bytes, from, p);
+        if (bytes[from] === MINUS) {
+          p = digitsEnd(bytes, from + 1);
+          if (p === from + 1) return p >= end ? INCOMPLETE : GARBAGE;
+          reply.ttl = -1;
+        } else {
+          p = digitsEnd(bytes, from);
+          reply.ttl = readNumber(bytes, from, p);
+        }
         break;
       case W:
       case X:

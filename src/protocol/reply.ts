@@ -86,6 +86,9 @@ export class Reply {
 export const INCOMPLETE = -1;
 export const GARBAGE = -2;
 
+/** More than any value has (memcached's -I ends at 1 GiB): to make room for it would fail, or nearly. */
+export const IMPOSSIBLE_SIZE: number = 2 ** 30 + 1;
+
 const LF = 0x0a;
 const CR = 0x0d;
 

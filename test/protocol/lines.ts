@@ -1,0 +1,78 @@
+/** What holds for every line of a reply, in both dialects, and how it is checked. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { GARBAGE, INCOMPLETE, Reply, type ReplyKind } from "../../src/protocol/reply.ts";
+
+/** Either dialect's parser of a line. */
+export type Parse = (bytes: Buffer, at: number, end: number, reply: Reply) => number;
+
+/** What a line says. */
+export interface Read {
+  readonly kind: ReplyKind;
+  readonly size?: number;
+  readonly flags?: number;
+  readonly cas?: number | string;
+  readonly ttl?: number;
+  readonly opaque?: number;
+  readonly text?: string;
+  /** Classic: between keyFrom and keyTo. */
+  readonly key?: string;
+  /** Classic: a number's digits. */
+  readonly bytes?: string;
+}
+
+// What stands before the line, as after other replies; and what stood in the buffer before it came.
+const BEFORE = "END\r\n";
+
+/**
+ * A buffer in which `length` bytes of the line have been received. Behind the line feed that ends every
+ * scan stands the rest of it, the most tempting thing to read too far.
+ */
+function received(line: string, length: number): { bytes: Buffer; end: number } {
+  const bytes = Buffer.from(`${BEFORE}${line}${line}`, "latin1");
+  const end = BEFORE.length + length;
+  bytes[end] = 0x0a;
+  return { bytes, end };
+}
+
+/** The line is INCOMPLETE up to its last byte, and then says `read`. */
+export function checkEveryPrefix(parse: Parse, line: string, read: Read): void {
+  const reply = new Reply();
+  for (let length = 0; length < line.length; length++) {
+    const { bytes, end } = received(line, length);
+    const at = parse(bytes, BEFORE.length, end, reply);
+    assert.equal(at, INCOMPLETE, `${JSON.stringify(line)}, ${length} bytes of it`);
+  }
+  const { bytes, end } = received(line, line.length);
+  const what = JSON.stringify(line);
+  assert.equal(parse(bytes, BEFORE.length, end, reply), end, what);
+  const { kind, size, flags, cas, ttl, opaque, text } = reply;
+  const { key, bytes: digits, ...fields } = read;
+  assert.deepEqual(
+    { kind, size, flags, cas, ttl, opaque, text },
+    { size: -1, flags: 0, cas: 0, ttl: -2, opaque: -1, text: "", ...fields },
+    what,
+  );
+  if (key !== undefined) {
+    assert.equal(bytes.toString("latin1", reply.keyFrom, reply.keyTo), key, what);
+  }
+  if (digits !== undefined) {
+    assert.equal(reply.bytes.toString("latin1", reply.from, reply.to), digits, what);
+  }
+}
+
+/** The line is GARBAGE at the latest when it is whole, and once it is, it stays so. */
+export function checkGarbage(parse: Parse, line: string): void {
+  const reply = new Reply();
+  let garbage = false;
+  for (let length = 0; length <= line.length; length++) {
+    const { bytes, end } = received(line, length);
+    const at = parse(bytes, BEFORE.length, end, reply);
+    const what = `${JSON.stringify(line)}, ${length} bytes of it`;
+    if (garbage) assert.equal(at, GARBAGE, what);
+    else assert.ok(at === GARBAGE || at === INCOMPLETE, what);
+    garbage = at === GARBAGE;
+  }
+  // A line without an end may be waited for; MAX_LINE of the reader ends that.
+  assert.ok(garbage || !line.endsWith("\n"), JSON.stringify(line));
+}

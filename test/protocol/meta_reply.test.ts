@@ -1,0 +1,128 @@
+// One line of the meta dialect at a time, as bytes alone.
+import { describe, test } from "node:test";
+import { parseMetaLine } from "../../src/protocol/meta_reply.ts";
+import { Kind } from "../../src/protocol/reply.ts";
+import { checkEveryPrefix, checkGarbage, type Read } from "./lines.ts";
+
+const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
+  ["HD", { kind: Kind.done }],
+  ["HD O0", { kind: Kind.done, opaque: 0 }],
+  ["HD O999999", { kind: Kind.done, opaque: 999_999 }],
+  ["HD c67 O1", { kind: Kind.done, cas: 67, opaque: 1 }],
+  ["EN", { kind: Kind.miss }],
+  ["EN O17", { kind: Kind.miss, opaque: 17 }],
+  ["NS O3", { kind: Kind.notStored, opaque: 3 }],
+  ["EX O3", { kind: Kind.exists, opaque: 3 }],
+  ["NF O3", { kind: Kind.notFound, opaque: 3 }],
+  ["MN", { kind: Kind.noop }],
+  ["VA 0", { kind: Kind.value, size: 0 }],
+  ["VA 3 f16 O1", { kind: Kind.value, size: 3, flags: 16, opaque: 1 }],
+  ["VA 3 O1 f16", { kind: Kind.value, size: 3, flags: 16, opaque: 1 }],
+  ["VA 3 f4294967295 c230 t1800 O1", {
+    kind: Kind.value,
+    size: 3,
+    flags: 2 ** 32 - 1,
+    cas: 230,
+    ttl: 1800,
+    opaque: 1,
+  }],
+  ["VA 3 f0 c18446744073709551615 t-1 O1", {
+    kind: Kind.value,
+    size: 3,
+    cas: "18446744073709551615",
+    ttl: -1,
+    opaque: 1,
+  }],
+  ["VA 3 f0 c999999999999999 t0 O1", {
+    kind: Kind.value,
+    size: 3,
+    cas: 999_999_999_999_999,
+    ttl: 0,
+    opaque: 1,
+  }],
+  // Tokens that another client's leases leave on an item, in either order.
+  ["VA 3 f0 O1 W", { kind: Kind.value, size: 3, opaque: 1 }],
+  ["VA 3 W f8 X Z O1", { kind: Kind.value, size: 3, flags: 8, opaque: 1 }],
+  ["HD O1 X W", { kind: Kind.done, opaque: 1 }],
+  [`VA ${2 ** 30} O1`, { kind: Kind.value, size: 2 ** 30, opaque: 1 }],
+  ["VERSION 1.6.18", { kind: Kind.version, text: "VERSION 1.6.18" }],
+  ["ERROR", { kind: Kind.error, text: "ERROR" }],
+  ["CLIENT_ERROR invalid flag", { kind: Kind.error, text: "CLIENT_ERROR invalid flag" }],
+  ["SERVER_ERROR object too large for cache", {
+    kind: Kind.error,
+    text: "SERVER_ERROR object too large for cache",
+  }],
+];
+
+const GARBAGE_LINES = [
+  "",
+  " HD",
+  // Four bytes are waited for.
+  "H\r\nHD",
+  "HDX",
+  "hd",
+  "HD ",
+  "HD  O1",
+  "HD O",
+  "HD O1 ",
+  "HD Ox",
+  "HD O1x",
+  "HD O-1",
+  "HD O1,2",
+  "HD k1",
+  "HD 1",
+  "HD W1",
+  "HD WX",
+  "HD\tO1",
+  "OK",
+  "END",
+  "EXISTS",
+  "NS1",
+  "MNN",
+  "NOT_FOUND",
+  "STORED",
+  "VALUE k 0 1",
+  "VA",
+  "VA ",
+  "VA x",
+  "VA -1",
+  "VA 1x",
+  "VA  1",
+  "VA 1  O1",
+  "VA 1 t-",
+  "VA 1 t- O1",
+  "VA 1 t--1",
+  "VA 1 c",
+  "VA 1 c-1",
+  "VA 1 f",
+  "VA 1 fx",
+  "VA 1 s1x",
+  "12",
+  "VERSION",
+  "ERRORS",
+  "SERVER_ERROR_X",
+];
+
+describe("a meta line", () => {
+  test("is read whole, and at no place before its end", () => {
+    for (const [line, read] of LINES) checkEveryPrefix(parseMetaLine, `${line}\r\n`, read);
+  });
+
+  test("that is none is garbage, and never a reply on the way there", () => {
+    for (const line of GARBAGE_LINES) checkGarbage(parseMetaLine, `${line}\r\n`);
+  });
+
+  test("ends in CRLF, not in LF or CR alone", () => {
+    for (const [line] of LINES) {
+      // Four bytes are waited for before a line is looked at: the shortest has as many.
+      checkGarbage(parseMetaLine, `${line}\nHD\r\n`);
+      if (!/^(VERSION|ERROR|CLIENT_|SERVER_)/.test(line)) checkGarbage(parseMetaLine, `${line}\rX`);
+    }
+  });
+
+  test("with a size that no item has is garbage", () => {
+    for (const size of [2 ** 30 + 1, 12345678901, "9".repeat(400)]) {
+      checkGarbage(parseMetaLine, `VA ${size} O1\r\n`);
+    }
+  });
+});
