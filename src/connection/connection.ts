@@ -249,6 +249,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
 
   replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void {
     const { ref } = this.#target;
+    request.begun = true;
     if (reply.kind === Kind.error) {
       const error = failure.refused(ref, reply.text, request.operation);
       this.#refuse(request, reply, error);
@@ -350,7 +351,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     answering: Request<unknown> | undefined,
   ): boolean {
     if (reason !== "lost" || !request.idempotent || request.retried) return false;
-    if (request === answering || request.answered > 0) return false;
+    if (request === answering || request.begun) return false;
     request.retried = true;
     return true;
   }

@@ -58,6 +58,8 @@ export class Request<T> implements Command {
   settled = false;
   /** Sent a second time already. */
   retried = false;
+  /** A reply of it has come: classic `getMany` has one for each key that is found. */
+  begun = false;
   /** Handed to the socket, so that a server may have acted on it. */
   sent = false;
   /** What `finish` made of the replies so far. */

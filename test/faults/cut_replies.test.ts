@@ -1,0 +1,181 @@
+/**
+ * A connection that ends, by FIN or by RST, at every byte of a reply. Nothing of a reply: calls that
+ * may be retried are, on another connection. Part of a reply: the call rejects, and is not retried.
+ */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { describe, test } from "node:test";
+import { ConnectionLostError, Memcached, PartialError } from "../../mod.ts";
+import { hit } from "../support/replies.ts";
+import { type Command, type Peer, startScriptedServer } from "../support/scripted_server.ts";
+import { answer, type Dialect, DIALECTS, type Outcome, outcome, valueOf } from "./rig.ts";
+
+const LARGE = "0123456789".repeat(4_000);
+
+interface Call {
+  readonly run: (client: Memcached) => Promise<unknown>;
+  /** What it resolves to. */
+  readonly right: unknown;
+  /** How many commands it sends, in this dialect. */
+  readonly commands: Readonly<Record<Dialect, number>>;
+  /** Whether it is sent again when nothing of its reply came. */
+  readonly retried: boolean;
+  /** Whether it rejects with `ambiguous` when its reply is lost. */
+  readonly ambiguous: boolean;
+  /** What the server says to each of its commands. */
+  readonly reply?: (command: Command) => Uint8Array;
+  /** The bytes at which the reply is cut; default all. */
+  readonly cuts?: (length: number) => number[];
+  /** How many bytes at the end add nothing to what is known; default none. */
+  readonly idle?: Readonly<Record<Dialect, number>>;
+}
+
+const one = { meta: 1, classic: 1 };
+const read = { commands: one, retried: true, ambiguous: false };
+const write = { commands: one, retried: false, ambiguous: true };
+const large = (command: Command): Uint8Array => hit(command, LARGE);
+const some = (length: number): number[] =>
+  [0, 1, 20, 40, 16_383, 16_384, 16_385, 20_000].concat(
+    [20, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map((left) => length - left),
+  );
+
+const CALLS: Readonly<Record<string, Call>> = {
+  get: { ...read, run: (m) => m.get("k"), right: valueOf("k") },
+  "get of a large value": {
+    ...read,
+    run: (m) => m.get("k"),
+    right: LARGE,
+    reply: large,
+    cuts: some,
+  },
+  getMany: {
+    ...read,
+    run: (m) => m.getMany(["k", "l", "m"]),
+    right: new Map(["k", "l", "m"].map((key) => [key, valueOf(key)])),
+    commands: { meta: 3, classic: 1 },
+    // All keys were found: END says no more.
+    idle: { meta: 0, classic: "END\r\n".length },
+  },
+  getAndTouch: {
+    ...read,
+    run: (m) => m.getAndTouch("k", 60),
+    right: valueOf("k"),
+    commands: { meta: 1, classic: 2 },
+  },
+  has: { ...read, run: (m) => m.has("k"), right: true },
+  touch: { ...read, run: (m) => m.touch("k", 60), right: true },
+  delete: { ...read, run: (m) => m.delete("k"), right: true },
+  set: { ...write, run: (m) => m.set("k", "v"), right: undefined },
+  increment: { ...write, run: (m) => m.increment("k"), right: 5n },
+};
+
+/** One cut: the call, and behind it a get and a set, before a server that ends after `at` bytes. */
+async function cut(
+  dialect: Dialect,
+  { run, commands, reply = answer }: Call,
+  at: number,
+  end: (peer: Peer) => void | Promise<void>,
+): Promise<{ ended: Outcome[]; length: number; sent: number }> {
+  let length = 0;
+  let sent = 0;
+  const first = async (peer: Peer): Promise<void> => {
+    const bytes: Uint8Array[] = [];
+    for (let i = 0; i < commands[dialect]; i++) bytes.push(reply(await peer.next()));
+    await peer.next();
+    await peer.next();
+    const all = Buffer.concat(bytes);
+    length = all.length;
+    if (at > 0) await peer.write(all.subarray(0, at));
+    await end(peer);
+  };
+  const later = async (peer: Peer): Promise<void> => {
+    for (;;) {
+      const command = await peer.next();
+      if (command.key === "k") sent++;
+      await peer.write(command.key === "k" ? reply(command) : answer(command));
+    }
+  };
+  await using server = await startScriptedServer(
+    (peer) => peer.index === 0 ? first(peer) : later(peer),
+    { dialect },
+  );
+  await using client = new Memcached(server.address, { timeout: 5_000 });
+  const ended = await Promise.all([
+    outcome(run(client)),
+    outcome(client.get("behind")),
+    outcome(client.set("last", "v")),
+  ]);
+  ended.push(await outcome(client.get("next")));
+  return { ended, length, sent };
+}
+
+function assertRejected(call: Call, { error, value }: Outcome, at: number): void {
+  assert.ok(error !== undefined, `at ${at} it resolved to ${String(value)}`);
+  const lost = error instanceof PartialError ? [...error.errors.values()] : [error];
+  for (const each of lost) {
+    assert.ok(each instanceof ConnectionLostError, `at ${at}: ${each}`);
+    assert.equal(each.ambiguous, call.ambiguous, `at ${at}`);
+  }
+  if (!(error instanceof PartialError)) return;
+  for (const [key, found] of error.results) assert.equal(found, valueOf(key));
+  assert.ok(error.results.size + error.errors.size === 3);
+}
+
+function assertFine({ ended: [, behind, last, next] }: Awaited<ReturnType<typeof cut>>): void {
+  assert.equal(behind?.value, valueOf("behind"), "no byte of its reply had come: retried");
+  assert.ok(last?.error instanceof ConnectionLostError && last.error.ambiguous, "never retried");
+  assert.equal(next?.value, valueOf("next"));
+}
+
+for (const dialect of DIALECTS) {
+  describe(`connections that end, ${dialect}`, () => {
+    for (const [name, call] of Object.entries(CALLS)) {
+      test(`FIN at every byte of the reply to ${name}`, async () => {
+        const fin = (peer: Peer): void => peer.end();
+        const whole = await cut(dialect, call, 1_000_000, fin);
+        assert.deepEqual(whole.ended[0]?.value, call.right);
+        assert.equal(whole.sent, 0);
+        const all = Array.from({ length: whole.length + 1 }, (_, at) => at);
+        await inTurns(call.cuts?.(whole.length) ?? all, async (at) => {
+          const result = await cut(dialect, call, at, fin);
+          const [own] = result.ended as [Outcome];
+          if (at >= whole.length - (call.idle?.[dialect] ?? 0)) {
+            assert.deepEqual(own.value, call.right);
+          } else if (at === 0 && call.retried) assert.deepEqual(own.value, call.right);
+          else assertRejected(call, own, at);
+          assert.equal(result.sent > 0, at === 0 && call.retried, `sent again, at ${at}`);
+          assertFine(result);
+        });
+      });
+
+      test(`RST at every byte of the reply to ${name}`, async () => {
+        const rst = (peer: Peer): Promise<void> => peer.reset();
+        const { length } = await cut(dialect, call, 0, rst);
+        const all = Array.from({ length: length + 1 }, (_, at) => at);
+        await inTurns(call.cuts?.(length) ?? all, async (at) => {
+          const result = await cut(dialect, call, at, rst);
+          const [own] = result.ended as [Outcome];
+          // A RST may overtake what was written before it: fewer bytes have come then.
+          if (own.error === undefined) {
+            assert.deepEqual(own.value, call.right);
+            assert.ok(at >= length - (call.idle?.[dialect] ?? 0) || call.retried);
+          } else assertRejected(call, own, at);
+          assert.ok(result.sent === 0 || call.retried, "a write is never sent again");
+          assertFine(result);
+        });
+      });
+    }
+  });
+}
+
+/** Runs the cases, a few at a time. */
+async function inTurns(
+  cases: readonly number[],
+  run: (at: number) => Promise<void>,
+): Promise<void> {
+  const left = [...cases];
+  const worker = async (): Promise<void> => {
+    for (let at = left.pop(); at !== undefined; at = left.pop()) await run(at);
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+}
