@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import type { Decoder } from "./decoder.ts";
 import type { KeyNode } from "./key_trie.ts";
-import { ERROR_WEIGHT, REGEXP_FLAGS } from "./limits.ts";
+import { COSTLY_WEIGHT, REGEXP_FLAGS } from "./limits.ts";
 import { corrupt } from "./reader.ts";
 import {
   BUFFER_INDEX,
@@ -17,7 +17,9 @@ import {
 /** Reads what follows `tag`. */
 export function readBuiltin(decoder: Decoder, tag: number, keys: KeyNode): unknown {
   // All but Date and boxed numbers.
-  if (tag !== 0x44 && tag !== 0x6e) decoder.takeHeavy(tag === 0x72 ? ERROR_WEIGHT : 1);
+  if (tag !== 0x44 && tag !== 0x6e) {
+    decoder.takeHeavy(tag === 0x72 || tag === 0x52 ? COSTLY_WEIGHT : 1);
+  }
   switch (tag) {
     case 0x44: // D
       return leaf(decoder, new Date(decoder.double()));

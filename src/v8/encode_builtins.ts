@@ -22,7 +22,8 @@ interface MaybeResizable extends ArrayBuffer {
 /** Writes an object whose prototype is not `Object.prototype`. */
 export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): void {
   const kind = ArrayBuffer.isView(object) ? "view" : kindOf(object);
-  if (!isLight(kind)) encoder.budget.takeHeavy(kind === "Error" ? ERROR_WEIGHT : 1, Infinity);
+  const weight = weightOf(kind);
+  if (weight > 0) encoder.budget.takeHeavy(weight, Infinity);
   switch (kind) {
     case "Map":
       return writeMap(encoder, object as Map<unknown, unknown>, keys);
@@ -57,9 +58,10 @@ export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): v
   }
 }
 
-/** Whether an object takes little more memory than its bytes. */
-function isLight(kind: Kind | "view" | undefined): boolean {
-  return kind === "plain" || kind === "Date" || kind === "Number";
+/** By how much an object takes more memory than bytes. */
+function weightOf(kind: Kind | "view" | undefined): number {
+  if (kind === "plain" || kind === "Date" || kind === "Number") return 0;
+  return kind === "Error" || kind === "RegExp" ? COSTLY_WEIGHT : 1;
 }
 
 /** `;`: keys and values in turn; the count is of both. A copy, for a getter may change the Map. */
