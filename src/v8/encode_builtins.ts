@@ -5,7 +5,7 @@ import type { Encoder } from "./encoder.ts";
 import type { KeyNode } from "./key_trie.ts";
 import { type Kind, kindOf, refusal } from "./kinds.ts";
 import {
-  ERROR_WEIGHT,
+  COSTLY_WEIGHT,
   MAX_PATTERNS,
   MAX_PROPERTY_ESCAPES,
   MAX_RESIZABLE,
