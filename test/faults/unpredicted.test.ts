@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
-import { ConnectionLostError, MemcachedError, ProtocolError } from "../../mod.ts";
+import { ConnectionLostError, type MemcachedError, ProtocolError } from "../../mod.ts";
 import { hit, status } from "../support/replies.ts";
 import type { Command } from "../support/scripted_server.ts";
 import { answer, type Dialect, DIALECTS, outcome, rig } from "./rig.ts";
