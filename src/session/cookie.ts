@@ -46,8 +46,8 @@ export function readCookie(
   if (header === null || header === undefined) return undefined;
   for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
-    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    const value = pair.slice(equals + 1).trim();
+    if (equals < 0 || bare(pair.slice(0, equals)) !== name) continue;
+    const value = bare(pair.slice(equals + 1));
     return value.length >= 2 && value.startsWith('"') && value.endsWith('"')
       ? value.slice(1, -1)
       : value;
@@ -94,16 +94,31 @@ export function sessionCookie(id: string | undefined, options: SessionCookieOpti
   return parts.join("; ");
 }
 
+// Not trim(): browsers take a cookie named U+2000 and "__Host-session" from any page of the domain, and
+// it must not pass for ours.
+function bare(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text[from])) from++;
+  while (to > from && isBlank(text[to - 1])) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === " " || char === "\t";
+}
+
+// Browsers tell prefixes in any case (RFC 6265bis, 5.7).
 function checkPrefixRules(
   name: string,
   secure: boolean,
   domain: string | undefined,
   path: string,
 ): void {
-  if (name.startsWith("__Host-") && (!secure || domain !== undefined || path !== "/")) {
+  if (/^__host-/i.test(name) && (!secure || domain !== undefined || path !== "/")) {
     throw invalidType('a name that begins with "__Host-" needs secure, the path "/" and no domain');
   }
-  if (name.startsWith("__Secure-") && !secure) {
+  if (/^__secure-/i.test(name) && !secure) {
     throw invalidType('a name that begins with "__Secure-" needs secure');
   }
 }

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { readCookie, sessionCookie } from "../../mod.ts";
+
+const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
+
+describe("readCookie", () => {
+  test("takes the named one, __Host-session by default", () => {
+    const header = "theme=dark; __Host-session=abc; sid=def";
+    assert.equal(readCookie(header), "abc");
+    assert.equal(readCookie(header, "sid"), "def");
+    assert.equal(readCookie(header, "theme"), "dark");
+    assert.equal(readCookie(header, "ses"), undefined);
+    assert.equal(readCookie(header, "session"), undefined);
+  });
+
+  test("no header, no cookie", () => {
+    for (const header of [undefined, null, "", "a", ";", "=", "__Host-session"]) {
+      assert.equal(readCookie(header), undefined);
+    }
+  });
+
+  test("values as they are: empty, quoted, with equals signs", () => {
+    assert.equal(readCookie("a=", "a"), "");
+    assert.equal(readCookie('a="b c"', "a"), "b c");
+    assert.equal(readCookie('a="', "a"), '"');
+    assert.equal(readCookie("a=b=c==", "a"), "b=c==");
+    assert.equal(readCookie("a=%41", "a"), "%41");
+    assert.equal(readCookie("a=1;b=2", "b"), "2");
+  });
+
+  test("of two with the same name the first, which has the longer path", () => {
+    assert.equal(readCookie("a=1; a=2", "a"), "1");
+  });
+
+  test("only spaces and tabs around a name are not part of it", () => {
+    // Browsers accept `\u2000__Host-x` from anybody: a server that trims it away has no __Host- at all.
+    assert.equal(readCookie(" \t a \t=\t 1 ", "a"), "1");
+    for (
+      const space of ["\u00a0", "\u0085", "\u2000", "\u3000", "\ufeff", "\v", "\f", "\n", "\r"]
+    ) {
+      assert.equal(readCookie(`${space}__Host-session=evil; __Host-session=good`), "good");
+      assert.equal(readCookie(`__Host-session${space}=evil`), undefined);
+    }
+  });
+});
+
+describe("sessionCookie", () => {
+  test("safe unless told otherwise", () => {
+    assert.equal(
+      sessionCookie("abc"),
+      "__Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax",
+    );
+  });
+
+  test("undefined clears it", () => {
+    assert.equal(
+      sessionCookie(undefined),
+      "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+    );
+    assert.match(sessionCookie(undefined, { maxAge: 60 }), /; Max-Age=0;/);
+  });
+
+  test("every option", () => {
+    const cookie = sessionCookie("abc", {
+      name: "sid",
+      maxAge: 3600,
+      secure: false,
+      sameSite: "Strict",
+      domain: "example.org",
+      path: "/app",
+    });
+    assert.equal(
+      cookie,
+      "sid=abc; Path=/app; Domain=example.org; Max-Age=3600; HttpOnly; SameSite=Strict",
+    );
+    assert.match(sessionCookie("a", { sameSite: "None" }), /; Secure; SameSite=None$/);
+  });
+
+  test("maxAge: whole seconds, rounded up, never negative", () => {
+    assert.match(sessionCookie("a", { maxAge: 0.2 }), /; Max-Age=1;/);
+    assert.match(sessionCookie("a", { maxAge: -5 }), /; Max-Age=0;/);
+    for (const maxAge of [NaN, Infinity]) {
+      assert.throws(() => sessionCookie("a", { maxAge }), {
+        name: "RangeError",
+        code: "ERR_INVALID_ARGUMENT",
+      });
+    }
+  });
+
+  test("what browsers refuse is refused here", () => {
+    assert.throws(() => sessionCookie("a", { secure: false }), REFUSED);
+    assert.throws(() => sessionCookie("a", { domain: "example.org" }), REFUSED);
+    assert.throws(() => sessionCookie("a", { path: "/app" }), REFUSED);
+    assert.throws(() => sessionCookie("a", { name: "__HOST-x", path: "/app" }), REFUSED);
+    assert.throws(() => sessionCookie("a", { name: "__Secure-x", secure: false }), REFUSED);
+    assert.throws(() => sessionCookie("a", { name: "__secure-x", secure: false }), REFUSED);
+    assert.throws(
+      () => sessionCookie("a", { name: "x", sameSite: "None", secure: false }),
+      REFUSED,
+    );
+    assert.match(sessionCookie("a", { name: "__Secure-x", path: "/app" }), /Secure/);
+  });
+
+  test("no text gets out of its place", () => {
+    for (const bad of ["a b", "a;b", "a,b", 'a"b', "a\\b", "a\r\nb", "a\0", "é", "\x7f"]) {
+      assert.throws(() => sessionCookie(bad), REFUSED);
+      assert.throws(() => sessionCookie("x", { name: bad }), REFUSED);
+    }
+    for (const bad of ["/a;b", "/\r\nSet-Cookie: x=y", "/\x7f"]) {
+      assert.throws(() => sessionCookie("x", { name: "n", path: bad }), REFUSED);
+      assert.throws(() => sessionCookie("x", { name: "n", domain: bad }), REFUSED);
+    }
+    assert.throws(() => sessionCookie("x", { name: "" }), REFUSED);
+    assert.throws(() => sessionCookie("x", { sameSite: "lax" as "Lax" }), REFUSED);
+  });
+
+  test("an id of a session always fits, and comes back", () => {
+    const id = "A-z_09.";
+    assert.equal(readCookie(sessionCookie(id).split(";")[0]), id);
+  });
+});
