@@ -1,0 +1,121 @@
+/**
+ * Stores on a real memcached, once in each dialect, and a look at what stands there.
+ *
+ *     describeDialects("a store", (stores) => {
+ *       test("keeps values", async () => {
+ *         const store = stores.make();            // closed when the block ends
+ *         await store.set("id", { a: 1 });
+ *         await stores.stored(store.mcKey("id")); // { bytes, flags, ttl }
+ *       });
+ *     });
+ */
+import { randomBytes } from "node:crypto";
+import { after, before, describe } from "node:test";
+import {
+  Memcached,
+  type MemcachedOptions,
+  type Session,
+  SessionStore,
+  type SessionStoreOptions,
+} from "../../mod.ts";
+import { type BorrowedServers, borrowMemcached } from "../support/memcached.ts";
+
+/** Fields of any kind, for sessions of tests. */
+export type Fields = Record<string, unknown>;
+
+/** What stands under a key. */
+export interface Stored {
+  readonly bytes: Uint8Array;
+  readonly flags: number;
+  /** Seconds left, Infinity for ever. */
+  readonly ttl: number;
+}
+
+/** The two dialects. */
+export const DIALECTS = ["meta", "classic"] as const;
+
+/** One of the two. */
+export type DialectName = (typeof DIALECTS)[number];
+
+/** A `describe` for each dialect, with stores that share one borrowed server. */
+export function describeDialects(title: string, body: (stores: Stores) => void): void {
+  for (const protocol of DIALECTS) {
+    describe(`${title} (${protocol})`, () => {
+      const stores = new Stores(protocol);
+      before(() => stores.start());
+      after(() => stores.stop());
+      body(stores);
+    });
+  }
+}
+
+/** An id that no other test has. */
+export function someId(): string {
+  return randomBytes(9).toString("base64url");
+}
+
+/** A client that gives bytes and flags as they are, and stores them so. */
+export function rawClient(address: string, options: MemcachedOptions = {}): Memcached {
+  return new Memcached(address, {
+    protocol: "meta",
+    ...options,
+    serializer: {
+      serialize: (value) => value as { data: Uint8Array; flags: number },
+      deserialize: (data, flags) => ({ data, flags }),
+    },
+  });
+}
+
+/** The fields of a session. */
+export function fieldsOf<V>(session: Session<V>): Record<string, unknown> {
+  return Object.fromEntries(session.entries());
+}
+
+/** Makes stores that speak one dialect, all in one namespace, and closes them. */
+export class Stores {
+  readonly protocol: DialectName;
+  readonly namespace: string = `test${someId()}:`;
+  readonly #opened: AsyncDisposable[] = [];
+  #servers: BorrowedServers | undefined;
+  #raw: Memcached | undefined;
+
+  constructor(protocol: DialectName) {
+    this.protocol = protocol;
+  }
+
+  async start(): Promise<void> {
+    this.#servers = await borrowMemcached();
+    this.#raw = rawClient(this.address);
+  }
+
+  async stop(): Promise<void> {
+    for (const store of this.#opened) await store[Symbol.asyncDispose]();
+    await this.#raw?.close();
+    await this.#servers?.stop();
+  }
+
+  /** The server's. */
+  get address(): string {
+    return this.#servers?.addresses[0] as string;
+  }
+
+  /** A store, closed at the end of the block. */
+  make<V = Fields>(options: SessionStoreOptions = {}): SessionStore<V> {
+    const { address: servers, protocol, namespace } = this;
+    const store = new SessionStore<V>({ servers, protocol, namespace, ...options });
+    this.#opened.push(store);
+    return store;
+  }
+
+  /** Reads and writes what stands in memcached as it is; values are `{ data, flags }`. */
+  get raw(): Memcached {
+    return this.#raw as Memcached;
+  }
+
+  /** What stands under a key. */
+  async stored(key: string): Promise<Stored | undefined> {
+    const item = await this.raw.getItem<{ data: Uint8Array; flags: number }>(key);
+    if (item === undefined) return undefined;
+    return { bytes: item.value.data, flags: item.flags, ttl: item.ttl as number };
+  }
+}
