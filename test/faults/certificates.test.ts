@@ -1,0 +1,104 @@
+/** TLS that cannot be: calls are refused with the reason, and nothing hangs or goes out in the clear. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { Memcached, ServerDownError, type TlsOptions } from "../../mod.ts";
+import { makeAuthority } from "../support/certificates.ts";
+import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { startScriptedServer } from "../support/scripted_server.ts";
+import { outcome } from "./rig.ts";
+
+async function assertRefused(
+  server: { readonly address: string },
+  tls: TlsOptions | undefined,
+  why: RegExp,
+): Promise<void> {
+  await using client = new Memcached(server.address, {
+    ...(tls === undefined ? {} : { tls }),
+    connectTimeout: 500,
+    timeout: 3_000,
+  });
+  const { error, ms } = await outcome(client.set("k", "v"));
+  assert.ok(error instanceof ServerDownError, String(error));
+  assert.equal(error.server?.address, server.address);
+  assert.equal(error.ambiguous, false);
+  assert.match(`${error.message} ${(error.cause as { code?: string })?.code}`, why);
+  assert.ok(ms < 2_000, `${ms} ms`);
+  const again = await outcome(client.get("k"));
+  assert.ok(again.error instanceof ServerDownError);
+}
+
+async function assertServed(server: MemcachedServer, tls: TlsOptions): Promise<void> {
+  await using client = new Memcached(server.address, { tls });
+  await client.set("k", "v");
+  assert.equal(await client.get("k"), "v");
+}
+
+describe("TLS that cannot be", () => {
+  test("a certificate of an authority that is not trusted", async () => {
+    using authority = makeAuthority();
+    using stranger = makeAuthority();
+    await using server = await startMemcached({ tls: authority.issue(["IP:127.0.0.1"]) });
+    await assertRefused(server, {}, /is down: .*(SIGNATURE|ISSUER|SELF_SIGNED|UnknownIssuer)/i);
+    await assertRefused(server, { ca: readFileSync(stranger.ca) }, /is down: ./);
+    await assertServed(server, { ca: readFileSync(authority.ca) });
+    await assertServed(server, { rejectUnauthorized: false });
+  });
+
+  test("a certificate for another name", async () => {
+    using authority = makeAuthority();
+    const ca = readFileSync(authority.ca);
+    await using server = await startMemcached({
+      tls: authority.issue(["DNS:cache.example", "IP:127.0.0.9"]),
+    });
+    await assertRefused(server, { ca }, /is down: ./);
+    await assertRefused(server, { ca, servername: "other.example" }, /is down: ./);
+    await assertServed(server, { ca, servername: "cache.example" });
+  });
+
+  test("a certificate that has run out", async () => {
+    using authority = makeAuthority();
+    const ca = readFileSync(authority.ca);
+    await using server = await startMemcached({ tls: authority.issue(["IP:127.0.0.1"], -1) });
+    await assertRefused(server, { ca }, /is down: .*EXPIRED/i);
+  });
+
+  test("a server that asks for a client's certificate", async () => {
+    using authority = makeAuthority();
+    using stranger = makeAuthority();
+    const ca = readFileSync(authority.ca);
+    const read = ({ cert, key }: { cert: string; key: string }): TlsOptions => ({
+      ca,
+      cert: readFileSync(cert),
+      key: readFileSync(key),
+    });
+    await using server = await startMemcached({
+      tls: { ...authority.issue(["IP:127.0.0.1"]), ca: authority.ca },
+    });
+    await assertRefused(server, { ca }, /is down: ./);
+    await assertRefused(server, read(stranger.issue(["DNS:client"])), /is down: ./);
+    await assertServed(server, read(authority.issue(["DNS:client"])));
+  });
+
+  test("TLS to a server that does not speak it, and the other way round", async () => {
+    using authority = makeAuthority();
+    await using plain = await startMemcached();
+    await assertRefused(plain, { rejectUnauthorized: false }, /is down: ./);
+    await using secure = await startMemcached({ tls: authority.issue(["IP:127.0.0.1"]) });
+    await assertRefused(secure, undefined, /is down: ./);
+  });
+
+  test("a server that answers the handshake with words", async () => {
+    await using server = await startScriptedServer(() => {}, {
+      greeting: "ERROR\r\n",
+      dialect: "none",
+    });
+    await assertRefused(server, {}, /is down: ./);
+    await using client = new Memcached(server.address, { tls: true, connectTimeout: 300 });
+    await assert.rejects(client.set("secret", "kept"), ServerDownError);
+    for (const peer of server.peers) {
+      const text = new TextDecoder("latin1").decode(peer.received);
+      assert.ok(!text.includes("version") && !text.includes("kept"), "nothing in the clear");
+    }
+  });
+});
