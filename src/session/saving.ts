@@ -2,27 +2,17 @@
  * storeSession: add what is new, cas what is known, merge where somebody else wrote meanwhile, and
  * never write what was deleted elsewhere.
  */
-import type { Core } from "../client/core.ts";
 import type { Deadline } from "../client/deadline.ts";
-import type { StoreOptions } from "../client/options.ts";
-import {
-  casResult,
-  compareAndDeleteResult,
-  doneOrNotResult,
-  doneResult,
-  type Item,
-  itemResult,
-} from "../client/results.ts";
-import type { Finish } from "../connection/request.ts";
+import type { Item } from "../client/results.ts";
 import { ConflictError, ConnectionLostError, ServerDownError, TimeoutError } from "../errors.ts";
 import { rebase } from "./merge.ts";
-import { type Encoded, type RecordCodec, SESSION_FLAG, type Stocked } from "./record.ts";
-import { isPastEnd, type SessionState, stands, ttlOf } from "./session.ts";
+import { hasEnded, secondsToLive } from "./lifetime.ts";
+import { type Encoded, SESSION_FLAG, type Stocked } from "./record.ts";
+import type { Records, Writing } from "./records.ts";
+import { type SessionState, stands } from "./session.ts";
 
 /** What storeSession did. */
 export type Saved = "stored" | "touched" | "unchanged" | "deleted" | "gone";
-
-type Deleted = "deleted" | "exists" | "missing";
 
 const MAX_TRIES = 5;
 
@@ -34,21 +24,18 @@ export interface SavingOptions {
 
 /** One call of storeSession. */
 export class Saving {
-  readonly #core: Core;
-  readonly #codec: RecordCodec;
+  readonly #records: Records;
   readonly #options: SavingOptions;
   readonly #state: SessionState;
   readonly #deadline: Deadline;
 
   constructor(
-    core: Core,
-    codec: RecordCodec,
+    records: Records,
     options: SavingOptions,
     state: SessionState,
     deadline: Deadline,
   ) {
-    this.#core = core;
-    this.#codec = codec;
+    this.#records = records;
     this.#options = options;
     this.#state = state;
     this.#deadline = deadline;
@@ -57,7 +44,9 @@ export class Saving {
   /** Does what the session needs. */
   async run(): Promise<Saved> {
     const state = this.#state;
-    if (state.destroyed || state.expired || isPastEnd(state)) return await this.#delete();
+    if (state.destroyed || state.expired || hasEnded(state.createdAt, state.store)) {
+      return await this.#delete();
+    }
     if (state.gone) return "gone";
     if (state.isNew && !stands(state) && Object.keys(state.fields).length === 0) return "unchanged";
     const encoded = this.#encode();
@@ -85,12 +74,7 @@ export class Saving {
     // Whoever wrote the old copy since is merged, whoever deleted it has ended the session.
     for (let tries = 0; typeof old !== "string" && old.cas !== 0n; tries++) {
       const left = this.#deadline.left();
-      const deleted: Deleted = await this.#core.compareAndDelete(
-        oldKey,
-        old.cas,
-        compareAndDeleteResult,
-        left,
-      );
+      const deleted = await this.#records.compareAndDelete(oldKey, old.cas, left);
       if (deleted === "deleted") break;
       if (tries === MAX_TRIES) throw conflict();
       old = deleted === "missing" ? "absent" : await this.#readIfReachable(oldKey);
@@ -111,8 +95,7 @@ export class Saving {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const earlier = state.written;
       state.written = encoded;
-      const how = { ...this.#deadline.left(), ttl: ttlOf(state) };
-      if (await this.#store("add", encoded, doneOrNotResult, how)) {
+      if (await this.#records.add(state.key, encoded, this.#how())) {
         this.#placed(encoded);
         return true;
       }
@@ -144,8 +127,7 @@ export class Saving {
       }
       state.written = encoded;
       state.version = undefined;
-      const how = { ...this.#deadline.left(), ttl: ttlOf(state) };
-      const outcome = await this.#store("cas", encoded, casResult, how, version);
+      const outcome = await this.#records.cas(state.key, encoded, version, this.#how());
       if (outcome === "missing") return false;
       if (outcome === "stored") {
         state.base = encoded;
@@ -159,7 +141,7 @@ export class Saving {
   async #set(encoded: Encoded): Promise<void> {
     const state = this.#state;
     state.written = encoded;
-    await this.#store("set", encoded, doneResult, { ...this.#deadline.left(), ttl: ttlOf(state) });
+    await this.#records.set(state.key, encoded, this.#how());
     this.#placed(encoded);
     await this.#deleteOld();
   }
@@ -167,9 +149,8 @@ export class Saving {
   async #refresh(): Promise<Saved> {
     if (!this.#options.alwaysSave) return "unchanged";
     const state = this.#state;
-    const left = this.#deadline.left();
-    const touched = await this.#core.ask("touch", state.key, doneOrNotResult, left, ttlOf(state));
-    return touched ? "touched" : this.#isGone();
+    const { ttl, ...left } = this.#how();
+    return await this.#records.touch(state.key, ttl, left) ? "touched" : this.#isGone();
   }
 
   async #delete(): Promise<Saved> {
@@ -189,23 +170,16 @@ export class Saving {
   }
 
   async #deleteKey(key: string): Promise<void> {
-    await this.#core.ask("delete", key, doneOrNotResult, this.#deadline.left());
+    await this.#records.delete(key, this.#deadline.left());
   }
 
-  #store<T>(
-    operation: "set" | "add" | "cas",
-    encoded: Encoded,
-    finish: Finish<T>,
-    how: StoreOptions,
-    version?: bigint,
-  ): Promise<T> {
-    const { key } = this.#state;
-    return this.#core.store(operation, key, encoded, finish, how, version, this.#codec);
+  #how(): Writing {
+    const { ownTtl, createdAt, store } = this.#state;
+    return { ...this.#deadline.left(), ttl: secondsToLive(ownTtl, createdAt, store) };
   }
 
   #read(key: string): Promise<Item<Stocked> | undefined> {
-    const finish = itemResult<Stocked>(this.#codec, undefined);
-    return this.#core.ask("gets", key, finish, this.#deadline.left());
+    return this.#records.read(key, this.#deadline.left());
   }
 
   async #readIfReachable(key: string): Promise<Item<Stocked> | "absent" | "unreachable"> {
@@ -220,7 +194,7 @@ export class Saving {
   }
 
   #rebase(item: Item<Stocked>): Encoded {
-    rebase(this.#state, item.value, item.cas, this.#codec);
+    rebase(this.#state, item.value, item.cas, this.#records.codec);
     return this.#encode();
   }
 
@@ -240,14 +214,16 @@ export class Saving {
 
   #encode(): Encoded {
     const { fields, createdAt, ownTtl } = this.#state;
-    return this.#codec.encodeSession(fields, createdAt, ownTtl);
+    return this.#records.codec.encodeSession(fields, createdAt, ownTtl);
   }
 
   #isChanged(encoded: Encoded): boolean {
     const { dirty, base, fields } = this.#state;
     if (dirty || base === undefined) return true;
     // What `set` stored is a plain object, and stays one until it is changed.
-    const now = (base.flags & SESSION_FLAG) === 0 ? this.#codec.encodeValue(fields) : encoded;
+    const now = (base.flags & SESSION_FLAG) === 0
+      ? this.#records.codec.encodeValue(fields)
+      : encoded;
     return !now.equals(base);
   }
 }

@@ -1,6 +1,7 @@
 /** A session in memory: fields with a name, and what is known of the copy in memcached. */
 import { invalidRange, invalidType } from "../errors.ts";
 import { newId } from "./id.ts";
+import { hasEnded, type Lifetimes } from "./lifetime.ts";
 import type { Encoded } from "./record.ts";
 
 /** What a Session is made of; for the store alone. */
@@ -32,9 +33,7 @@ export interface SessionState {
 }
 
 /** What a session needs to know of its store. */
-export interface SessionHome {
-  readonly ttl: number;
-  readonly absoluteTtl: number;
+export interface SessionHome extends Lifetimes {
   mcKey(id: string): string;
 }
 
@@ -152,7 +151,7 @@ export class Session<F = Record<string, unknown>> {
 
   /** expiring() ran, or absoluteTtl has passed. */
   isExpired(): boolean {
-    return this.#state.expired || isPastEnd(this.#state);
+    return this.#state.expired || hasEnded(this.#state.createdAt, this.#state.store);
   }
 
   /** Marks it expired; called by destroy. */
@@ -192,20 +191,6 @@ export class Session<F = Record<string, unknown>> {
 /** Whether something may stand under the session's key. */
 export function stands(state: SessionState): boolean {
   return state.written !== undefined || !(state.isNew || state.moving);
-}
-
-/** Whether the session's absolute end has passed. */
-export function isPastEnd(state: SessionState): boolean {
-  return Date.now() >= state.createdAt + state.store.absoluteTtl * 1000;
-}
-
-/** Seconds to live for the next write or touch: its own or the store's, but not past the absolute end. */
-export function ttlOf(state: SessionState): number {
-  const ttl = state.ownTtl ?? state.store.ttl;
-  const { absoluteTtl } = state.store;
-  if (absoluteTtl === Infinity) return ttl;
-  const left = Math.max(1, Math.ceil(state.createdAt / 1000 + absoluteTtl - Date.now() / 1000));
-  return ttl === 0 ? left : Math.min(ttl, left);
 }
 
 /** Sets an own field, also one of the name `__proto__`. */

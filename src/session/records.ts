@@ -1,0 +1,89 @@
+/** The commands that a store sends, each on one key; what they carry goes through the codec. */
+import type { Core } from "../client/core.ts";
+import { Deadline } from "../client/deadline.ts";
+import type { CallOptions, StoreOptions } from "../client/options.ts";
+import * as result from "../client/results.ts";
+import type { Item } from "../client/results.ts";
+import type { Finish } from "../connection/request.ts";
+import { Kind } from "../protocol/reply.ts";
+import type { RecordCodec, Stocked } from "./record.ts";
+
+/** Options of a command that writes. */
+export type Writing = StoreOptions & { readonly ttl: number };
+
+/** Records by key. A value to write may also be an `Encoded`. */
+export class Records {
+  readonly codec: RecordCodec;
+  readonly #core: Core;
+  readonly #value: Finish<unknown>;
+
+  constructor(core: Core, codec: RecordCodec) {
+    this.#core = core;
+    this.codec = codec;
+    this.#value = (reply, request) =>
+      reply.kind === Kind.value ? codec.decode(reply, request.key).value : undefined;
+  }
+
+  /** The deadline of an operation that begins now. */
+  deadline(options: CallOptions | undefined): Deadline {
+    return new Deadline(this.#core, options);
+  }
+
+  /** Throws when the client has been closed. */
+  checkOpen(): void {
+    this.#core.checkOpen();
+  }
+
+  /** The value alone. */
+  get(key: string, options: CallOptions | undefined): Promise<unknown> {
+    return this.#core.ask("get", key, this.#value, options);
+  }
+
+  /** The value with its token; `touch`: a new time to live in the same round trip. */
+  read(
+    key: string,
+    options: CallOptions | undefined,
+    touch?: number,
+  ): Promise<Item<Stocked> | undefined> {
+    return this.#core.ask("gets", key, result.itemResult(this.codec, touch), options, touch);
+  }
+
+  has(key: string, options: CallOptions | undefined): Promise<boolean> {
+    return this.#core.ask("has", key, result.foundResult, options);
+  }
+
+  touch(key: string, ttl: number, options: CallOptions | undefined): Promise<boolean> {
+    return this.#core.ask("touch", key, result.doneOrNotResult, options, ttl);
+  }
+
+  delete(key: string, options: CallOptions | undefined): Promise<boolean> {
+    return this.#core.ask("delete", key, result.doneOrNotResult, options);
+  }
+
+  /** Deletes what nobody has written since. */
+  compareAndDelete(
+    key: string,
+    version: bigint,
+    options: CallOptions,
+  ): Promise<"deleted" | "exists" | "missing"> {
+    return this.#core.compareAndDelete(key, version, result.compareAndDeleteResult, options);
+  }
+
+  set(key: string, value: unknown, how: Writing): Promise<void> {
+    return this.#core.store("set", key, value, result.doneResult, how, undefined, this.codec);
+  }
+
+  /** false: something is there. */
+  add(key: string, value: unknown, how: Writing): Promise<boolean> {
+    return this.#core.store("add", key, value, result.doneOrNotResult, how, undefined, this.codec);
+  }
+
+  cas(
+    key: string,
+    value: unknown,
+    version: bigint,
+    how: Writing,
+  ): Promise<"stored" | "exists" | "missing"> {
+    return this.#core.store("cas", key, value, result.casResult, how, version, this.codec);
+  }
+}

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Session, UnsupportedError } from "../../mod.ts";
+import { startMemcached } from "../support/memcached.ts";
+import { describeDialects, fieldsOf, someId, Stores } from "./stores.ts";
+
+describeDialects("update", (stores) => {
+  test("makes, changes, leaves alone", async () => {
+    const store = stores.make<number>({ ttl: 60 });
+    const id = someId();
+    assert.equal(await store.update(id, () => undefined), undefined);
+    assert.equal(await store.has(id), false);
+    assert.equal(await store.update(id, (n) => (n ?? 0) + 1), 1);
+    assert.equal(await store.update(id, (n = 0) => Promise.resolve(n + 1)), 2);
+    assert.equal(await store.update(id, () => undefined), 2);
+    assert.equal(await store.get(id), 2);
+    const stored = await stores.stored(store.mcKey(id));
+    assert.ok(stored && stored.ttl > 57 && stored.ttl <= 60, `${stored?.ttl}`);
+  });
+
+  test("what the function throws rejects, and nothing is written", async () => {
+    const store = stores.make<number>();
+    const id = someId();
+    await store.set(id, 1);
+    const error = new Error("no");
+    await assert.rejects(
+      store.update(id, () => {
+        throw error;
+      }),
+      (thrown) => thrown === error,
+    );
+    await assert.rejects(store.update(id, 5 as never), { code: "ERR_INVALID_ARGUMENT" });
+    assert.equal(await store.get(id), 1);
+  });
+
+  test("none of many at once is lost", async () => {
+    const store = stores.make<number>();
+    const id = someId();
+    const callers = Array.from(
+      { length: 20 },
+      () => store.update(id, (n) => (n ?? 0) + 1, { timeout: 10_000 }),
+    );
+    await Promise.all(callers);
+    assert.equal(await store.get(id), 20);
+  });
+
+  test("a Session stays one, with its creation and its own time to live", async () => {
+    const store = stores.make({ ttl: 500 });
+    const session = await store.open();
+    session.set("n", 1);
+    session.ttl = 50;
+    await store.storeSession(session);
+    await store.update(session.id, (fields) => ({ ...fields, m: 2 }));
+    const stored = await stores.stored(store.mcKey(session.id));
+    assert.ok(stored && stored.ttl <= 50, `${stored?.ttl}`);
+    assert.equal(stored.flags, 256 | 512);
+    const again: Session = await store.open(session.id);
+    assert.deepEqual(fieldsOf(again), { n: 1, m: 2 });
+    assert.equal(again.ttl, 50);
+    assert.equal(again.createdAt, session.createdAt);
+    await assert.rejects(store.update(session.id, () => 5 as never), { name: "TypeError" });
+    await store.update(session.id, (fields) => fields, { ttl: 70 });
+    const longer = await stores.stored(store.mcKey(session.id));
+    assert.ok(longer && longer.ttl > 50 && longer.ttl <= 70, `${longer?.ttl}`);
+  });
+
+  test("with several secrets: what the newest key holds", async () => {
+    const [old, fresh] = ["an old secret, long enough", "a new secret, long enough"] as const;
+    const before = stores.make<number>({ secret: old });
+    const after = stores.make<number>({ secret: fresh });
+    const both = stores.make<number>({ secret: [fresh, old] });
+    const id = someId();
+    await before.set(id, 1);
+    assert.equal(await both.update(id, (n) => (n ?? 0) + 1), 2);
+    await after.set(id, 10);
+    assert.equal(await both.update(id, (n) => (n ?? 0) + 1), 11);
+    assert.equal(await after.get(id), 11);
+  });
+});
+
+test("update needs a server that keeps tokens", async (t) => {
+  const server = await startMemcached({ args: ["-C"] });
+  t.after(() => server.stop());
+  for (const protocol of ["meta", "classic"] as const) {
+    const stores = new Stores(protocol);
+    t.after(() => stores.stop());
+    const store = stores.make<number>({ servers: server.address });
+    const id = someId();
+    assert.equal(await store.update(id, () => 1), 1);
+    await assert.rejects(store.update(id, () => 2), UnsupportedError);
+    assert.equal(await store.get(id), 1);
+  }
+});
