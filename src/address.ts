@@ -185,14 +185,20 @@ export function checkCredentials(auth: Credentials): Credentials {
 }
 
 function tcpAddress(host: string, port: unknown, what: string): Address {
-  const legal = host.includes(":")
-    ? /^[0-9A-Fa-f:.]+(%[\w.-]+)?$/.test(host)
-    : /^[\w.-]+$/.test(host);
-  if (!legal) throw malformed(what);
+  if (!(host.includes(":") ? isIPv6(host) : /^[\w.-]+$/.test(host))) throw malformed(what);
   if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65535) {
     throw invalidRange(`${what}: a port is a whole number from 1 to 65535`);
   }
   return { kind: "tcp", host, port: port as number };
+}
+
+/** Eight groups, or fewer around one `::`; the last two may be an IPv4 address (RFC 4291, section 2.2). */
+function isIPv6(text: string): boolean {
+  const [, address = ""] = /^([0-9A-Fa-f:.]+)(?:%[\w.-]+)?$/.exec(text) ?? [];
+  const halves = address.replace(/(?<=:)\d{1,3}(\.\d{1,3}){3}$/, "0:0").split("::");
+  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
+  return groups.every((group) => /^[0-9A-Fa-f]{1,4}$/.test(group)) &&
+    (halves.length === 1 ? groups.length === 8 : halves.length === 2 && groups.length < 8);
 }
 
 function unixAddress(path: unknown, what: string): Address {

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { Credentials } from "../address.ts";
 import { AuthError, type MemcachedError, ProtocolError, ServerError } from "../errors.ts";
 import type { DialectName } from "../protocol/dialect.ts";
+import { PAST_EXPTIME } from "../protocol/exptime.ts";
 import { Kind, type Reply } from "../protocol/reply.ts";
 import { byteLength } from "../protocol/text.ts";
 
@@ -51,7 +52,8 @@ export class Handshake {
     // Any key will do, the value is what counts. To a server without authentication this is a real
     // `set`: hence a key that nobody asks for, and an exptime in the past.
     const credentials = `${auth.username} ${auth.password}`;
-    return `set memwire:auth:${randomUUID()} 0 -1 ${byteLength(credentials)}\r\n${credentials}\r\n`;
+    const key = `memwire:auth:${randomUUID()}`;
+    return `set ${key} 0 ${PAST_EXPTIME} ${byteLength(credentials)}\r\n${credentials}\r\n`;
   }
 
   /** What follows from a reply. */

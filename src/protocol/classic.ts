@@ -5,6 +5,7 @@
 import { parseClassicLine } from "./classic_reply.ts";
 import { type Command, KEEP_EXPTIME } from "./command.ts";
 import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
+import { PAST_EXPTIME } from "./exptime.ts";
 import { Kind, type Reply } from "./reply.ts";
 import { byteLength, isKey } from "./text.ts";
 import type { Buffer } from "node:buffer";
@@ -13,10 +14,6 @@ import type { WriteBuffer } from "./write_buffer.ts";
 // `get` lines may be long, but one bad line costs all of its keys; ElastiCache Serverless takes 16 KB.
 const MAX_LINE_KEYS = 100;
 const MAX_LINE_BYTES = 16_000;
-
-// An exptime of 30 days and a second is an absolute time in January 1970: what is stored with it is
-// gone at once. -1 would do the same, but twemproxy closes the connection on it.
-const PAST_EXPTIME = 2_592_001;
 
 // How far the replies of `get` and `gets` with `touch` have come, in Command.answered.
 const NOTHING_YET = 0;

@@ -7,6 +7,12 @@ import { invalidRange, invalidType } from "../errors.ts";
 /** Above this, memcached takes an exptime for seconds since 1970: 30 days. */
 export const MAX_RELATIVE_EXPTIME: number = 60 * 60 * 24 * 30;
 
+/**
+ * An absolute time in January 1970: what is stored with it is gone at once. -1 would do the same, but
+ * twemproxy closes the connection on it.
+ */
+export const PAST_EXPTIME: number = MAX_RELATIVE_EXPTIME + 1;
+
 // The server keeps an exptime in 32 signed bits and silently cuts off what is beyond.
 const MAX_EXPTIME = 2 ** 31 - 1;
 

@@ -16,6 +16,7 @@ const SHORT_STRING = 1024;
 const MAX_TEXT = 16 * 1024;
 
 const encoder = new TextEncoder();
+const CRLF = encoder.encode("\r\n");
 
 /**
  * Collects the bytes of one write. With a `chunkLimit` each chunk holds whole commands, at most that
@@ -42,7 +43,7 @@ export class WriteBuffer {
 
   /** Adds a command without a value. */
   text(text: string): void {
-    if (this.#chunkLimit !== Infinity) this.#beginCommand(byteLength(text));
+    if (this.#chunkLimit !== Infinity) return this.#whole(encoder.encode(text));
     this.#text += text;
     if (this.#text.length > MAX_TEXT) this.#encodeText();
   }
@@ -50,10 +51,10 @@ export class WriteBuffer {
   /** Adds a command with a value: `head`, the value's length in bytes, `tail`, CRLF, the value and CRLF. */
   store(head: string, value: Uint8Array | string, tail: string): void {
     if (this.#chunkLimit !== Infinity) {
-      const bytes = typeof value === "string" ? byteLength(value) : value.byteLength;
-      this.#beginCommand(byteLength(head) + tail.length + bytes + 16);
-    }
-    if (typeof value !== "string") {
+      const bytes = typeof value === "string" ? encoder.encode(value) : value;
+      const line = encoder.encode(`${head}${bytes.byteLength}${tail}\r\n`);
+      this.#whole(line, bytes, CRLF);
+    } else if (typeof value !== "string") {
       this.#text += `${head}${value.byteLength}${tail}\r\n`;
       this.#bytes(value);
       this.#text = "\r\n";
@@ -84,9 +85,15 @@ export class WriteBuffer {
     this.#from = this.#to = 0;
   }
 
-  #beginCommand(bytes: number): void {
-    this.#encodeText();
+  /** Adds a command in one piece: in the chunk that is being written if it fits the limit, else in a new one. */
+  #whole(...parts: readonly Uint8Array[]): void {
+    const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
     if (this.#to - this.#from + bytes > this.#chunkLimit) this.#cut();
+    this.#reserve(bytes);
+    for (const part of parts) {
+      this.#buffer.set(part, this.#to);
+      this.#to += part.byteLength;
+    }
   }
 
   #encodeText(): void {

@@ -16,7 +16,7 @@ import { WriteBuffer } from "../../src/protocol/write_buffer.ts";
 export interface Asked {
   readonly operation: Operation;
   readonly key?: string;
-  readonly keys?: readonly string[];
+  readonly keys?: readonly string[] | null;
   /** As for Request: -1 leaves the TTL as it is. */
   readonly exptime?: number;
   readonly cas?: string;
@@ -62,15 +62,17 @@ export function* everyCut(bytes: Uint8Array): Cut {
 /** Commands with the opaques that the dialect gives them. */
 export function waitingFor(asked: readonly Asked[], dialect: Dialect): Request<unknown>[] {
   const out = new WriteBuffer();
-  return asked.map(({ operation, key = "", keys, exptime = -1, cas = "", settled = false }) => {
-    const request = new Request<unknown>(operation, key, () => undefined, 1000);
-    request.keys = keys ?? null;
-    request.exptime = exptime;
-    request.cas = cas;
-    request.settled = settled;
-    dialect.encode(request, out);
-    return request;
-  });
+  return asked.map(
+    ({ operation, key = "", keys = null, exptime = -1, cas = "", settled = false }) => {
+      const request = new Request<unknown>(operation, key, () => undefined, 1000);
+      request.keys = keys;
+      request.exptime = exptime;
+      request.cas = cas;
+      request.settled = settled;
+      dialect.encode(request, out);
+      return request;
+    },
+  );
 }
 
 /** A dialect as a new connection has it. */
@@ -83,7 +85,7 @@ export function feed(
   name: DialectName,
   asked: readonly Asked[],
   pieces: readonly Uint8Array[],
-  maxValueBytes = Infinity,
+  maxValueBytes: number = Infinity,
 ): Outcome {
   const dialect = newDialect(name);
   const requests = waitingFor(asked, dialect);
