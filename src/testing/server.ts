@@ -1,6 +1,7 @@
 /** The embedded server's sockets; the only file here that knows the network. */
 import { Buffer } from "node:buffer";
-import { createServer, type Server, type Socket } from "node:net";
+import { lstat, rm } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { formatAddress } from "../address.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -99,6 +100,7 @@ export class MemcachedServer {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       serve(state, socket, sockets);
     });
+    if (path !== undefined) await removeDeadSocket(path);
     await listen(listener, path === undefined ? { host, port } : { path });
     const bound = listener.address();
     if (path !== undefined || bound === null || typeof bound === "string") {
@@ -156,6 +158,21 @@ function listen(
       resolve();
     });
   });
+}
+
+/** Removes the socket of a server that did not come to stop; a live one, or a file, is left alone. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const isSocket = await lstat(path).then((stats) => stats.isSocket(), () => false);
+  if (!isSocket) return;
+  const dead = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(false));
+    socket.once("error", (error: Error & { code?: string }) => {
+      resolve(error.code === "ECONNREFUSED");
+    });
+    socket.end();
+  });
+  if (dead) await rm(path, { force: true });
 }
 
 function serve(state: ServerState, socket: Socket, sockets: Set<Socket>): void {

@@ -1,0 +1,118 @@
+/** The same bytes in any pieces, played without a socket. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { describe, it } from "node:test";
+import { ManualClock } from "../../src/testing/clock.ts";
+import { Conversation } from "../../src/testing/conversation.ts";
+import { newState } from "../../src/testing/state.ts";
+
+const CLOCK = new ManualClock(1_800_000_000);
+
+/** One of each kind, whose replies do not depend on what was sent when. */
+const REQUEST = [
+  "set a 5 100 14|ab|cd|ef|gh",
+  "get a b|gets a",
+  "set c 0 0 1 noreply|9|incr c 1|decr c 12|incr c 1 noreply",
+  "set d 0 0 3|abcde|bogus|",
+  "set e 0 0 1048577|" + "x".repeat(40) + "|".repeat(0),
+].slice(0, 4).concat([
+  "ms e 3 F1 T0 c k Oq1|xyz|mg e v f t k|mg e v|ms e 3 MA q|123|mg e s",
+  "md e I|mg e v|md e q|mn|ma n N0 J5 v|me n",
+  "touch a 50|gat 60 a|delete a|delete a noreply|flush_all|version",
+  "mg Zm9v b k v|verbosity 1|cas a 0 0 1 99|x",
+]).join("|").replaceAll("|", "\r\n") + "\r\n";
+
+interface Played {
+  readonly replies: string;
+  readonly closed: boolean;
+}
+
+function feed(chunks: readonly string[]): Played {
+  const state = newState(
+    CLOCK,
+    { memory: 2 ** 26, item: 2 ** 20 },
+    { port: 0, host: undefined, path: undefined },
+  );
+  const sent: Uint8Array[] = [];
+  let closed = false;
+  const conversation = new Conversation(state, {
+    write(pieces): boolean {
+      sent.push(...pieces);
+      return true;
+    },
+    end(): void {
+      closed = true;
+    },
+  });
+  for (const chunk of chunks) conversation.receive(Buffer.from(chunk, "latin1"));
+  return { replies: Buffer.concat(sent).toString("latin1"), closed };
+}
+
+describe("a conversation", () => {
+  const whole = feed([REQUEST]);
+
+  it("is answered to its end", () => {
+    assert.equal(whole.closed, false);
+    assert.match(whole.replies, /^STORED\r\nVALUE a 5 14\r\nab\r\ncd\r\n/);
+    assert.match(whole.replies, /\r\nNOT_FOUND\r\n$/);
+    assert.equal(whole.replies.split("\r\n").length, 46);
+  });
+
+  it("is answered alike in two pieces, wherever they are cut", () => {
+    for (let at = 1; at < REQUEST.length; at++) {
+      assert.deepEqual(feed([REQUEST.slice(0, at), REQUEST.slice(at)]), whole, `cut at ${at}`);
+    }
+  });
+
+  it("is answered alike byte by byte", () => {
+    assert.deepEqual(feed([...REQUEST]), whole);
+  });
+});
+
+describe("replies", () => {
+  it("wait for a value that is on its way", () => {
+    assert.equal(feed(["version\r\nset a 0 0 3\r\nab"]).replies, "");
+    assert.equal(
+      feed(["version\r\nset a 0 0 3\r\nab", "c\r\n"]).replies,
+      "VERSION 1.6.18\r\nSTORED\r\n",
+    );
+  });
+
+  it("wait for a refused value to go by, be it in many pieces", () => {
+    const size = 2_000_000;
+    const line = `set a 0 0 ${size}\r\n`;
+    const pieces = Array.from({ length: 20 }, () => "x".repeat(size / 20));
+    assert.equal(feed(["version\r\n" + line, ...pieces]).replies, "");
+    assert.equal(
+      feed(["version\r\n" + line, ...pieces, "\r\nmn\r\n"]).replies,
+      "VERSION 1.6.18\r\nSERVER_ERROR object too large for cache\r\nMN\r\n",
+    );
+  });
+
+  it("do not wait for the rest of a line", () => {
+    assert.equal(feed(["version\r\nget"]).replies, "VERSION 1.6.18\r\n");
+  });
+});
+
+describe("a line without an end", () => {
+  it("closes the connection beyond 2048 bytes, however it comes", () => {
+    assert.equal(feed(["x".repeat(2048)]).closed, false);
+    assert.equal(feed(["x".repeat(2049)]).closed, true);
+    assert.equal(feed([..."x".repeat(2049)]).closed, true);
+    assert.equal(feed(["x".repeat(1025), "x".repeat(1024)]).closed, true);
+    assert.equal(
+      feed(["x".repeat(16_384) + "\r\n"]).closed,
+      true,
+      "it does not fit the read buffer",
+    );
+  });
+
+  it("may go on if it asks for keys", () => {
+    const keys = "abc ".repeat(20_000);
+    assert.equal(feed([`get ${keys}`]).closed, false);
+    assert.deepEqual(feed(["get ", ...keys.match(/.{1,1000}/g)!, "\r\n"]), {
+      replies: "END\r\n",
+      closed: false,
+    });
+  });
+});
