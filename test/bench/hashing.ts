@@ -4,7 +4,11 @@
  *
  *     node --import tsx test/bench/hashing.ts      # or deno run, or bun
  */
-import type { HashingName, HashServer, Selector } from "../../src/hashing/hashing.ts";
+import type {
+  HashingName,
+  HashServer,
+  Selector,
+} from "../../src/hashing/hashing.ts";
 import { presets } from "../../src/hashing/presets.ts";
 
 const NAMES = Object.keys(presets) as HashingName[];
@@ -23,7 +27,10 @@ function keysOf(count: number): string[] {
 function serversOf(name: HashingName, count: number): HashServer[] {
   return Array.from({ length: count }, (_, i) => {
     const host = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
-    return { id: presets[name].idOf({ kind: "tcp", host, port: 11211 }), weight: 1 };
+    return {
+      id: presets[name].idOf({ kind: "tcp", host, port: 11211 }),
+      weight: 1,
+    };
   });
 }
 
@@ -54,7 +61,11 @@ function lookupTime(selector: Selector, slow: boolean): number {
 }
 
 /** The id of each key's server. */
-function placesOf(name: HashingName, servers: readonly HashServer[], keys: string[]): string[] {
+function placesOf(
+  name: HashingName,
+  servers: readonly HashServer[],
+  keys: string[],
+): string[] {
   const selector = presets[name].hashing(servers);
   return keys.map((key) => (servers[selector.pick(key)] as HashServer).id);
 }
@@ -85,7 +96,9 @@ function table(title: string, rows: readonly (readonly string[])[]): string {
   );
   const lines = rows.map((row) =>
     row.map((cell, column) =>
-      column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart(widths[column] as number)
+      column === 0
+        ? cell.padEnd(widths[0] as number)
+        : cell.padStart(widths[column] as number)
     ).join("  ")
   );
   return [title, ...lines, ""].join("\n");
@@ -93,46 +106,54 @@ function table(title: string, rows: readonly (readonly string[])[]): string {
 
 function timesTable(): string {
   const heads = SIZES.flatMap((size) => [`build ${size}`, `pick ${size}`]);
-  return table("Build of a list of servers and lookup of a key in it, medians", [
-    ["", ...heads],
-    ...NAMES.map((name) => [
-      name,
-      ...SIZES.flatMap((size) => {
-        const servers = serversOf(name, size);
-        const slow = name === "rendezvous" && size >= 100;
-        return [
-          time(buildTime(name, servers), "ms"),
-          time(lookupTime(presets[name].hashing(servers), slow), "ns"),
-        ];
-      }),
-    ]),
-  ]);
+  return table(
+    "Build of a list of servers and lookup of a key in it, medians",
+    [
+      ["", ...heads],
+      ...NAMES.map((name) => [
+        name,
+        ...SIZES.flatMap((size) => {
+          const servers = serversOf(name, size);
+          const slow = name === "rendezvous" && size >= 100;
+          return [
+            time(buildTime(name, servers), "ms"),
+            time(lookupTime(presets[name].hashing(servers), slow), "ns"),
+          ];
+        }),
+      ]),
+    ],
+  );
 }
 
 function spreadTable(): string {
   const keys = keysOf(SPREAD_KEYS);
-  const heads = SPREAD_SIZES.flatMap((size) => [`+1 of ${size}`, `-1 of ${size}`, `max/mean`]);
+  const heads = SPREAD_SIZES.flatMap((
+    size,
+  ) => [`+1 of ${size}`, `-1 of ${size}`, `max/mean`]);
   const ideals = SPREAD_SIZES.flatMap((
     size,
   ) => [percent(1 / (size + 1)), percent(1 / size), "1.00"]);
-  return table("Keys that move when a server comes or goes, and the fullest server", [
-    ["", ...heads],
-    ["(ideal)", ...ideals],
-    ...NAMES.map((name) => [
-      name,
-      ...SPREAD_SIZES.flatMap((size) => {
-        const servers = serversOf(name, size);
-        const places = placesOf(name, servers, keys);
-        const more = placesOf(name, serversOf(name, size + 1), keys);
-        const fewer = placesOf(name, servers.toSpliced(size >> 1, 1), keys);
-        return [
-          percent(differing(places, more)),
-          percent(differing(places, fewer)),
-          spreadOf(places, size).toFixed(2),
-        ];
-      }),
-    ]),
-  ]);
+  return table(
+    "Keys that move when a server comes or goes, and the fullest server",
+    [
+      ["", ...heads],
+      ["(ideal)", ...ideals],
+      ...NAMES.map((name) => [
+        name,
+        ...SPREAD_SIZES.flatMap((size) => {
+          const servers = serversOf(name, size);
+          const places = placesOf(name, servers, keys);
+          const more = placesOf(name, serversOf(name, size + 1), keys);
+          const fewer = placesOf(name, servers.toSpliced(size >> 1, 1), keys);
+          return [
+            percent(differing(places, more)),
+            percent(differing(places, fewer)),
+            spreadOf(places, size).toFixed(2),
+          ];
+        }),
+      ]),
+    ],
+  );
 }
 
 console.log(timesTable());

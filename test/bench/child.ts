@@ -1,0 +1,77 @@
+/**
+ * The process of one contender: reads a job a line, answers with a line. So each contender has a
+ * compiler, a heap and a memory peak of its own, and waits idle while another one runs.
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import type { Contender, Place, Running } from "./contender.ts";
+import type { Workload } from "./workloads.ts";
+
+/** What the parent asks for. */
+export interface Job {
+  readonly workload: Workload;
+  readonly place: Place;
+  /** 0: get ready only. */
+  readonly ms: number;
+}
+
+/** What the child answers. */
+export interface Result {
+  /** false: it cannot do this workload. */
+  readonly able: boolean;
+  readonly opsPerSecond: number;
+  readonly cpuMicrosPerOp: number;
+  readonly peakMiB: number;
+}
+
+const sources: Readonly<Record<string, () => Promise<Contender>>> = {
+  floor: async () => (await import("./floor.ts")).floor,
+  memwire: async () => (await import("./memwire.ts")).memwire,
+  memcache: async () => (await import("./peers.ts")).memcache,
+  memjs: async () => (await import("./peers.ts")).memjs,
+  memcached: async () => (await import("./peers.ts")).memcached,
+  "memcache-client": async () => (await import("./peers.ts")).memcacheClient,
+  ioredis: async () => (await import("./peers.ts")).ioredis,
+  "connect-redis": async () =>
+    (await import("./session_peers.ts")).connectRedis,
+  "connect-memcached": async () =>
+    (await import("./session_peers.ts")).connectMemcached,
+};
+
+const contender =
+  await (sources[process.argv[2] as string] as () => Promise<Contender>)();
+let running: Running | undefined;
+let current = "";
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const job = JSON.parse(line) as Job;
+  console.log(JSON.stringify(await perform(job)));
+}
+process.exit(0);
+
+async function perform({ workload, place, ms }: Job): Promise<Result> {
+  if (current !== workload.name) {
+    await running?.close();
+    running = await contender(workload, place);
+    current = workload.name;
+    await running?.run(200); // compiled before the first round
+  }
+  const nothing = {
+    able: running !== undefined,
+    opsPerSecond: 0,
+    cpuMicrosPerOp: 0,
+    peakMiB: 0,
+  };
+  if (running === undefined || ms === 0) return nothing;
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  const operations = await running.run(ms);
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    able: true,
+    opsPerSecond: operations / seconds,
+    cpuMicrosPerOp: (user + system) / operations,
+    peakMiB: process.memoryUsage().rss / 1024 / 1024,
+  };
+}

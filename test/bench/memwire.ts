@@ -1,0 +1,68 @@
+/** memwire, as shipped: deadlines, key checks, bounds, hashing and diagnostics in place. */
+import { Memcached, SessionStore } from "../../mod.ts";
+import { closedLoop, type Contender } from "./contender.ts";
+import { keysOf, MANY } from "./workloads.ts";
+
+/** The client and the session store. */
+export const memwire: Contender = async (workload, place) => {
+  const { kind, inFlight, size } = workload;
+  const servers = place.memcached.slice(0, workload.servers ?? 1);
+  const protocol = workload.dialect ?? "meta";
+  if (kind === "session") return await session(servers, inFlight);
+  const keys = keysOf(workload);
+  const client = new Memcached(servers, { protocol });
+  const text = "x".repeat(size);
+  const value = workload.value === "text"
+    ? text
+    : new TextEncoder().encode(text);
+  await client.setMany(keys.map((key) => [key, value] as const));
+  const close = (): Promise<void> => client.close();
+  const key = (i: number): string => keys[i % keys.length] as string;
+  if (kind === "set") {
+    return closedLoop(inFlight, (i) => client.set(key(i), value), close);
+  }
+  if (kind === "get") {
+    return closedLoop(inFlight, (i) => client.get(key(i)), close);
+  }
+  const many = keys.slice(0, MANY);
+  return closedLoop(inFlight, () => client.getMany(many), close);
+};
+
+async function session(
+  servers: readonly string[],
+  inFlight: number,
+): ReturnType<Contender> {
+  const store = new SessionStore({ servers, protocol: "meta" });
+  const ids: string[] = [];
+  for (let i = 0; i < 1000; i++) {
+    const session = await store.open();
+    for (const [name, value] of Object.entries(sessionFields(i))) {
+      session.set(name, value);
+    }
+    await store.storeSession(session);
+    ids.push(session.id);
+  }
+  const cycle = async (i: number): Promise<void> => {
+    const session = await store.open(ids[i % ids.length]);
+    session.set("visits", i);
+    await store.storeSession(session);
+  };
+  return closedLoop(inFlight, cycle, () => store.close());
+}
+
+/** About 300 bytes of what a shop keeps. */
+export function sessionFields(i: number): Record<string, unknown> {
+  return {
+    user: {
+      id: 10_000 + i,
+      name: `Visitor number ${i}`,
+      email: `visitor${i}@example.org`,
+    },
+    roles: ["customer", "beta"],
+    cart: [{ sku: "TEA-100", count: 2 }, { sku: "POT-7", count: 1 }],
+    csrf: "k3J9sQ0vXwZ1bN5mC7aD2eF4gH6iL8oP",
+    locale: "en-GB",
+    visits: 0,
+    lastSeen: 1_790_000_000_000 + i,
+  };
+}
