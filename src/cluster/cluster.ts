@@ -1,4 +1,6 @@
 /** The servers of a client and the hashing that gives each key to one of them. */
+import { nextTick } from "node:process";
+import { setImmediate } from "node:timers";
 import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
 import type { ConnectionSettings } from "../connection/connection.ts";
 import type { Request } from "../connection/request.ts";
@@ -15,7 +17,7 @@ export interface ClusterSettings {
   readonly failover: "none" | "rehash";
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
-  readonly connections: ConnectionSettings;
+  readonly connections: Omit<ConnectionSettings, "defer">;
 }
 
 /** A list of servers, at one time. */
@@ -33,9 +35,11 @@ export class Cluster {
   /** By address, way of connecting and id, so that a server that stays keeps its connection. */
   #known = new Map<string, Server>();
   readonly #leaving = new Set<Promise<void>>();
+  readonly #connections: ConnectionSettings;
 
   constructor(configs: readonly ServerConfig[], settings: ClusterSettings) {
     this.#settings = settings;
+    this.#connections = { ...settings.connections, defer: (flush) => this.#defer(flush) };
     const { hashing } = settings;
     if (typeof hashing === "function") {
       this.#hashing = hashing;
@@ -115,13 +119,13 @@ export class Cluster {
   }
 
   #open(config: ServerConfig, ref: ServerRef): Server {
-    const { tls, auth, connections } = this.#settings;
+    const { tls, auth } = this.#settings;
     return new Server({
       ref,
       address: config.address,
       tls: config.tls ? tls ?? {} : tls,
       auth: config.auth ?? auth,
-      connections,
+      connections: this.#connections,
       stranded: (request, error) => this.#strand(request, error),
     });
   }
@@ -132,6 +136,16 @@ export class Cluster {
     const next = this.route(request.key);
     if (next.down) request.refuse(error);
     else next.send(request);
+  }
+
+  /**
+   * When the tick's microtasks are drained: calls made after several awaits still leave together. With
+   * several servers when all sockets that have something to read were read: the replies of one lead to
+   * requests to all, and a write each cost a third more CPU in all (four servers, 100 in flight).
+   */
+  #defer(flush: () => void): void {
+    if (this.servers.length > 1) setImmediate(flush);
+    else queueMicrotask(() => nextTick(flush));
   }
 
   #dismiss(server: Server): void {

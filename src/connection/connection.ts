@@ -6,7 +6,6 @@
  * checked against the oldest one, and the first that does not fit ends the connection: from there on
  * nobody can know whose bytes are whose.
  */
-import { nextTick } from "node:process";
 import type { Address, Credentials, ServerRef } from "../address.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
@@ -30,6 +29,8 @@ export interface ConnectionSettings extends Bounds {
   readonly maxValueBytes: number;
   readonly protocol: "auto" | DialectName;
   readonly sweep: Sweep;
+  /** Runs `flush` when the tick's microtasks are drained, so that what it wrote leaves together. */
+  readonly defer: (flush: () => void) => void;
 }
 
 /** Where a connection leads. */
@@ -152,16 +153,13 @@ export class Connection implements ReplySink, SocketEvents, Swept {
 
   #openBatch(): void {
     this.#flushDue = true;
-    // At the very end of the tick: calls made after several awaits still leave together.
-    queueMicrotask(this.#afterMicrotasks);
+    this.#settings.defer(this.#flush);
     this.#out.restart(this.#socket.drained);
     if (this.#swept) return;
     this.#swept = true;
     this.#socket.hold(true);
     this.#settings.sweep.watch(this);
   }
-
-  readonly #afterMicrotasks = (): void => nextTick(this.#flush);
 
   readonly #flush = (): void => {
     this.#flushDue = false;
