@@ -10,14 +10,7 @@
  *   resolve them.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import process from "node:process";
@@ -71,9 +64,7 @@ function install(tarball: string): string {
     `{ "private": true, "type": "module" }`,
   );
   run("npm", ["install", "--no-audit", "--no-fund", tarball], project);
-  const installed = readdirSync(join(project, "node_modules")).filter((name) =>
-    name[0] !== "."
-  );
+  const installed = readdirSync(join(project, "node_modules")).filter((name) => name[0] !== ".");
   if (installed.join() !== "memwire") {
     throw new Error(`it installs ${installed.join(", ")}`);
   }
@@ -99,16 +90,12 @@ function exportsOf(project: string): string[] {
   const { exports } = JSON.parse(manifest) as {
     exports: Record<string, unknown>;
   };
-  const paths = Object.keys(exports).filter((path) =>
-    path !== "./package.json"
-  );
+  const paths = Object.keys(exports).filter((path) => path !== "./package.json");
   return paths.map((path) => `memwire${path.slice(1)}`);
 }
 
 function checkTypes(project: string, subPaths: readonly string[]): void {
-  const imports = subPaths.map((path, at) =>
-    `export * as m${at} from "${path}";`
-  ).join("\n");
+  const imports = subPaths.map((path, at) => `export * as m${at} from "${path}";`).join("\n");
   writeFileSync(
     join(project, "consumer.ts"),
     `${imports}
@@ -169,9 +156,7 @@ function use(
     await client.close();
   `;
   writeFileSync(join(project, "use.js"), program);
-  const before = basename(runtime).startsWith("deno")
-    ? ["run", "-A", "--no-check"]
-    : [];
+  const before = basename(runtime).startsWith("deno") ? ["run", "-A", "--no-check"] : [];
   run(runtime, [...before, "use.js"], project);
   console.log(`works in ${basename(runtime)}`);
 }

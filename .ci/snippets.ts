@@ -16,14 +16,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join, relative, resolve } from "node:path";
@@ -59,9 +52,7 @@ declare const Bun: {
 function filesOf(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
   const names = readdirSync(path, { recursive: true, encoding: "utf8" });
-  return names.filter((name) => /\.(ts|md)$/.test(name)).sort().map((name) =>
-    join(path, name)
-  );
+  return names.filter((name) => /\.(ts|md)$/.test(name)).sort().map((name) => join(path, name));
 }
 
 function snippetsOf(file: string): Snippet[] {
@@ -72,9 +63,7 @@ function snippetsOf(file: string): Snippet[] {
   for (
     const [index, whole] of readFileSync(file, "utf8").split("\n").entries()
   ) {
-    const line = file.endsWith(".md")
-      ? whole
-      : /^\s*\* ?(.*)$/.exec(whole)?.[1];
+    const line = file.endsWith(".md") ? whole : /^\s*\* ?(.*)$/.exec(whole)?.[1];
     if (line === undefined) open = undefined; // the comment is over
     else if (open === undefined) {
       const [, fence, info] = /^\s*(`{3,})(.*)$/.exec(line) ?? [];
@@ -92,9 +81,7 @@ function snippetsOf(file: string): Snippet[] {
       const [language, ...marks] = info.split(/\s+/);
       if (language !== "ts" && language !== "js") continue;
       const text = code.join("\n") + "\n";
-      const before = /^\s*import\b/m.test(text)
-        ? ""
-        : snippets.at(-1)?.code ?? "";
+      const before = /^\s*import\b/m.test(text) ? "" : snippets.at(-1)?.code ?? "";
       const where = `${relative(ROOT, file)}:${at}`;
       snippets.push({
         where,
@@ -160,21 +147,13 @@ function checkTypes(folder: string): boolean {
 
 function kindOf(runtime: string): "deno" | "bun" | "node" {
   const name = basename(runtime);
-  return name.startsWith("deno")
-    ? "deno"
-    : name.startsWith("bun")
-    ? "bun"
-    : "node";
+  return name.startsWith("deno") ? "deno" : name.startsWith("bun") ? "bun" : "node";
 }
 
 function runtimesFor({ code, where }: Snippet): string[] {
   const given = process.env["MEMWIRE_RUNTIMES"]?.split(":") ??
     [process.execPath, "deno", "bun"];
-  const only = /\bDeno\./.test(code)
-    ? "deno"
-    : /\bBun\./.test(code)
-    ? "bun"
-    : undefined;
+  const only = /\bDeno\./.test(code) ? "deno" : /\bBun\./.test(code) ? "bun" : undefined;
   const kind = only ?? (/"node:https?"/.test(code) ? "node" : undefined);
   if (kind !== undefined) {
     return given.filter((runtime) => kindOf(runtime) === kind);
@@ -214,9 +193,7 @@ async function run(
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => output += text);
   }
-  const exited = once(child, "exit").then(([code, signal]) =>
-    String(code ?? signal)
-  );
+  const exited = once(child, "exit").then(([code, signal]) => String(code ?? signal));
   const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT);
   let problem: string | undefined;
   if (serves) {
@@ -245,9 +222,7 @@ async function visit(url: string): Promise<string | undefined> {
     return `status ${first.status}: ${bodies[0]}`;
   }
   if (cookie === "") return "it sets no cookie";
-  return bodies[0] === bodies[1]
-    ? `twice the same answer: ${bodies[0]}`
-    : undefined;
+  return bodies[0] === bodies[1] ? `twice the same answer: ${bodies[0]}` : undefined;
 }
 
 function isTaken(port: number): Promise<boolean> {

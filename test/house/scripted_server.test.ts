@@ -12,6 +12,7 @@ import {
   type ScriptOptions,
   startScriptedServer,
 } from "../support/scripted_server.ts";
+import { until } from "../support/until.ts";
 
 /** A client that only counts what it sees. */
 async function dial(port: number, t: TestContext): Promise<Watcher> {
@@ -33,14 +34,6 @@ interface Watcher {
   text: string;
   chunks: number;
   end: string;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const limit = Date.now() + 5_000;
-  while (!condition()) {
-    assert.ok(Date.now() < limit, `not within 5 s: ${condition}`);
-    await sleep(2);
-  }
 }
 
 async function scripted(

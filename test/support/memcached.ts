@@ -40,11 +40,18 @@ process.on("exit", () => {
   for (const server of running) server.signal("SIGKILL");
 });
 
-/** Starts a server and waits until it accepts connections. */
-export async function startMemcached(options: StartOptions = {}): Promise<MemcachedServer> {
-  source ??= findOrInstallMemcached((line) => console.error(line));
+/** Starts a server and waits until it accepts connections. `from`: what was found, if not that. */
+export async function startMemcached(
+  options: StartOptions = {},
+  from?: MemcachedSource,
+): Promise<MemcachedServer> {
+  if (from === undefined) source ??= findOrInstallMemcached((line) => console.error(line));
   for (let attempt = 1;; attempt++) {
-    const server = new MemcachedServer(source, options, await choosePlace(options));
+    const server = new MemcachedServer(
+      from ?? source as MemcachedSource,
+      options,
+      await choosePlace(options),
+    );
     try {
       await server.restart();
       return server;
@@ -124,7 +131,9 @@ export class MemcachedServer implements AsyncDisposable {
     child.ref();
     const gone = once(child, "exit");
     this.signal("SIGKILL");
+    const last = setTimeout(() => child.kill("SIGKILL"), 5_000); // if Docker does not do as it is told
     await gone;
+    clearTimeout(last);
     this.#forget();
   }
 

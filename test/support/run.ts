@@ -5,7 +5,7 @@
  *     npm test -- test/session test/house/imports.test.ts      some folders or files
  *     npm test -- --runtime deno                 or bun, or the path of a node, deno or bun
  *     npm test -- --no-types                     without the type check
- *     npm test -- --limit 60                     seconds until a run that hangs is ended; 300
+ *     npm test -- --limit 60                     seconds until a run that hangs is ended; 240
  *
  * Tests are `test/<folder>/<name>.test.ts`, on node:test and node:assert, one suite for Node 20 and
  * newer, Deno and Bun. `test/bench` and `test/examples` are no tests. What all three have, and so
@@ -16,6 +16,8 @@
  * - Bun runs all files in one process: undo what you do to `process.env` or to globals (`t.after`),
  *   and keep `before` and `beforeEach` inside a `describe`.
  * - `t.assert.snapshot` and `tracingChannel().hasSubscribers` are missing in Bun.
+ * - `t.after` hooks run in the order in which they were set, so what was opened first is closed
+ *   first; `await using` closes the other way round, and before any of them.
  * - Nothing is ever skipped: a test that needs a server starts one (memcached.ts,
  *   scripted_server.ts, fault_proxy.ts) and stops it in `t.after`.
  * - Under Node a file that leaves something open fails (leak_check.ts).
@@ -41,7 +43,7 @@ const { values, positionals } = parseArgs({
   options: {
     runtime: { type: "string", default: process.execPath },
     "no-types": { type: "boolean", default: false },
-    limit: { type: "string", default: "300" },
+    limit: { type: "string", default: "240" },
   },
 });
 try {

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { withoutComments } from "./source_files.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly dependencies?: unknown;
+  readonly peerDependencies?: unknown;
+  readonly optionalDependencies?: unknown;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+const npm = JSON.parse(read("package.json")) as Manifest;
+const jsr = JSON.parse(read("deno.json")) as Manifest;
+
+test("package.json and deno.json tell the same", () => {
+  assert.equal(jsr.name, `@${npm.name}/${npm.name}`);
+  assert.equal(jsr.version, npm.version);
+  assert.equal(jsr.license, npm.license);
+  assert.ok(read("CHANGELOG.md").includes(npm.version), "CHANGELOG.md has this version");
+});
+
+test("every sub-path is in both, and stands for one file", () => {
+  const { "./package.json": _, ...paths } = npm.exports;
+  assert.deepEqual(Object.keys(paths).sort(), Object.keys(jsr.exports).sort());
+  for (const [path, source] of Object.entries(jsr.exports)) {
+    assert.ok(typeof source === "string" && existsSync(join(ROOT, source)), `${path}: ${source}`);
+    const compiled = source.replace(/^\.\//, "./dist/");
+    assert.deepEqual(paths[path], {
+      types: compiled.replace(/\.ts$/, ".d.ts"),
+      default: compiled.replace(/\.ts$/, ".js"),
+    });
+  }
+});
+
+test("there are no dependencies, and three for development", () => {
+  assert.equal(npm.dependencies, undefined);
+  assert.equal(npm.peerDependencies, undefined);
+  assert.equal(npm.optionalDependencies, undefined);
+  assert.deepEqual(Object.keys(npm.devDependencies).sort(), ["@types/node", "tsx", "typescript"]);
+});
+
+test("lock files name no place to download from", () => {
+  for (
+    const path of ["package-lock.json", ".ci/package-lock.json", "test/bench/package-lock.json"]
+  ) {
+    if (existsSync(join(ROOT, path))) assert.doesNotMatch(read(path), /"resolved": "http/, path);
+  }
+});
+
+test("no test is skipped, left to do or run alone", () => {
+  const names = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" });
+  const tests = names.filter((name) => name.endsWith(".test.ts"));
+  assert.ok(tests.length > 10, "the tests were found");
+  const call = /\b(?:test|it|describe|suite|t)\.(?:skip|only|todo)\b/;
+  const option = /[{,]\s*(?:skip|todo|only):(?!\s*(?:number|string|boolean)\b)/;
+  const marked = new RegExp(`${call.source}|${option.source}`);
+  for (const sample of ['test.skip("a")', "t.todo()", 'it("a", { skip: process.env.CI }, f)']) {
+    assert.match(sample, marked);
+  }
+  const marks = tests.filter((name) => marked.test(withoutComments(read(join("test", name)))));
+  assert.deepEqual(marks, []);
+});
