@@ -14,6 +14,7 @@ import { MetaDialect } from "../protocol/meta.ts";
 import { keepsStep, Kind, type Reply } from "../protocol/reply.ts";
 import { WriteBuffer } from "../protocol/write_buffer.ts";
 import * as failure from "./failure.ts";
+import { getLine } from "./get_line.ts";
 import { Handshake, isAtLeast } from "./handshake.ts";
 import { type Bounds, Pending } from "./pending.ts";
 import { ReplyReader, type ReplySink } from "./reply_reader.ts";
@@ -90,6 +91,8 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   #out = new WriteBuffer();
   #phase: "connecting" | "ready" | "ended" = "connecting";
   #closing = false;
+  /** Gets of this tick that are to share a line. */
+  #line: Request<unknown>[] = [];
   #flushDue = false;
   #swept = false;
   #replied = false;
@@ -138,10 +141,10 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     else this.#pending.pushUnsent(request);
   }
 
-  /** Ends it when nothing is in flight any more. */
+  /** Ends it when nobody waits for anything any more. */
   close(): void {
     this.#closing = true;
-    this.#closeIfIdle();
+    this.#closeIfUnwanted();
   }
 
   /** Ends it now, for `error`. */
@@ -168,8 +171,26 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   };
 
   #encode(request: Request<unknown>): void {
-    this.#dialect.encode(request, this.#out);
     request.sent = true;
+    if (request.operation === "get" && this.#dialect.lineKeys > 1) {
+      this.#line.push(request);
+      if (this.#line.length === this.#dialect.lineKeys) this.#endLine();
+      return;
+    }
+    // What was asked for first leaves first.
+    if (this.#line.length > 0) this.#endLine();
+    this.#encodeNow(request);
+  }
+
+  /** Writes the gets that were gathered, as one line. */
+  #endLine(): void {
+    const members = this.#line;
+    this.#line = [];
+    this.#encodeNow(members.length === 1 ? members[0] as Request<unknown> : getLine(members));
+  }
+
+  #encodeNow(request: Request<unknown>): void {
+    this.#dialect.encode(request, this.#out);
     request.value = "";
     this.#pending.pushSent(request);
     if (this.#out.size < EARLY_FLUSH_BYTES) return;
@@ -178,6 +199,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   }
 
   #write(): void {
+    if (this.#line.length > 0) this.#endLine();
     const chunks = this.#out.take();
     if (chunks.length > 0) this.#socket.write(chunks);
   }
@@ -219,7 +241,6 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     }
     this.#write();
     this.#out.restart(this.#socket.drained);
-    this.#closeIfIdle();
   }
 
   // Reading
@@ -234,7 +255,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     if (this.#phase === "connecting") return this.#shakeHands();
     if (this.#phase === "ended") return;
     if (!this.#replies.read(this.#dialect, this)) return this.#outOfStep();
-    if (this.#closing) this.#closeIfIdle();
+    if (this.#closing) this.#closeIfUnwanted();
   }
 
   oldest(): Request<unknown> | undefined {
@@ -286,6 +307,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
       this.drop(failure.stuck(this.#target.ref));
       return false;
     }
+    if (this.#closing) this.#closeIfUnwanted();
     if (!this.#pending.empty || this.#flushDue) return true;
     // Nothing is pending any more, and an idle connection never keeps the process alive.
     this.#swept = false;
@@ -308,8 +330,9 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   /** Whether a reply that nobody waits for any more is overdue by so much that it will not come. */
   #isStuck(now: number): boolean {
     const oldest = this.#pending.oldest();
-    if (oldest === undefined || !oldest.settled || oldest.deadline === 0) return false;
-    return now > oldest.deadline - oldest.timeout + 2 * this.#settings.timeout;
+    if (oldest === undefined || !oldest.abandoned) return false;
+    const { deadline, timeout } = oldest.members?.[0] ?? oldest;
+    return deadline > 0 && now > deadline - timeout + 2 * this.#settings.timeout;
   }
 
   // Ending
@@ -319,10 +342,8 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     else this.#end(this.#handshake.askedForMeta ? "refused-meta" : "unreachable", error);
   }
 
-  #closeIfIdle(): void {
-    if (this.#closing && this.#phase === "ready" && this.#pending.empty) {
-      this.#end("closed", undefined);
-    }
+  #closeIfUnwanted(): void {
+    if (!this.#pending.wanted) this.#end("closed", undefined);
   }
 
   #end(reason: Ending["reason"], error: Error | undefined): void {

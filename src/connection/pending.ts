@@ -31,6 +31,16 @@ export class Pending {
     return this.#sent.length === 0 && this.#unsent.length === 0;
   }
 
+  /** Whether somebody waits for one of them: not so if all have timed out or been aborted. */
+  get wanted(): boolean {
+    for (const ring of [this.#sent, this.#unsent]) {
+      for (let i = 0; i < ring.length; i++) {
+        if (!(ring.at(i) as Request<unknown>).abandoned) return true;
+      }
+    }
+    return false;
+  }
+
   /** Whether replies are due. */
   get due(): boolean {
     return this.#sent.length > 0;
@@ -99,18 +109,22 @@ export class Pending {
     this.#earliest = Infinity;
     for (const ring of [this.#sent, this.#unsent]) {
       for (let i = 0; i < ring.length; i++) {
-        const request = ring.at(i) as Request<unknown>;
-        if (request.settled || request.deadline === 0) continue;
-        if (request.deadline <= now) expired(request, ring === this.#sent);
-        else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
+        const entry = ring.at(i) as Request<unknown>;
+        for (const request of entry.members ?? [entry]) {
+          if (request.settled || request.deadline === 0) continue;
+          if (request.deadline <= now) expired(request, ring === this.#sent);
+          else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
+        }
       }
     }
   }
 
   /** Takes everything out that still waits, oldest first, with whether it was written. */
   *drain(): Generator<{ request: Request<unknown>; sent: boolean }> {
-    for (let request = this.#sent.shift(); request !== undefined; request = this.#sent.shift()) {
-      if (!request.settled) yield { request, sent: true };
+    for (let entry = this.#sent.shift(); entry !== undefined; entry = this.#sent.shift()) {
+      for (const request of entry.members ?? [entry]) {
+        if (!request.settled) yield { request, sent: true };
+      }
     }
     for (
       let request = this.#unsent.shift();
@@ -121,8 +135,10 @@ export class Pending {
     }
   }
 
-  #release(request: Request<unknown>): void {
-    this.#count -= request.weight;
-    this.#bytes -= request.size;
+  #release(entry: Request<unknown>): void {
+    for (const request of entry.members ?? [entry]) {
+      this.#count -= request.weight;
+      this.#bytes -= request.size;
+    }
   }
 }

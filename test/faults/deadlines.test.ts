@@ -1,0 +1,197 @@
+/**
+ * Deadlines: no call rejects early, none later than 50 ms after its own while the event loop is free,
+ * and a blocked loop costs no call whose reply has come.
+ */
+import assert from "node:assert/strict";
+import { nextTick } from "node:process";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CallOptions, Memcached, PartialError, TimeoutError } from "../../mod.ts";
+import { borrowMemcached } from "../support/memcached.ts";
+import { startScriptedServer } from "../support/scripted_server.ts";
+import { together } from "../support/together.ts";
+import { answer, type Dialect, DIALECTS, outcome, rig, valueOf } from "./rig.ts";
+
+const LATEST = 50;
+
+/** How late timers are while it runs: what the machine adds to every deadline. */
+class Lag {
+  #worst = 0;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor() {
+    let last = performance.now();
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      this.#worst = Math.max(this.#worst, now - last - 5);
+      last = now;
+    }, 5);
+  }
+
+  stop(): number {
+    clearInterval(this.#timer);
+    return this.#worst;
+  }
+}
+
+const CALLS: Readonly<Record<string, (m: Memcached, options: CallOptions) => Promise<unknown>>> = {
+  get: (m, options) => m.get("k", options),
+  getMany: (m, options) => m.getMany(["k", "l"], options),
+  getItem: (m, options) => m.getItem("k", { ...options, touch: 9 }),
+  getAndTouch: (m, options) => m.getAndTouch("k", 9, options),
+  has: (m, options) => m.has("k", options),
+  touch: (m, options) => m.touch("k", 9, options),
+  delete: (m, options) => m.delete("k", options),
+  deleteMany: (m, options) => m.deleteMany(["k", "l"], options),
+  version: (m, options) => m.version(options),
+  set: (m, options) => m.set("k", "v", options),
+  setMany: (m, options) => m.setMany([["k", "v"], ["l", "v"]], options),
+  add: (m, options) => m.add("k", "v", options),
+  replace: (m, options) => m.replace("k", "v", options),
+  append: (m, options) => m.append("k", "v", options),
+  prepend: (m, options) => m.prepend("k", "v", options),
+  cas: (m, options) => m.cas("k", "v", 3n, options),
+  compareAndDelete: (m, options) => m.compareAndDelete("k", 3n, options),
+  increment: (m, options) => m.increment("k", 1, options),
+  decrement: (m, options) => m.decrement("k", 1, options),
+  "update, its read": (m, options) => m.update("k", () => "v", options),
+};
+const READS = /^(get|has|touch|delete(Many)?$|version|update)/;
+
+/** A server that takes everything and says nothing. */
+async function silent(dialect: Dialect): Promise<Awaited<ReturnType<typeof rig>>> {
+  return await rig(dialect, async (peer) => {
+    for (;;) await peer.next();
+  }, { timeout: 60_000 });
+}
+
+const cases = together({
+  ...Object.fromEntries(DIALECTS.map((dialect) => [
+    `each call by its own timeout, and ambiguous if it is a write, ${dialect}`,
+    async () => {
+      await using at = await silent(dialect);
+      await outcome(at.client.get("first", { timeout: 30 }));
+      const lag = new Lag();
+      const ends = await Promise.all(
+        Object.entries(CALLS).flatMap(([name, call], i) =>
+          [60, 133, 240].map(async (base) => {
+            const timeout = base + i;
+            return { name, timeout, ...await outcome(call(at.client, { timeout })) };
+          })
+        ),
+      );
+      const late = LATEST + lag.stop();
+      for (const { name, timeout, error, ms } of ends) {
+        const why = `${name} of ${timeout} ms after ${ms} ms`;
+        assert.ok(ms >= timeout, `${why}: early`);
+        assert.ok(ms <= timeout + late, `${why}: late`);
+        const all = error instanceof PartialError ? [error, ...error.errors.values()] : [error];
+        for (const each of all) {
+          assert.equal((each as TimeoutError).ambiguous, !READS.test(name), name);
+          if (each === error && error instanceof PartialError) continue;
+          assert.ok(each instanceof TimeoutError, `${name}: ${each}`);
+          assert.equal(
+            each.server?.address,
+            name.startsWith("update") ? each.server?.address : at.server.address,
+          );
+        }
+      }
+    },
+  ])),
+
+  "connecting counts, and what was not sent is not ambiguous": async () => {
+    await using server = await startScriptedServer(() => {}, { dialect: "none" });
+    await using client = new Memcached(server.address, { timeout: 120, connectTimeout: 2_000 });
+    const lag = new Lag();
+    const ends = await Promise.all([
+      outcome(client.set("a", "v")),
+      outcome(client.increment("a")),
+      outcome(client.get("a", { timeout: 60 })),
+    ]);
+    const late = LATEST + lag.stop();
+    for (const [i, { error, ms }] of ends.entries()) {
+      const timeout = i === 2 ? 60 : 120;
+      assert.ok(error instanceof TimeoutError, String(error));
+      assert.equal(error.ambiguous, false);
+      assert.ok(ms >= timeout && ms <= timeout + late, `${ms} ms`);
+    }
+  },
+
+  "waiting for room counts": async () => {
+    await using server = await startScriptedServer(async (peer) => {
+      for (;;) await peer.next();
+    });
+    await using client = new Memcached(server.address, { timeout: 150, maxPending: 4 });
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+    const lag = new Lag();
+    const { error, ms } = await outcome(client.setMany(keys.map((key) => [key, "v"])));
+    assert.ok(ms >= 150 && ms <= 150 + LATEST + lag.stop(), `${ms} ms`);
+    assert.ok(error instanceof PartialError);
+    const all = [...error.errors.values()];
+    assert.equal(all.length, 40);
+    assert.ok(all.every((each) => each instanceof TimeoutError));
+    assert.equal(all.filter((each) => each.ambiguous).length, 4, "four were sent");
+  },
+
+  "a call may wait longer than the client's timeout": async () => {
+    await using at = await rig("meta", async (peer) => {
+      const get = await peer.next();
+      await sleep(500);
+      await peer.write(answer(get));
+    }, { timeout: 100 });
+    assert.equal(await at.client.get("k", { timeout: 5_000 }), valueOf("k"));
+    assert.equal(at.server.connections, 1);
+  },
+
+  "a call may wait shorter, and costs the others nothing": async () => {
+    await using at = await rig("classic", async (peer) => {
+      for (;;) {
+        const command = await peer.next();
+        await sleep(120);
+        await peer.write(answer(command));
+      }
+    }, { timeout: 5_000 });
+    const [short, long] = await Promise.all([
+      outcome(at.client.get("short", { timeout: 40 })),
+      outcome(at.client.get("long")),
+    ]);
+    assert.ok(short.error instanceof TimeoutError);
+    assert.equal(long.value, valueOf("long"));
+    assert.equal(at.server.connections, 1);
+  },
+});
+
+for (const [name, run] of cases) test(name, run);
+
+/** Keeps the event loop busy from the end of this tick, its writes done, for so long. */
+function block(ms: number): void {
+  nextTick(() =>
+    nextTick(() =>
+      nextTick(() => {
+        const end = performance.now() + ms;
+        while (performance.now() < end);
+      })
+    )
+  );
+}
+
+for (const [timeout, ms] of [[30, 42], [30, 65], [50, 120], [120, 150]] as const) {
+  test(`a loop blocked for ${ms} ms loses no reply to calls of ${timeout} ms`, async (t) => {
+    const servers = await borrowMemcached();
+    t.after(() => servers.stop());
+    const [address] = servers.addresses as [string];
+    for (const protocol of DIALECTS) {
+      const client = new Memcached(address, { protocol, timeout: 2_000 });
+      t.after(() => client.close());
+      const keys = Array.from({ length: 20 }, (_, i) => `${protocol}-blocked-${i}`);
+      await Promise.all(keys.map((key) => client.set(key, valueOf(key))));
+      for (let round = 0; round < 2; round++) {
+        const calls = keys.map((key) => client.get(key, { timeout }));
+        calls.push(client.getMany(keys, { timeout }).then((found) => found.get(keys[0] as string)));
+        block(ms);
+        const values = await Promise.all(calls);
+        assert.deepEqual(values, [...keys, keys[0] as string].map(valueOf));
+      }
+    }
+  });
+}
