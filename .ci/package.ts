@@ -9,12 +9,13 @@
  * - its types compile where there is no @types/node, without skipLibCheck, as a bundler and as Node
  *   resolve them.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { Memcached } from "../mod.ts";
 import { startMemcached } from "../test/support/memcached.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -25,6 +26,7 @@ try {
   const tarball = pack();
   const project = install(tarball);
   lint(tarball, project);
+  await command(project);
   const subPaths = exportsOf(project);
   checkTypes(project, subPaths);
   for (
@@ -79,6 +81,29 @@ function lint(tarball: string, project: string): void {
     "node_modules/memwire",
   ], project);
   run(join(TOOLS, "attw"), ["--profile", "esm-only", tarball], project);
+}
+
+/** The command that the package installs starts an embedded server. */
+async function command(project: string): Promise<void> {
+  const serve = spawn("npx", ["--offline", "memwire", "serve", "--port", "0"], {
+    cwd: project,
+    detached: true,
+  });
+  const timer = setTimeout(() => process.kill(-(serve.pid as number), "SIGKILL"), 20_000);
+  let output = "";
+  for await (const text of serve.stdout.setEncoding("utf8")) {
+    output += text;
+    const [, port] = /127\.0\.0\.1:(\d+)/.exec(output) ?? [];
+    if (port === undefined) continue;
+    await using client = new Memcached(`127.0.0.1:${port}`);
+    await client.set("key", "value");
+    if (await client.get("key") !== "value") throw new Error("not what was stored");
+    process.kill(-(serve.pid as number), "SIGTERM");
+    clearTimeout(timer);
+    console.log("npx memwire serve works");
+    return;
+  }
+  throw new Error(`npx memwire serve: ${output}`);
 }
 
 /** "memwire", "memwire/v8"... */

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { withoutComments } from "./source_files.ts";
+import { codeOnly } from "./source_files.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -12,6 +12,7 @@ interface Manifest {
   readonly version: string;
   readonly license: string;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly bin: Readonly<Record<string, string>>;
   readonly dependencies?: unknown;
   readonly peerDependencies?: unknown;
   readonly optionalDependencies?: unknown;
@@ -32,16 +33,21 @@ test("package.json and deno.json tell the same", () => {
   assert.ok(read("CHANGELOG.md").includes(npm.version), "CHANGELOG.md has this version");
 });
 
+/** A compiled module as package.json's exports name it. */
+function both(file: string): Record<string, string> {
+  return { types: file.replace(/\.js$/, ".d.ts"), default: file };
+}
+
 test("every sub-path is in both, and stands for one file", () => {
-  const { "./package.json": _, ...paths } = npm.exports;
+  const { "./package.json": _, ...rest } = npm.exports;
+  const paths: Record<string, unknown> = rest;
+  // npm has a name for a command; JSR runs a file.
+  paths["./cli"] = both("./" + npm.bin["memwire"]);
   assert.deepEqual(Object.keys(paths).sort(), Object.keys(jsr.exports).sort());
   for (const [path, source] of Object.entries(jsr.exports)) {
     assert.ok(typeof source === "string" && existsSync(join(ROOT, source)), `${path}: ${source}`);
     const compiled = source.replace(/^\.\//, "./dist/");
-    assert.deepEqual(paths[path], {
-      types: compiled.replace(/\.ts$/, ".d.ts"),
-      default: compiled.replace(/\.ts$/, ".js"),
-    });
+    assert.deepEqual(paths[path], both(compiled.replace(/\.ts$/, ".js")));
   }
 });
 
@@ -70,6 +76,6 @@ test("no test is skipped, left to do or run alone", () => {
   for (const sample of ['test.skip("a")', "t.todo()", 'it("a", { skip: process.env.CI }, f)']) {
     assert.match(sample, marked);
   }
-  const marks = tests.filter((name) => marked.test(withoutComments(read(join("test", name)))));
+  const marks = tests.filter((name) => marked.test(codeOnly(read(join("test", name)))));
   assert.deepEqual(marks, []);
 });

@@ -9,31 +9,31 @@
  */
 import { once } from "node:events";
 import process from "node:process";
-import { findMemcached, WAYS_TO_GET_ONE } from "../../support/find_memcached.ts";
-import { startMany } from "../../support/memcached.ts";
 import { startApplication } from "./start_application.ts";
-import { type NamedServer, walk } from "./walk.ts";
+import { chooseKind, type Kind, runtimeName } from "./servers.ts";
+import { walk } from "./walk.ts";
 
 const serve = process.argv.includes("--serve");
+let kind: Kind;
 try {
-  if (findMemcached() === undefined) throw new Error("there is none here.");
+  kind = chooseKind();
 } catch (error) {
-  const { message } = error as Error;
-  console.error(`This example needs memcached: ${message}\n${WAYS_TO_GET_ONE}`);
+  console.error((error as Error).message);
   process.exit(1);
 }
 
-const servers = await startMany(3);
-const named: NamedServer[] = servers.map((server, at) => ({ name: "ABC"[at] ?? "?", server }));
+const servers = await Promise.all(["A", "B", "C"].map((name) => kind.start(name)));
 const addresses = servers.map(({ address }) => address);
 const applications = await Promise.all([
   startApplication("one", addresses),
   startApplication("two", addresses),
 ]);
 
-console.log("Three memcached servers:");
-for (const { name, server } of named) console.log(`   ${name}    ${server.address}`);
-console.log("Two application servers, each a process of its own, that share nothing else:");
+console.log(`Three memcached servers (${kind.words}):`);
+for (const { name, address } of servers) console.log(`   ${name}    ${address}`);
+console.log(
+  `Two application servers, processes of their own in ${runtimeName()}, that share nothing else:`,
+);
 for (const { name, url } of applications) console.log(`   ${name}  ${url}`);
 
 try {
@@ -41,7 +41,7 @@ try {
     console.log("\nOpen both in a browser and log in on either. Ctrl-C ends it.");
     await once(process, "SIGINT");
   } else {
-    await walk(named, applications);
+    await walk(servers, applications);
     console.log("\nThat is all. `npm start -- --serve` keeps the applications up for a browser.");
   }
 } finally {

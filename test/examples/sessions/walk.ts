@@ -4,33 +4,28 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached, SessionStore } from "../../../mod.ts";
-import type { MemcachedServer } from "../../support/memcached.ts";
+import type { NamedServer } from "./servers.ts";
 import type { Application } from "./start_application.ts";
 import { type Told, Visitor } from "./visitor.ts";
-
-/** A memcached server by the name that the walk calls it. */
-export interface NamedServer {
-  readonly name: string;
-  readonly server: MemcachedServer;
-}
 
 /** Walks visitors through; throws when something is not as it should be. */
 export async function walk(
   servers: readonly NamedServer[],
   [one, two]: readonly [Application, Application],
 ): Promise<void> {
-  const client = new Memcached(servers.map(({ server }) => server.address));
+  const client = new Memcached(servers.map(({ address }) => address));
   const store = new SessionStore({ client });
   const serverOf = (visitor: Visitor): NamedServer => {
     assert.ok(visitor.cookie !== undefined, `${visitor.name} has no session`);
     const { address } = client.serverFor(store.mcKey(visitor.cookie));
-    return servers.find(({ server }) => server.address === address) as NamedServer;
+    return servers.find((server) => server.address === address) as NamedServer;
   };
   const tellServers = async (): Promise<void> => {
-    const held = await Promise.all(servers.map(async ({ name, server }) => {
-      if (server.pid === undefined) return `${name} is stopped`;
-      const stats = await server.ask("stats");
-      return `${name} holds ${/STAT curr_items (\d+)/.exec(stats)?.[1]}`;
+    const held = await Promise.all(servers.map(async ({ name, address, runs }) => {
+      if (!runs) return `${name} is stopped`;
+      await using one = new Memcached(address);
+      const [stats] = [...(await one.stats()).values()];
+      return `${name} holds ${stats?.["curr_items"]}`;
     }));
     note(`Sessions: ${held.join(", ")}.`);
   };
@@ -82,7 +77,7 @@ export async function walk(
   const [unlucky] = visitors as [Visitor];
   const lost = serverOf(unlucky);
   step(`Server ${lost.name} dies. ${unlucky.name}'s session was on it.`);
-  await lost.server.kill();
+  await lost.stop();
   for (const visitor of visitors) {
     note(`${visitor.name}, server ${serverOf(visitor).name}:`);
     const down = serverOf(visitor) === lost;
@@ -92,7 +87,7 @@ export async function walk(
   note("An unreachable session is an error, never a logout: nobody's cookie was touched.");
 
   step(`Server ${lost.name} comes back, empty as memcached is after a restart.`);
-  await lost.server.restart();
+  await lost.startAgain();
   const told = await patiently(() => unlucky.look(one));
   expect(told, 200, undefined);
   note(`Now it is known that the session is gone, and ${unlucky.name} logs in again.`);

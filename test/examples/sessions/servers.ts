@@ -1,0 +1,79 @@
+/**
+ * The memcached servers of the example: real ones where there is a memcached, else memwire's own
+ * embedded one, which is for development and tests.
+ */
+import process from "node:process";
+import { MemcachedServer as EmbeddedServer } from "../../../src/testing/mod.ts";
+import { findMemcached, type MemcachedSource } from "../../support/find_memcached.ts";
+import { freePort, startMemcached } from "../../support/memcached.ts";
+
+/** A server that can be stopped and started again on the same address. */
+export interface NamedServer {
+  readonly name: string;
+  readonly address: string;
+  readonly runs: boolean;
+  /** As if it had crashed: what it held is lost. */
+  stop(): Promise<void>;
+  startAgain(): Promise<void>;
+}
+
+/** What servers are made of, in words, and how to make one. */
+export interface Kind {
+  readonly words: string;
+  start(name: string): Promise<NamedServer>;
+}
+
+/** Decides by what is at hand. */
+export function chooseKind(): Kind {
+  const source = findMemcached();
+  return source === undefined ? embedded() : real(source);
+}
+
+function real(source: MemcachedSource): Kind {
+  return {
+    words: source.kind === "docker" ? "memcached in Docker" : source.path,
+    async start(name): Promise<NamedServer> {
+      const server = await startMemcached({}, source);
+      return {
+        name,
+        address: server.address,
+        get runs(): boolean {
+          return server.pid !== undefined;
+        },
+        stop: () => server.stop(),
+        startAgain: () => server.restart(),
+      };
+    },
+  };
+}
+
+function embedded(): Kind {
+  return {
+    words:
+      "memwire/testing in this process: no memcached was found in $MEMCACHED, on PATH or in Docker",
+    async start(name): Promise<NamedServer> {
+      const port = await freePort();
+      let server: EmbeddedServer | undefined = await EmbeddedServer.start({ port });
+      return {
+        name,
+        address: server.address,
+        get runs(): boolean {
+          return server !== undefined;
+        },
+        async stop(): Promise<void> {
+          await server?.stop();
+          server = undefined;
+        },
+        async startAgain(): Promise<void> {
+          server = await EmbeddedServer.start({ port });
+        },
+      };
+    },
+  };
+}
+
+/** The runtime, in words. */
+export function runtimeName(): string {
+  const { bun, deno, node } = process.versions as Record<string, string | undefined>;
+  return bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
+}
