@@ -88,11 +88,9 @@ function crawl({ state, replies }: Turn, verb: "metadump" | "crawl", argument: s
   if (chosen === undefined) return replies.line("BADCLASS invalid class id");
   if (argument.replaceAll(",", "") === "") return replies.line("NOTSTARTED no items to crawl");
   if (verb === "metadump") {
-    state.counters.totals.lru_crawler_starts++;
     return replies.text(metadump(state, (item) => chosen(slabClass(itemSize(item)))));
   }
   if (argument === "hash") return replies.line("ERROR an unknown error happened");
-  state.counters.totals.lru_crawler_starts++;
   state.store.crawl(chosen);
   replies.line("OK");
 }

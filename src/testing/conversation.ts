@@ -79,8 +79,6 @@ export class Conversation implements Turn {
     if (this.#closed) return;
     this.#closed = true;
     this.replies.drop();
-    this.#backlog = [];
-    this.#buffer = EMPTY;
     this.#wire.end();
   }
 
@@ -126,8 +124,7 @@ export class Conversation implements Turn {
       this.flush();
       return this.#refill();
     }
-    // A line of nothing but CR LF keeps its CR.
-    const end = lf - this.#start > 1 && this.#buffer[lf - 1] === CR ? lf - 1 : lf;
+    const end = lf > this.#start && this.#buffer[lf - 1] === CR ? lf - 1 : lf;
     const line = this.#buffer.toString("latin1", this.#start, end);
     this.#start = this.#scanned = lf + 1;
     this.replies.begin();

@@ -26,7 +26,6 @@ const NAMES = [
   "store_no_memory",
   "bytes_read",
   "bytes_written",
-  "lru_crawler_starts",
   "total_items",
 ] as const;
 

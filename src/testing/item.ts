@@ -14,8 +14,6 @@ export interface Item {
   cas: bigint;
   /** Last access, in relative seconds. */
   time: number;
-  /** Whether the store still knows it. */
-  linked: boolean;
   /** Whether it was ever read. */
   fetched: boolean;
   /** Invalidated, but still to be had (meta `I`). */
@@ -37,7 +35,6 @@ export function newItem(key: string, flags: number, exptime: number, block: Uint
     exptime,
     cas: 0n,
     time: 0,
-    linked: false,
     fetched: false,
     stale: false,
     tokenSent: false,
@@ -61,7 +58,6 @@ export function itemSize(item: Item): number {
 
 const GROWTH = 1.25;
 const SMALLEST_CHUNK = 96;
-const MOST_CLASSES = 63;
 const LARGEST_CHUNK = 512 * 1024;
 
 /** The chunk sizes of memcached's slab classes 1, 2, ...: `cls=` in a dump, and the groups of `stats items`. */
@@ -70,7 +66,7 @@ const CHUNKS: readonly number[] = chunkSizes();
 function chunkSizes(): number[] {
   const sizes: number[] = [];
   let size = SMALLEST_CHUNK;
-  while (sizes.length < MOST_CLASSES - 1 && size < LARGEST_CHUNK / GROWTH) {
+  while (size < LARGEST_CHUNK / GROWTH) {
     size = Math.ceil(size / 8) * 8;
     sizes.push(size);
     size = Math.floor(size * GROWTH);

@@ -102,7 +102,6 @@ export class ItemStore {
     this.#makeRoom(size);
     item.time = this.#timeline.now;
     item.cas = this.nextCas();
-    item.linked = true;
     this.#items.set(item.key, item);
     this.#bytes += size;
     this.#counters.totals.total_items++;
@@ -110,8 +109,6 @@ export class ItemStore {
 
   /** Drops an item. */
   unlink(item: Item): void {
-    if (!item.linked) return;
-    item.linked = false;
     this.#items.delete(item.key);
     this.#bytes -= itemSize(item);
   }
@@ -151,7 +148,6 @@ export class ItemStore {
   }
 
   #moveUp(item: Item): void {
-    if (!item.linked) return;
     this.#items.delete(item.key);
     this.#items.set(item.key, item);
   }

@@ -28,8 +28,6 @@ function general({ timeline, counters, store, limits, connections }: ServerState
     ["limit_maxbytes", limits.memory],
     ["accepting_conns", 1],
     ["threads", 1],
-    ["lru_crawler_running", 0],
-    ...total("lru_crawler_starts"),
     ["bytes", store.bytes],
     ["curr_items", store.size],
     ...total("total_items"),

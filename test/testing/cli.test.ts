@@ -90,6 +90,7 @@ describe("a command line", () => {
     ["serve --help", { kind: "help" }],
     ["serve", { kind: "serve", options: { port: 11211, host: "127.0.0.1", ...serve } }],
     ["serve -p 5 -l ::1", { kind: "serve", options: { port: 5, host: "::1", ...serve } }],
+    ["serve -p 65535", { kind: "serve", options: { port: 65535, host: "127.0.0.1", ...serve } }],
     ["serve --port=0", { kind: "serve", options: { port: 0, host: "127.0.0.1", ...serve } }],
     ["serve -s /tmp/m", { kind: "serve", options: { path: "/tmp/m", ...serve } }],
     ["serve -s m -m 1 -I 3K", {

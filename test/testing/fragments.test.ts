@@ -92,6 +92,12 @@ describe("replies", () => {
   });
 });
 
+it("quit ends the conversation, whatever comes after", () => {
+  const quit = { replies: "VERSION 1.6.18\r\n", closed: true };
+  assert.deepEqual(feed(["version\r\nquit\r\nversion\r\n"]), quit);
+  assert.deepEqual(feed(["version\r\nquit\r\n", "version\r\n"]), quit);
+});
+
 describe("a line without an end", () => {
   it("closes the connection beyond 2048 bytes, however it comes", () => {
     assert.equal(feed(["x".repeat(2048)]).closed, false);

@@ -79,6 +79,8 @@ export const CLASSIC: Topics = {
     "set a 0 0 3 noreply|abcdef|mn|get a",
     raw("set a 0 0 3\nabc\r\nget a\n"),
     raw("set a 0 0 3\r\nabc\nget a\r\n"),
+    raw("set a 0 0 3\r\nabcX\nget a\r\n"),
+    raw("set a 0 0 3\r\nabc\rXget a\r\n"),
     raw("set a 0 0 3\r\nabc"),
     raw("version\r\nset a 0 0 3\r\nab"),
     raw("set a 0 0 3\r\nabc\r"),
