@@ -66,8 +66,9 @@ export class Loader {
       ownTtl: session?.ttl,
       base: encoded,
       version: item.cas,
+      fresh: false,
       // Found under an old secret: the next save moves it.
-      moving: key !== foundKey,
+      moving: key === foundKey ? undefined : "secret",
       oldKeys: key === foundKey ? [] : [foundKey],
     };
   }
@@ -89,8 +90,10 @@ export class Loader {
       base: undefined,
       version: undefined,
       written: undefined,
-      moving: false,
+      fresh: true,
+      moving: undefined,
       oldKeys: [],
+      saving: undefined,
       store: this.#home,
     };
   }

@@ -1,48 +1,50 @@
 /** Bringing a session's changes onto a copy that somebody else has written meanwhile. */
-import type { Encoded, RecordCodec, Stocked } from "./record.ts";
+import { CorruptValueError } from "../errors.ts";
+import { type Encoded, isPlainObject, type RecordCodec, type Stocked } from "./record.ts";
 import { type SessionState, setField } from "./session.ts";
 
 /**
- * Makes `fresh`, the copy that stands in memcached, the one that the session's changes are counted
- * from. Unless it is the session's own, the top-level fields that the session changed are put onto it.
+ * Makes the session what `fresh` is, with the session's own changes on top: the top-level fields, and
+ * the time to live, that differ from `ancestor`, the copy that both have come from.
  */
-export function rebase(
+export function merge(
   state: SessionState,
+  ancestor: Encoded | undefined,
   fresh: Stocked,
-  version: bigint,
   codec: RecordCodec,
 ): void {
-  const own = fresh.encoded.equals(state.written) || fresh.encoded.equals(state.base);
-  if (!own) mergeOnto(state, fresh, codec);
-  state.base = fresh.encoded;
-  state.version = version;
-}
-
-function mergeOnto(state: SessionState, fresh: Stocked, codec: RecordCodec): void {
-  const base = state.base === undefined ? undefined : codec.read(state.base);
-  const before = (base?.value ?? {}) as Record<string, unknown>;
-  const merged = { ...fresh.value as Record<string, unknown> };
-  for (const name of new Set([...Object.keys(before), ...Object.keys(state.fields)])) {
-    const now = fieldBytes(state.fields, name, codec);
-    if (isSame(fieldBytes(before, name, codec), now)) continue;
-    if (now === undefined) delete merged[name];
-    else setField(merged, name, state.fields[name]);
+  const { value: theirs, session, encoded } = fresh;
+  if (!isPlainObject(theirs)) {
+    throw new CorruptValueError("what is stored is not a session", { flags: encoded.flags });
   }
-  state.fields = merged;
-  if (fresh.session === undefined) return;
-  state.createdAt = fresh.session.createdAt;
-  if (state.ownTtl === base?.session?.ttl) state.ownTtl = fresh.session.ttl;
+  const before = ancestor === undefined ? undefined : codec.read(ancestor);
+  const fields = (before?.value ?? {}) as Fields;
+  state.fields = mergeFields(state.fields, fields, theirs, codec);
+  if (session === undefined) return;
+  state.createdAt = session.createdAt;
+  if (state.ownTtl === before?.session?.ttl) state.ownTtl = session.ttl;
 }
 
-function fieldBytes(
-  fields: Record<string, unknown>,
-  name: string,
-  codec: RecordCodec,
-): Encoded | undefined {
+type Fields = Record<string, unknown>;
+
+function mergeFields(mine: Fields, before: Fields, theirs: Fields, codec: RecordCodec): Fields {
+  const merged: Fields = {};
+  for (const name of new Set([...Object.keys(theirs), ...Object.keys(mine)])) {
+    const ours = fieldBytes(mine, name, codec);
+    const changed = !isSame(ours, fieldBytes(before, name, codec));
+    // The session's own object wherever it says the same: the caller may go on to change it.
+    const own = changed || isSame(ours, fieldBytes(theirs, name, codec));
+    const source = own ? mine : theirs;
+    if (Object.hasOwn(source, name)) setField(merged, name, source[name]);
+  }
+  return merged;
+}
+
+function fieldBytes(fields: Fields, name: string, codec: RecordCodec): Encoded | undefined {
   // In an array, for a field may hold undefined.
   return Object.hasOwn(fields, name) ? codec.encodeValue([fields[name]]) : undefined;
 }
 
-function isSame(before: Encoded | undefined, now: Encoded | undefined): boolean {
-  return before === undefined ? now === undefined : before.equals(now);
+function isSame(one: Encoded | undefined, other: Encoded | undefined): boolean {
+  return one === undefined ? other === undefined : one.equals(other);
 }

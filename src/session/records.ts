@@ -9,7 +9,7 @@ import { Kind } from "../protocol/reply.ts";
 import type { RecordCodec, Stocked } from "./record.ts";
 
 /** Options of a command that writes. */
-export type Writing = StoreOptions & { readonly ttl: number };
+export type WriteOptions = StoreOptions & { readonly ttl: number };
 
 /** Records by key. A value to write may also be an `Encoded`. */
 export class Records {
@@ -69,12 +69,12 @@ export class Records {
     return this.#core.compareAndDelete(key, version, result.compareAndDeleteResult, options);
   }
 
-  set(key: string, value: unknown, how: Writing): Promise<void> {
+  set(key: string, value: unknown, how: WriteOptions): Promise<void> {
     return this.#core.store("set", key, value, result.doneResult, how, undefined, this.codec);
   }
 
   /** false: something is there. */
-  add(key: string, value: unknown, how: Writing): Promise<boolean> {
+  add(key: string, value: unknown, how: WriteOptions): Promise<boolean> {
     return this.#core.store("add", key, value, result.doneOrNotResult, how, undefined, this.codec);
   }
 
@@ -82,7 +82,7 @@ export class Records {
     key: string,
     value: unknown,
     version: bigint,
-    how: Writing,
+    how: WriteOptions,
   ): Promise<"stored" | "exists" | "missing"> {
     return this.#core.store("cas", key, value, result.casResult, how, version, this.codec);
   }

@@ -1,5 +1,6 @@
 /** A session in memory: fields with a name, and what is known of the copy in memcached. */
-import { invalidRange, invalidType } from "../errors.ts";
+import { invalidType } from "../errors.ts";
+import { toExptime } from "../protocol/exptime.ts";
 import { newId } from "./id.ts";
 import { hasEnded, type Lifetimes } from "./lifetime.ts";
 import type { Encoded } from "./record.ts";
@@ -25,16 +26,21 @@ export interface SessionState {
   version: bigint | undefined;
   /** The record last sent, whether or not it is known to have arrived. */
   written: Encoded | undefined;
-  /** Has to be added under `key`, for it stands under the last of `oldKeys`. */
-  moving: boolean;
-  /** To be deleted once the session stands under `key`. */
-  readonly oldKeys: string[];
+  /** Nothing has been found or sent under `key` yet. */
+  fresh: boolean;
+  /** Has to be added under `key` and deleted under `oldKeys`: for it has a new id, or for its key was made of an old secret. */
+  moving: "id" | "secret" | undefined;
+  /** Where copies may still stand, the newest last. */
+  oldKeys: string[];
+  /** Settles when the saves that are under way have. */
+  saving: Promise<void> | undefined;
   readonly store: SessionHome;
 }
 
 /** What a session needs to know of its store. */
 export interface SessionHome extends Lifetimes {
-  mcKey(id: string): string;
+  /** The keys of an id: the one to write, then those made of older secrets. */
+  keysOf(id: string): string[];
 }
 
 /** The inside of a session, for the store. */
@@ -91,8 +97,7 @@ export class Session<F = Record<string, unknown>> {
   }
 
   set ttl(seconds: number) {
-    if (typeof seconds !== "number") throw invalidType("ttl must be a number of seconds");
-    if (!(seconds >= 0)) throw invalidRange(`ttl must be 0 or more seconds, not ${seconds}`);
+    toExptime(seconds); // now, not when it is stored
     this.#state.ownTtl = seconds;
     this.#state.dirty = true;
   }
@@ -176,21 +181,20 @@ export class Session<F = Record<string, unknown>> {
    */
   regenerate(): void {
     const state = this.#state;
-    if (stands(state)) {
-      state.oldKeys.push(state.key);
-      state.moving = true;
+    if (!state.fresh) {
+      for (const key of state.store.keysOf(state.id).reverse()) {
+        if (!state.oldKeys.includes(key)) state.oldKeys.push(key);
+      }
+      state.moving = "id";
+      state.fresh = true;
+      state.base ??= state.written;
       state.written = undefined;
       state.version = undefined;
     }
     state.id = newId();
-    state.key = state.store.mcKey(state.id);
+    state.key = state.store.keysOf(state.id)[0] as string;
     state.dirty = true;
   }
-}
-
-/** Whether something may stand under the session's key. */
-export function stands(state: SessionState): boolean {
-  return state.written !== undefined || !(state.isNew || state.moving);
 }
 
 /** Sets an own field, also one of the name `__proto__`. */

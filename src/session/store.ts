@@ -2,7 +2,7 @@
 import { coreOf } from "../client/memcached.ts";
 import type { CallOptions, StoreOptions } from "../client/options.ts";
 import type { Change } from "../client/update.ts";
-import { ConflictError } from "../errors.ts";
+import { ConflictError, invalidType } from "../errors.ts";
 import { isOpenable } from "./id.ts";
 import { Keys } from "./keys.ts";
 import { Loader } from "./loading.ts";
@@ -12,9 +12,9 @@ import {
   type SessionStoreOptions,
 } from "./options.ts";
 import { RecordCodec } from "./record.ts";
-import { Records, type Writing } from "./records.ts";
-import { type Saved, Saving } from "./saving.ts";
-import { makeSession, type Session, type SessionHome, stateOf } from "./session.ts";
+import { Records, type WriteOptions } from "./records.ts";
+import { save, type Saved } from "./saving.ts";
+import { makeSession, Session, type SessionHome, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
 import { updateRecord } from "./updating.ts";
 
@@ -69,7 +69,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { prefix } = core.options;
     this.#keys = new Keys(namespace, seal, prefix);
     this.#records = new Records(core, new RecordCodec({ serializer, seal, maxBytes, prefix }));
-    this.#home = { ttl, absoluteTtl, mcKey: (id) => this.#keys.of(id) };
+    this.#home = { ttl, absoluteTtl, keysOf: (id) => this.#keys.lookup(id) };
     this.#loader = new Loader(this.#records, this.#keys, this.#home);
   }
 
@@ -231,14 +231,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * bytes are those it wrote, else merges. If it rejects, the session is still dirty.
    */
   async storeSession(session: Session<V>, options?: CallOptions): Promise<Saved> {
-    const deadline = this.#records.deadline(options);
+    if (!(session instanceof Session)) throw invalidType("storeSession needs a Session");
     const state = stateOf(session);
-    try {
-      return await new Saving(this.#records, this.#options, state, deadline).run();
-    } catch (error) {
-      state.dirty = true;
-      throw error;
-    }
+    if (state.store !== this.#home) throw invalidType("the session is another store's");
+    return await save(this.#records, this.#options, state, this.#records.deadline(options));
   }
 
   /** Nothing: memcached expires sessions. */
@@ -281,7 +277,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return absent;
   }
 
-  #how(left: CallOptions, options: StoreOptions | undefined): Writing {
+  #how(left: CallOptions, options: StoreOptions | undefined): WriteOptions {
     return { ...left, ttl: options?.ttl ?? this.#home.ttl };
   }
 }

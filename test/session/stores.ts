@@ -71,6 +71,14 @@ export function fieldsOf<V>(session: Session<V>): Record<string, unknown> {
   return Object.fromEntries(session.entries());
 }
 
+/** Stores a session with these fields; resolves to its id. */
+export async function storedSession(store: SessionStore<Fields>, fields: Fields): Promise<string> {
+  const session = await store.open();
+  for (const [name, value] of Object.entries(fields)) session.set(name, value);
+  await store.storeSession(session);
+  return session.id;
+}
+
 /** Makes stores that speak one dialect, all in one namespace, and closes them. */
 export class Stores {
   readonly protocol: DialectName;

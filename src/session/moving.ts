@@ -1,0 +1,96 @@
+/**
+ * Moving a session to another key: to that of its new id, or to that made of a new secret. It is added
+ * there, then the old copy is deleted if it is still as it was read: whoever has written it since is
+ * merged, whoever has deleted it has ended the session. At no time is there neither.
+ */
+import type { Item } from "../client/results.ts";
+import { ConnectionLostError, ServerDownError, TimeoutError, UnsupportedError } from "../errors.ts";
+import { merge } from "./merge.ts";
+import type { Encoded, Stocked } from "./record.ts";
+import { conflict, MAX_TRIES, type Writer } from "./writer.ts";
+
+/** A copy under one of the session's old keys. */
+interface OldCopy {
+  readonly key: string;
+  readonly item: Item<Stocked>;
+}
+
+/** Moves the session to the writer's key. False: it was ended elsewhere. */
+export async function move(writer: Writer, encoded: Encoded): Promise<boolean> {
+  const { state } = writer;
+  // The key of a new id is this handle's alone; that of a new secret others may move to as well.
+  const shared = state.moving === "secret";
+  const old = await readOld(writer);
+  if (old === "absent") {
+    if (shared) return await join(writer, encoded);
+    if (!state.isNew) return await retract(writer);
+  } else if (old !== "unreachable") {
+    encoded = writer.rebase(old.item);
+  }
+  const added = await writer.add(encoded, shared);
+  if (added === "gone") return await retract(writer);
+  if (added === "joined" && shared) {
+    state.oldKeys = []; // whoever was first deletes it
+    return true;
+  }
+  if (typeof old !== "string" && !await leave(writer, old)) return await retract(writer);
+  await writer.deleteOld();
+  return true;
+}
+
+/** The newest copy under an old key. */
+async function readOld({ state, records, deadline }: Writer): Promise<
+  OldCopy | "absent" | "unreachable"
+> {
+  let found: "absent" | "unreachable" = "absent";
+  for (const key of state.oldKeys.toReversed()) {
+    try {
+      const left = deadline.left();
+      // Half of the time: the new copy is to be written even if the old one's server hangs.
+      const half = { ...left, timeout: (left.timeout as number) / 2 };
+      const item = await records.read(key, half);
+      if (item === undefined) continue;
+      if (item.cas !== 0n) return { key, item };
+      throw new UnsupportedError("a session is moved by cas, and the server keeps no tokens (-C)");
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      found = "unreachable";
+    }
+  }
+  return found;
+}
+
+/** Deletes the old copy. False: somebody else has. */
+async function leave(writer: Writer, { key, item }: OldCopy): Promise<boolean> {
+  const { records, state, deadline } = writer;
+  for (let tries = 0;; tries++) {
+    const outcome = await records.compareAndDelete(key, item.cas, deadline.left());
+    if (outcome === "deleted") return true;
+    if (tries === MAX_TRIES) throw conflict();
+    const next = outcome === "exists" ? await records.read(key, deadline.left()) : undefined;
+    if (next === undefined) return false;
+    merge(state, item.value.encoded, next.value, records.codec);
+    item = next;
+    if (!await writer.cas(writer.encode())) return false;
+  }
+}
+
+/** Others have moved it already. */
+function join(writer: Writer, encoded: Encoded): Promise<boolean> {
+  const { state } = writer;
+  state.oldKeys = [];
+  writer.placed(state.base);
+  return writer.cas(encoded);
+}
+
+/** Deletes what this handle has put there of a session that was ended elsewhere. */
+async function retract(writer: Writer): Promise<false> {
+  const { fresh, oldKeys } = writer.state;
+  await writer.deleteAll(fresh ? oldKeys : [writer.key, ...oldKeys]);
+  return false;
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof ServerDownError || error instanceof TimeoutError ||
+    error instanceof ConnectionLostError;
+}
