@@ -4,7 +4,7 @@ import type { AdminLimits } from "../connection/admin_connection.ts";
 import { isAtLeast } from "../connection/handshake.ts";
 import {
   ConnectionLostError,
-  invalidType,
+  invalidRange,
   type MemcachedError,
   ProtocolError,
   ServerError,
@@ -57,7 +57,7 @@ export async function flushAll(
   options: (CallOptions & { delay?: number }) | undefined,
 ): Promise<void> {
   const delay = options?.delay === undefined ? 0 : toExptime(options.delay, Date.now(), "delay");
-  if (options?.delay === Infinity) throw invalidType("delay must be a finite number of seconds");
+  if (options?.delay === Infinity) throw invalidRange("delay must be a finite number of seconds");
   const command = delay === 0 ? "flush_all" : `flush_all ${delay}`;
   await onEach(core, options, async (server, timeout) => {
     const signal = options?.signal;
@@ -164,16 +164,17 @@ async function onEach<R>(
 ): Promise<Map<string, R>> {
   const timeout = callTimeout(options, core.options.timeout);
   options?.signal?.throwIfAborted();
-  core.checkOpen();
   const results = new Map<string, R>();
   const errors = new Map<string, MemcachedError>();
-  await Promise.all(core.cluster.servers.map(async (server) => {
-    try {
-      results.set(server.ref.id, await ask(server, timeout));
-    } catch (error) {
-      options?.signal?.throwIfAborted();
-      errors.set(server.ref.id, asMemcachedError(error));
-    }
-  }));
+  await core.through(() =>
+    Promise.all(core.cluster.servers.map(async (server) => {
+      try {
+        results.set(server.ref.id, await ask(server, timeout));
+      } catch (error) {
+        options?.signal?.throwIfAborted();
+        errors.set(server.ref.id, asMemcachedError(error));
+      }
+    }))
+  );
   return partial(results, errors, "servers");
 }

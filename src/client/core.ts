@@ -11,6 +11,7 @@ import { toExptime } from "../protocol/exptime.ts";
 import { checkKey } from "../protocol/key.ts";
 import { checkCas } from "../protocol/number.ts";
 import { byteLength } from "../protocol/text.ts";
+import type { PartOptions } from "./deadline.ts";
 import {
   type CallOptions,
   callTimeout,
@@ -28,6 +29,10 @@ export class Core {
   readonly cluster: Cluster;
   readonly sweep: Sweep = new Sweep();
   #closing: Promise<void> | undefined;
+  /** Operations of several commands that have begun. */
+  readonly #underway = new Set<Promise<unknown>>();
+  /** Closing has come to the servers: nothing goes through any more. */
+  #shut = false;
 
   constructor(servers: readonly ServerConfig[], options: ResolvedOptions) {
     this.options = options;
@@ -62,7 +67,7 @@ export class Core {
       const request = this.request(operation, key, finish, options);
       const needsTtl = operation === "touch" || operation === "gat";
       request.exptime = ttl === undefined && !needsTtl ? KEEP_EXPTIME : toExptime(ttl);
-      return this.send(request, options?.signal);
+      return this.send(request, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -81,7 +86,7 @@ export class Core {
     try {
       const request = this.storeRequest(operation, key, value, finish, options, codec);
       if (operation === "cas") request.cas = checkKeptCas(checkCas(cas));
-      return this.send(request, options?.signal);
+      return this.send(request, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -97,7 +102,7 @@ export class Core {
     try {
       const request = this.request("delete", key, finish, options);
       request.cas = checkKeptCas(checkCas(cas));
-      return this.send(request, options?.signal);
+      return this.send(request, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -120,7 +125,7 @@ export class Core {
       request.flags = Flags.bytes;
       request.exptime = 0;
       this.#checkSize(data);
-      return this.send(request, options?.signal);
+      return this.send(request, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -136,7 +141,7 @@ export class Core {
     codec: ValueCodec = this.codec,
   ): Request<T> {
     const request = this.request(operation, key, finish, options);
-    request.exptime = toExptime(options?.ttl ?? 0);
+    request.exptime = storeExptime(options);
     codec.encode(value, request);
     this.#checkSize(request.value);
     return request;
@@ -154,9 +159,11 @@ export class Core {
   }
 
   /** Sends a request to its key's server. */
-  send<T>(request: Request<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (signal !== undefined) abortWith(signal, request);
-    if (this.#closing !== undefined) request.refuse(closedError());
+  send<T>(request: Request<T>, options: PartOptions | undefined): Promise<T> {
+    if (options?.signal !== undefined) abortWith(options.signal, request);
+    if (this.#closing !== undefined && (this.#shut || options?.begun !== true)) {
+      request.refuse(closedError());
+    }
     if (request.settled) return request.promise;
     const server = this.cluster.route(request.key);
     if (traced()) trace(request, server.ref);
@@ -164,14 +171,32 @@ export class Core {
     return request.promise;
   }
 
-  /** Rejects when the client has been closed. */
+  /** Throws when the client has been closed. */
   checkOpen(): void {
     if (this.#closing !== undefined) throw closedError();
   }
 
+  /** Runs an operation of several commands, which `close` waits for. */
+  async through<T>(operation: () => Promise<T>): Promise<T> {
+    this.checkOpen();
+    const underway = operation();
+    this.#underway.add(underway);
+    try {
+      return await underway;
+    } finally {
+      this.#underway.delete(underway);
+    }
+  }
+
   close(): Promise<void> {
-    this.#closing ??= this.cluster.close();
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    while (this.#underway.size > 0) await Promise.allSettled(this.#underway);
+    this.#shut = true;
+    await this.cluster.close();
   }
 
   #checkSize(value: Uint8Array | string): void {
@@ -184,6 +209,12 @@ export class Core {
       `the value has ${bytes} bytes, more than the ${maxValueBytes} of maxValueBytes; nothing was sent`,
     );
   }
+}
+
+/** The exptime that the options of a call that stores ask for. */
+export function storeExptime(options: StoreOptions | undefined): number {
+  // Not `??`: null is no number of seconds, and a caller that passes it does not mean "for ever".
+  return options?.ttl === undefined ? 0 : toExptime(options.ttl);
 }
 
 function closedError(): ClosedError {

@@ -1,8 +1,8 @@
 /** increment and decrement, with an initial value where there is no counter yet. */
 import { TimeoutError } from "../errors.ts";
-import { toExptime } from "../protocol/exptime.ts";
+import { checkKey } from "../protocol/key.ts";
 import { checkUint64 } from "../protocol/number.ts";
-import type { Core } from "./core.ts";
+import { type Core, storeExptime } from "./core.ts";
 import { Deadline } from "./deadline.ts";
 import type { StoreOptions } from "./options.ts";
 import { countResult, doneOrNotResult } from "./results.ts";
@@ -32,19 +32,23 @@ export async function count(
   const initial = options?.initial;
   const deltaDigits = checkUint64(delta, "delta");
   const digits = initial === undefined ? undefined : checkUint64(initial, "initial");
-  const exptime = toExptime(options?.ttl ?? 0);
+  const exptime = storeExptime(options);
+  checkKey(key, core.options.prefix);
   const deadline = new Deadline(core, options);
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    const left = deadline.left();
-    const request = core.request(operation, key, countResult, left);
-    request.delta = deltaDigits;
-    const result = await core.send(request, left.signal);
-    if (result !== undefined || digits === undefined) return result;
-    const add = core.request("add", key, doneOrNotResult, deadline.left());
-    add.value = digits;
-    add.flags = Flags.integer;
-    add.exptime = exptime;
-    if (await core.send(add, left.signal)) return BigInt(digits);
-  }
-  throw new TimeoutError("the counter was deleted again and again while it was being made");
+  return await core.through(async () => {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const left = deadline.left();
+      const request = core.request(operation, key, countResult, left);
+      request.delta = deltaDigits;
+      const result = await core.send(request, left);
+      if (result !== undefined || digits === undefined) return result;
+      const still = deadline.left();
+      const add = core.request("add", key, doneOrNotResult, still);
+      add.value = digits;
+      add.flags = Flags.integer;
+      add.exptime = exptime;
+      if (await core.send(add, still)) return BigInt(digits);
+    }
+    throw new TimeoutError("the counter was deleted again and again while it was being made");
+  });
 }

@@ -1,11 +1,16 @@
 /** Calls for many keys or all servers: one batch a server, a result for each. */
 import type { Server } from "../cluster/server.ts";
-import { type Finish, Request } from "../connection/request.ts";
-import { MemcachedError, PartialError } from "../errors.ts";
+import { COMMAND_BYTES, type Finish, Request } from "../connection/request.ts";
+import { invalidType, MemcachedError, PartialError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
-import { type CallOptions, callTimeout, type StoreOptions } from "./options.ts";
+import {
+  type CallOptions,
+  callTimeout,
+  type ResolvedOptions,
+  type StoreOptions,
+} from "./options.ts";
 import { type Addressed, sendInPortions } from "./portions.ts";
 import { doneOrNotResult, doneResult, versionResult } from "./results.ts";
 
@@ -18,16 +23,14 @@ export async function getMany<T>(
   keys: Iterable<string>,
   options: CallOptions | undefined,
 ): Promise<Map<string, T>> {
-  const names = [...new Set(keys)];
-  const { prefix, timeout, maxPending } = core.options;
+  const names = [...new Set(iterable(keys, "keys"))];
+  const { prefix, timeout } = core.options;
   const wireKeys = names.map((key) => checkKey(key, prefix));
   const ms = callTimeout(options, timeout);
   const gathered = new Gathered<T>();
   const requests: Addressed[] = [];
   for (const [server, positions] of positionsByServer(core, wireKeys)) {
-    const most = Math.min(MAX_KEYS, maxPending);
-    for (let from = 0; from < positions.length; from += most) {
-      const own = positions.slice(from, from + most);
+    for (const own of keyPortions(positions, wireKeys, core.options)) {
       const ownNames = own.map((i) => names[i] as string);
       const request = new Request("getMany", "", gathered.values(core, ownNames), ms);
       request.keys = own.map((i) => wireKeys[i] as string);
@@ -35,7 +38,7 @@ export async function getMany<T>(
       requests.push({ server, request });
     }
   }
-  await sendInPortions(core, requests, options?.signal);
+  await core.through(() => sendInPortions(core, requests, options?.signal));
   return gathered.settle("keys");
 }
 
@@ -46,13 +49,18 @@ export async function setMany(
   options: StoreOptions | undefined,
 ): Promise<void> {
   const gathered = new Gathered<void>();
-  const requests = Array.from(new Map(entries), ([key, value]) => {
+  const pairs = new Map<string, unknown>();
+  for (const entry of iterable(entries, "entries")) {
+    if (!Array.isArray(entry)) throw invalidType("each entry must be a pair of a key and a value");
+    pairs.set(entry[0], entry[1]);
+  }
+  const requests = Array.from(pairs, ([key, value]) => {
     const request = core.storeRequest("set", key, value, doneResult, options);
     request.keepValue();
     gathered.watch([key], request);
     return { server: core.cluster.route(request.key), request };
   });
-  await sendInPortions(core, requests, options?.signal);
+  await core.through(() => sendInPortions(core, requests, options?.signal));
   gathered.settle("keys");
 }
 
@@ -63,12 +71,12 @@ export async function deleteMany(
   options: CallOptions | undefined,
 ): Promise<Map<string, boolean>> {
   const gathered = new Gathered<boolean>();
-  const requests = Array.from(new Set(keys), (key) => {
+  const requests = Array.from(new Set(iterable(keys, "keys")), (key) => {
     const request = core.request("delete", key, doneOrNotResult, options);
     gathered.watch([key], request);
     return { server: core.cluster.route(request.key), request };
   });
-  await sendInPortions(core, requests, options?.signal);
+  await core.through(() => sendInPortions(core, requests, options?.signal));
   return gathered.settle("keys");
 }
 
@@ -84,8 +92,37 @@ export async function version(
     gathered.watch([server.ref.id], request);
     return { server, request };
   });
-  await sendInPortions(core, requests, options?.signal);
+  await core.through(() => sendInPortions(core, requests, options?.signal));
   return gathered.settle("servers");
+}
+
+/** Refuses what cannot be gone through, and a string, whose characters nobody means. */
+function iterable<T>(list: Iterable<T>, name: string): Iterable<T> {
+  if (typeof list !== "object" || typeof list?.[Symbol.iterator] !== "function") {
+    throw invalidType(`${name} must be an array, a Set, a Map or another iterable object`);
+  }
+  return list;
+}
+
+/** Positions of keys in portions that a connection takes if it has nothing else. */
+function* keyPortions(
+  positions: readonly number[],
+  wireKeys: readonly string[],
+  { maxPending, maxPendingBytes }: ResolvedOptions,
+): Generator<readonly number[]> {
+  const most = Math.min(MAX_KEYS, maxPending);
+  let from = 0;
+  let bytes = COMMAND_BYTES;
+  for (let to = 0; to < positions.length; to++) {
+    const size = (wireKeys[positions[to] as number] as string).length + COMMAND_BYTES;
+    if (to > from && (to - from === most || bytes + size > maxPendingBytes)) {
+      yield positions.slice(from, to);
+      from = to;
+      bytes = COMMAND_BYTES;
+    }
+    bytes += size;
+  }
+  yield positions.slice(from);
 }
 
 function positionsByServer(core: Core, wireKeys: readonly string[]): Map<Server, number[]> {

@@ -22,7 +22,6 @@ export async function sendInPortions(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   signal?.throwIfAborted();
-  core.checkOpen();
   const now = core.sweep.now();
   const byServer = new Map<Server, Request<unknown>[]>();
   for (const { server, request } of requests) {

@@ -31,7 +31,10 @@ export function valueResult<T>(codec: ValueCodec): Finish<T | undefined> {
   };
 }
 
-/** The value with its token, flags and TTL; `touched`: the TTL in seconds that was set with it. */
+/**
+ * The value with its token, flags and TTL; `touched`: the TTL in seconds that was set with it, which
+ * the classic dialect does not answer.
+ */
 export function itemResult<T>(
   codec: ValueCodec,
   touched: number | undefined,
@@ -46,7 +49,8 @@ export function itemResult<T>(
       };
     }
     if (reply.kind !== Kind.done || request.result === undefined) return undefined;
-    return { ...request.result, ttl: touched };
+    const ttl = touched === undefined ? undefined : Math.ceil(touched);
+    return { ...request.result, ttl: ttl === 0 ? Infinity : ttl };
   };
 }
 

@@ -1,6 +1,7 @@
 /** Read, change, write if nobody else has: again and again until nobody has. */
 import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
-import type { Core } from "./core.ts";
+import { checkKey } from "../protocol/key.ts";
+import { type Core, storeExptime } from "./core.ts";
 import { Deadline } from "./deadline.ts";
 import type { StoreOptions } from "./options.ts";
 import { casResult, doneOrNotResult, itemResult } from "./results.ts";
@@ -22,27 +23,36 @@ export async function update<T>(
   codec: ValueCodec = core.codec,
 ): Promise<T | undefined> {
   if (typeof fn !== "function") throw invalidType("update needs a function");
-  const deadline = new Deadline(core, options);
+  checkKey(key, core.options.prefix);
+  storeExptime(options);
   const ttl = options?.ttl ?? 0;
+  const deadline = new Deadline(core, options);
   const readItem = itemResult<T>(codec, undefined);
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const item = await core.ask("gets", key, readItem, deadline.left());
-    if (item?.cas === 0n) {
-      throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
+  return await core.through(async () => {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const item = await core.ask("gets", key, readItem, deadline.left());
+      if (item?.cas === 0n) {
+        throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
+      }
+      const changed = fn(item?.value);
+      const next = isPromise(changed) ? await deadline.within(changed) : changed;
+      if (next === undefined) return item?.value;
+      const how = { ...deadline.left(), ttl };
+      if (item === undefined) {
+        const added = core.store("add", key, next, doneOrNotResult, how, undefined, codec);
+        if (await added) return next;
+      } else {
+        const stored = core.store("cas", key, next, casResult, how, item.cas, codec);
+        if (await stored === "stored") return next;
+      }
+      await deadline.within(pause(Math.random() * MAX_PAUSE_MS));
     }
-    const next = await fn(item?.value);
-    if (next === undefined) return item?.value;
-    const how = { ...deadline.left(), ttl };
-    if (item === undefined) {
-      const added = core.store("add", key, next, doneOrNotResult, how, undefined, codec);
-      if (await added) return next;
-    } else {
-      const stored = core.store("cas", key, next, casResult, how, item.cas, codec);
-      if (await stored === "stored") return next;
-    }
-    await pause(Math.random() * MAX_PAUSE_MS);
-  }
-  throw new ConflictError(`others kept writing: gave up after ${MAX_TRIES} tries`);
+    throw new ConflictError(`others kept writing: gave up after ${MAX_TRIES} tries`);
+  });
+}
+
+function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | null | undefined)?.then === "function";
 }
 
 function pause(ms: number): Promise<void> {

@@ -67,7 +67,10 @@ export class Server implements ConnectionOwner {
   send(request: Request<unknown>): void {
     if (this.#state === "down") return request.refuse(this.downError());
     if (this.#connection === undefined) this.#connect();
-    (this.#connection as Connection).send(request);
+    const connection = this.#connection as Connection;
+    connection.send(request);
+    // A call for many keys that was begun before the server left the list.
+    if (this.#closing !== undefined) connection.close();
   }
 
   /** A connection for one administrative command. Throws if the server is down. */

@@ -72,6 +72,10 @@ export interface ConnectionOwner {
 const UNPACED_SINCE = [1, 6, 39] as const;
 const PACED_BYTES = 16_384;
 
+// connectTimeout runs in so many slices, and a blocked event loop, which could not have read what the
+// server said, uses up one at most.
+const CONNECT_SLICES = 5;
+
 // A batch that has grown to this leaves before its tick ends.
 const EARLY_FLUSH_BYTES = 64 * 1024;
 
@@ -84,7 +88,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #handshake: Handshake;
-  readonly #connectTimer: ReturnType<typeof setTimeout>;
+  readonly #connectTimer: ReturnType<typeof setInterval>;
   readonly #pending: Pending;
   readonly #replies = new ReplyReader();
   #dialect: Dialect = new ClassicDialect();
@@ -109,10 +113,11 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     });
     this.#socket = new Socket(target.address, target.tls, this);
     this.#socket.hold(false);
-    this.#connectTimer = setTimeout(
-      () => this.#end("unreachable", failure.connectTimeout(target.ref, settings.connectTimeout)),
-      settings.connectTimeout,
-    );
+    let slices = CONNECT_SLICES;
+    this.#connectTimer = setInterval(() => {
+      if (--slices > 0) return;
+      this.#end("unreachable", failure.connectTimeout(target.ref, settings.connectTimeout));
+    }, settings.connectTimeout / CONNECT_SLICES);
     this.#connectTimer.unref();
   }
 
@@ -225,7 +230,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   #becomeReady(dialect: DialectName): void {
     // Bytes behind the handshake's last reply were asked for by nobody.
     if (this.#replies.partial) return this.#outOfStep();
-    clearTimeout(this.#connectTimer);
+    clearInterval(this.#connectTimer);
     if (dialect === "meta") this.#dialect = new MetaDialect();
     if (this.#target.tls !== undefined && !isAtLeast(this.version, UNPACED_SINCE)) {
       this.#out = new WriteBuffer(PACED_BYTES);
@@ -349,7 +354,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   #end(reason: Ending["reason"], error: Error | undefined): void {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
-    clearTimeout(this.#connectTimer);
+    clearInterval(this.#connectTimer);
     const interrupted = this.#pending.due;
     const answering = this.#replies.partial ? this.#pending.oldest() : undefined;
     const oldest = this.#pending.oldest();

@@ -34,7 +34,7 @@ const executor = (
 };
 
 // What a request takes besides its key and value, roughly: the command's words and numbers.
-const COMMAND_BYTES = 40;
+export const COMMAND_BYTES = 40;
 
 /** One command and the promise of its result. */
 export class Request<T> implements Command {

@@ -1,0 +1,19 @@
+// All behaviours over IPv6, in both spellings of an address.
+import { startMemcached } from "../support/memcached.ts";
+import { behaviours } from "./suite/behaviours.ts";
+import type { Reached, Way } from "./suite/stage.ts";
+
+function wayFor(spelling: string): Way {
+  return {
+    name: `IPv6 as ${spelling}`,
+    async open(): Promise<Reached> {
+      const server = await startMemcached({ host: "::1" });
+      const servers = spelling.replace("port", String(server.port));
+      return { server, servers, options: {}, close: () => server.stop() };
+    },
+  };
+}
+
+// The spelling is read once and knows nothing of the dialect: one run of the second will do.
+behaviours(wayFor("[::1]:port"));
+behaviours(wayFor("inet6:[::1]:port"), ["auto"]);

@@ -1,0 +1,42 @@
+/** What `Memcached` does, by api.md: one suite for every way to reach a server and every dialect. */
+import { after, before, describe } from "node:test";
+import { calls } from "./calls.ts";
+import { closing } from "./closing.ts";
+import { counting } from "./counting.ts";
+import { foreignValues } from "./foreign_values.ts";
+import { many } from "./many.ts";
+import { reading } from "./reading.ts";
+import { running } from "./running.ts";
+import { type Part, type Protocol, Stage, type Way } from "./stage.ts";
+import { storing } from "./storing.ts";
+import { updating } from "./updating.ts";
+import { values } from "./values.ts";
+
+const PROTOCOLS: readonly Protocol[] = ["meta", "classic", "auto"];
+
+const PARTS: readonly Part[] = [
+  reading,
+  storing,
+  counting,
+  many,
+  values,
+  foreignValues,
+  updating,
+  calls,
+  running,
+  closing,
+];
+
+/** Declares the suite's tests for this way, in each dialect or those that are named. */
+export function behaviours(way: Way, protocols: readonly Protocol[] = PROTOCOLS): void {
+  for (const protocol of protocols) {
+    describe(`${way.name}, protocol "${protocol}"`, () => {
+      let stage: Stage;
+      before(async () => {
+        stage = await Stage.open(way, protocol);
+      });
+      after(() => stage.close());
+      for (const part of PARTS) part(() => stage);
+    });
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Where the behaviour suite plays: a server of its own, reached in one way, with one `protocol`; the
+ * client that most tests use, and others to the same server.
+ */
+import assert from "node:assert/strict";
+import {
+  Memcached,
+  type MemcachedOptions,
+  type Serializer,
+  type ServerSpec,
+} from "../../../mod.ts";
+import type { MemcachedServer } from "../../support/memcached.ts";
+
+/** What is asked for in `protocol`. */
+export type Protocol = "meta" | "classic" | "auto";
+
+/** A way to reach a server. */
+export interface Way {
+  readonly name: string;
+  /** Starts a server. */
+  open(): Promise<Reached>;
+}
+
+/** A server and what a client needs to reach it. */
+export interface Reached {
+  readonly server: MemcachedServer;
+  readonly servers: string | readonly ServerSpec[];
+  readonly options: MemcachedOptions;
+  close(): Promise<void>;
+}
+
+/** Bytes and flags as they are stored. */
+export interface Raw {
+  readonly data: Uint8Array;
+  readonly flags: number;
+}
+
+/** Stores bytes under any flags and reads them back, whatever they mean. */
+export const rawSerializer: Serializer = {
+  serialize: (value) => value as Raw,
+  deserialize: (data, flags): Raw => ({ data: Uint8Array.from(data), flags }),
+};
+
+/** One server, and the clients that talk to it. */
+export class Stage {
+  readonly protocol: Protocol;
+  readonly server: MemcachedServer;
+  readonly servers: string | readonly ServerSpec[];
+  /** The client that most tests use. */
+  readonly client: Memcached;
+  /** Reads and writes bytes and flags as they are stored. */
+  readonly raw: Memcached;
+  /** Speaks meta whatever the protocol: sees a TTL. */
+  readonly oracle: Memcached;
+  readonly #reached: Reached;
+  readonly #clients: Memcached[] = [];
+  #keys = 0;
+
+  /** Use Stage.open. */
+  constructor(reached: Reached, protocol: Protocol) {
+    this.#reached = reached;
+    this.server = reached.server;
+    this.servers = reached.servers;
+    this.protocol = protocol;
+    this.client = this.connect();
+    this.raw = this.connect({ serializer: rawSerializer });
+    this.oracle = this.connect({ protocol: "meta" });
+  }
+
+  /** Starts a server and clients for it. */
+  static async open(way: Way, protocol: Protocol): Promise<Stage> {
+    return new Stage(await way.open(), protocol);
+  }
+
+  /** What `auto` finds here: the server is 1.6.18 or newer. */
+  get dialect(): "meta" | "classic" {
+    return this.protocol === "classic" ? "classic" : "meta";
+  }
+
+  /** Another client, closed with the stage. */
+  connect(options: MemcachedOptions = {}): Memcached {
+    const client = new Memcached(this.servers, {
+      protocol: this.protocol,
+      // Not what is tested here, and a busy machine is slow.
+      timeout: 10_000,
+      connectTimeout: 10_000,
+      ...this.#reached.options,
+      ...options,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A key that nobody has used. */
+  readonly key = (): string => `key:${++this.#keys}`;
+
+  /** Seconds that a key has left. */
+  readonly ttl = async (key: string): Promise<number | undefined> =>
+    (await this.oracle.getItem(key))?.ttl;
+
+  /** Stores bytes under flags. */
+  readonly plant = (key: string, data: string | Uint8Array, flags: number): Promise<void> =>
+    this.raw.set(key, { data: typeof data === "string" ? encoder.encode(data) : data, flags });
+
+  /** What is stored, with its flags. */
+  readonly stored = (key: string): Promise<Raw | undefined> => this.raw.get<Raw>(key);
+
+  /** Runs something while the server does not answer, whatever it is sent. */
+  readonly silently = async <T>(run: () => Promise<T>): Promise<T> => {
+    this.server.pause();
+    // The signal takes a moment to arrive.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    try {
+      return await run();
+    } finally {
+      this.server.resume();
+    }
+  };
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.#reached.close();
+  }
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * The seconds left are those that were asked for. The server's seconds tick on between a write and a
+ * look; and what is over 30 days it is told as an absolute time, by a clock that is not in step with it.
+ */
+export function assertTtl(left: number | undefined, asked: number): void {
+  const most = asked > 2_592_000 ? asked + 1 : asked;
+  assert.ok(
+    left === asked || (left !== undefined && left <= most && left >= asked - 2),
+    `a TTL of ${left}, not ${asked}`,
+  );
+}
+
+/** A part of the suite: declares its tests; the stage is set when they run. */
+export type Part = (on: () => Stage) => void;
