@@ -36,7 +36,7 @@ function wild(script: Script): Promise<ScriptedServer> {
 
 /** All calls are refused as `why` says, and after a probe the server is used. */
 async function assertDownThenUp(server: ScriptedServer, why: RegExp): Promise<void> {
-  await using client = new Memcached(server.address, { connectTimeout: 150, timeout: 3_000 });
+  await using client = new Memcached(server.address, { connectTimeout: 400, timeout: 5_000 });
   const waiting = await Promise.all([
     outcome(client.get("a")),
     outcome(client.set("b", "v")),
@@ -56,13 +56,13 @@ async function assertDownThenUp(server: ScriptedServer, why: RegExp): Promise<vo
 }
 
 const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
-  "a server that accepts and never answers": [() => {}, /not connected within 150 ms/],
+  "a server that accepts and never answers": [() => {}, /not connected within 400 ms/],
   "a server that dribbles its version past the deadline": [
     async (peer) => {
       await peer.next();
-      await peer.write("VERSION 1.6.18\r\n", { chunk: 1, every: 30 });
+      await peer.write("VERSION 1.6.18\r\n", { chunk: 1, every: 60 });
     },
-    /not connected within 150 ms/,
+    /not connected within 400 ms/,
   ],
   "FIN at once": [(peer) => peer.end(), /is down: it closed the connection/],
   "RST at once": [(peer) => peer.reset(), /is down: (it closed the connection|ECONNRESET)/],
@@ -104,7 +104,7 @@ const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
       await peer.next();
       await peer.write("VERSION 1.6.18\r\n");
     },
-    /not connected within 150 ms/,
+    /not connected within 400 ms/,
   ],
 };
 

@@ -92,7 +92,7 @@ async function cut(
     for (;;) {
       const command = await peer.next();
       if (command.key === "k") sent++;
-      await peer.write(command.key === "k" ? reply(command) : answer(command));
+      await peer.write(command.key === "k" ? withOthers(command, reply) : answer(command));
     }
   };
   await using server = await startScriptedServer(
@@ -107,6 +107,13 @@ async function cut(
   ]);
   ended.push(await outcome(client.get("next")));
   return { ended, length, sent };
+}
+
+/** What was asked for is sent again on one line with the get behind it: both are answered. */
+function withOthers(command: Command, reply: (command: Command) => Uint8Array): Uint8Array {
+  if (reply !== large || command.args.length === 1 || command.name !== "get") return reply(command);
+  const others = answer({ ...command, key: "behind", args: ["behind"] });
+  return Buffer.concat([reply(command).subarray(0, -"END\r\n".length), others]);
 }
 
 function assertRejected(call: Call, { error, value }: Outcome, at: number): void {

@@ -195,3 +195,22 @@ for (const [timeout, ms] of [[30, 42], [30, 65], [50, 120], [120, 150]] as const
     }
   });
 }
+
+test("a loop blocked while connecting does not make a server down", async (t) => {
+  const servers = await borrowMemcached();
+  t.after(() => servers.stop());
+  for (const protocol of ["auto", "classic"] as const) {
+    for (const ticks of [0, 1, 2, 4]) {
+      const client = new Memcached(servers.addresses as string[], {
+        protocol,
+        connectTimeout: 100,
+        timeout: 5_000,
+      });
+      t.after(() => client.close());
+      const call = client.set("blocked-connecting", "v");
+      for (let i = 0; i < ticks; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+      block(130);
+      await call;
+    }
+  }
+});

@@ -93,21 +93,22 @@ for (const dialect of DIALECTS) {
           // The script holds the connection open: that it ends is the client's doing.
         }, { timeout: 2_000 });
         const start = performance.now();
-        const [a, b, c] = await Promise.all([
+        // The set keeps the gets apart, which could share a line.
+        const [a, c, b] = await Promise.all([
           outcome(at.client.get("key-a")),
-          outcome(at.client.get("key-b")),
           outcome(at.client.set("key-c", "v")),
+          outcome(at.client.get("key-b")),
         ]);
         assert.ok(performance.now() - start < 1_000, "at once, not by the deadline");
         if (name.startsWith("the same reply twice")) {
           assert.equal(a.value, "the value of key-a");
-          assert.ok(b.error instanceof ProtocolError, String(b.error));
+          assert.ok(c.error instanceof ProtocolError, String(c.error));
         } else {
           assert.ok(a.error instanceof ProtocolError, String(a.error));
-          assert.ok(b.error instanceof ConnectionLostError, String(b.error));
+          assert.ok(c.error instanceof ConnectionLostError, String(c.error));
         }
-        assert.ok(c.error instanceof ConnectionLostError);
         assert.equal(c.error.ambiguous, true);
+        assert.ok(b.error instanceof ConnectionLostError, String(b.error));
         for (const { error } of [a, b, c]) {
           if (error === undefined) continue;
           assert.equal((error as MemcachedError).server?.address, at.server.address);
