@@ -65,7 +65,10 @@ async function leave(writer: Writer, { key, item }: OldCopy): Promise<boolean> {
   const { records, state, deadline } = writer;
   for (let tries = 0;; tries++) {
     const outcome = await records.compareAndDelete(key, item.cas, deadline.left());
-    if (outcome === "deleted") return true;
+    if (outcome === "deleted") {
+      state.oldKeys = state.oldKeys.filter((other) => other !== key);
+      return true;
+    }
     if (tries === MAX_TRIES) throw conflict();
     const next = outcome === "exists" ? await records.read(key, deadline.left()) : undefined;
     if (next === undefined) return false;

@@ -53,8 +53,8 @@ export class Writer {
   async add(encoded: Encoded, shared: boolean = false): Promise<"added" | "joined" | "gone"> {
     const { state, key } = this;
     const attempt = state.written;
-    // A new session's attempt is repeated as it was: what is found then can only have come from it.
-    const record = state.isNew && attempt !== undefined ? attempt : encoded;
+    // An attempt is repeated as it was: what is found then has come from it.
+    const record = attempt ?? encoded;
     if (await this.#send(record, (how) => this.records.add(key, record, how))) {
       this.placed(record);
       return record.equals(encoded) || await this.cas(encoded) ? "added" : "gone";
@@ -62,7 +62,7 @@ export class Writer {
     if (attempt === undefined && !shared) {
       throw new ConflictError("something else stands under the session's new id");
     }
-    this.placed(state.isNew ? record : state.base);
+    this.placed(shared ? state.base : record);
     return await this.cas(encoded) ? "joined" : "gone";
   }
 
