@@ -149,6 +149,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   /** Ends it when nobody waits for anything any more. */
   close(): void {
     this.#closing = true;
+    if (this.#line.length > 0) this.#endLine();
     this.#closeIfUnwanted();
   }
 
@@ -176,7 +177,6 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   };
 
   #encode(request: Request<unknown>): void {
-    request.sent = true;
     if (request.operation === "get" && this.#dialect.lineKeys > 1) {
       this.#line.push(request);
       if (this.#line.length === this.#dialect.lineKeys) this.#endLine();
@@ -196,6 +196,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
 
   #encodeNow(request: Request<unknown>): void {
     this.#dialect.encode(request, this.#out);
+    request.sent = true;
     request.value = "";
     this.#pending.pushSent(request);
     if (this.#out.size < EARLY_FLUSH_BYTES) return;
@@ -358,12 +359,17 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     const interrupted = this.#pending.due;
     const answering = this.#replies.partial ? this.#pending.oldest() : undefined;
     const oldest = this.#pending.oldest();
+    const blamed = oldest?.members ?? [oldest];
     const returned: Request<unknown>[] = [];
     for (const { request, sent } of this.#pending.drain()) {
       if (sent && !this.#mayRetry(request, reason, answering)) {
-        request.refuse(failure.lost(this.#target.ref, request, reason, error, request === oldest));
+        const own = blamed.includes(request);
+        request.refuse(failure.lost(this.#target.ref, request, reason, error, own));
       } else returned.push(request);
     }
+    // Gathered in this tick, and not written.
+    returned.push(...this.#line);
+    this.#line = [];
     this.#socket.destroy();
     this.#owner.ended(this, { reason, error, interrupted, returned });
   }

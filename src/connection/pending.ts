@@ -135,10 +135,12 @@ export class Pending {
     }
   }
 
-  #release(entry: Request<unknown>): void {
-    for (const request of entry.members ?? [entry]) {
-      this.#count -= request.weight;
-      this.#bytes -= request.size;
+  #release(request: Request<unknown>): void {
+    if (request.members !== null) {
+      for (const member of request.members) this.#release(member);
+      return;
     }
+    this.#count -= request.weight;
+    this.#bytes -= request.size;
   }
 }

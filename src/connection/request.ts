@@ -67,6 +67,8 @@ export class Request<T> implements Command {
   /** Bytes and count against the connection's bounds, while it waits there. */
   size = 0;
   weight = 1;
+  /** The gets that this one stands for, if it is a line of them: see get_line.ts. */
+  members: readonly Request<unknown>[] | null = null;
   // Both take T, but are typed without it: so a Request<T> is a Request<unknown>.
   readonly #finish: (reply: Reply, request: never) => unknown;
   readonly #resolve: (value: never) => void;
@@ -81,6 +83,11 @@ export class Request<T> implements Command {
     this.promise = new Promise<never>(executor as never) as Promise<T>;
     this.#resolve = givenResolve;
     this.#reject = givenReject;
+  }
+
+  /** Whether nobody waits for it any more. */
+  get abandoned(): boolean {
+    return this.members === null ? this.settled : this.members.every((member) => member.settled);
   }
 
   /** Whether it may be sent again after its connection was lost. */
@@ -127,6 +134,7 @@ export class Request<T> implements Command {
   settle(): void {
     if (this.settled) return;
     this.settled = true;
+    if (this.members !== null) { for (const member of this.members) member.settle(); }
     if (this.#onSettled !== null) this.#end(undefined);
     this.#resolve(this.result as never);
   }

@@ -23,6 +23,9 @@ const END_SEEN = 2;
 /** The classic dialect on one connection. */
 export class ClassicDialect implements Dialect {
   readonly name = "classic";
+  // The server answers a line when it has all of it: longer ones keep it waiting (100 keys a line gave
+  // 0.4 of the throughput at 100 in flight, 10 gave 0.83).
+  readonly lineKeys = 10;
 
   encode(command: Command, out: WriteBuffer): void {
     const { operation, key } = command;

@@ -25,6 +25,8 @@ export type VerdictName = (typeof Verdict)[keyof typeof Verdict];
  */
 export interface Dialect {
   readonly name: DialectName;
+  /** How many lone gets of one tick had better share a line; 1: none. */
+  readonly lineKeys: number;
   /** Writes a command's bytes. */
   encode(command: Command, out: WriteBuffer): void;
   /**

@@ -16,6 +16,7 @@ const OPAQUES = 1_000_000;
 /** The meta dialect on one connection. */
 export class MetaDialect implements Dialect {
   readonly name = "meta";
+  readonly lineKeys = 1;
   #nextOpaque = 0;
 
   encode(command: Command, out: WriteBuffer): void {
