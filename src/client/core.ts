@@ -4,7 +4,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { abortWith } from "../connection/abort.ts";
 import { type Finish, Request } from "../connection/request.ts";
 import { Sweep } from "../connection/sweep.ts";
-import { ClosedError, invalidType, ValueTooLargeError } from "../errors.ts";
+import { ClosedError, ValueTooLargeError } from "../errors.ts";
 import type { Operation, StoreOperation } from "../protocol/command.ts";
 import { KEEP_EXPTIME } from "../protocol/command.ts";
 import { toExptime } from "../protocol/exptime.ts";
@@ -18,7 +18,7 @@ import {
   type ResolvedOptions,
   type StoreOptions,
 } from "./options.ts";
-import { checkKeptCas } from "./results.ts";
+import { checkKeptCas, doneOrNotResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
 import { Flags, serializerCodec, tableCodec, type ValueCodec } from "./values.ts";
 
@@ -108,27 +108,19 @@ export class Core {
     }
   }
 
-  /** append and prepend: bytes as they are, flags and TTL of what is there. */
+  /** One append or prepend: bytes as they are, flags and TTL of what is there. Throws. */
   extend(
     operation: "append" | "prepend",
     key: string,
     data: string | Uint8Array,
-    finish: Finish<boolean>,
-    options: CallOptions | undefined,
+    options: PartOptions,
   ): Promise<boolean> {
-    try {
-      if (typeof data !== "string" && !(data instanceof Uint8Array)) {
-        throw invalidType("what is appended or prepended must be a string or a Uint8Array");
-      }
-      const request = this.request(operation, key, finish, options);
-      request.value = data;
-      request.flags = Flags.bytes;
-      request.exptime = 0;
-      this.#checkSize(data);
-      return this.send(request, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const request = this.request(operation, key, doneOrNotResult, options);
+    request.value = data;
+    request.flags = Flags.bytes;
+    request.exptime = 0;
+    this.#checkSize(data);
+    return this.send(request, options);
   }
 
   /** A request that stores, checked and encoded. Throws. */

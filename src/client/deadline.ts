@@ -15,6 +15,7 @@ export class Deadline {
   readonly #timeout: number;
   readonly #end: number;
   readonly #signal: AbortSignal | undefined;
+  #first = true;
 
   constructor(core: Core, options: CallOptions | undefined) {
     this.#core = core;
@@ -26,7 +27,10 @@ export class Deadline {
   /** Options for the next command. Throws a TimeoutError if nothing is left, or the signal's reason. */
   left(): PartOptions {
     this.#signal?.throwIfAborted();
-    const timeout = this.#end - this.#core.sweep.now();
+    // The first command has it all, to the last microsecond: a timeout of the client's own length
+    // counts against a silent server, a shorter one does not.
+    const timeout = this.#first ? this.#timeout : this.#end - this.#core.sweep.now();
+    this.#first = false;
     if (timeout <= 0) throw this.#passed();
     const begun = true;
     return this.#signal === undefined

@@ -4,6 +4,7 @@ import { checkKey } from "../protocol/key.ts";
 import { flushAll, keys, stats, type StatsKind } from "./admin.ts";
 import { Core } from "./core.ts";
 import { count, type CounterOptions } from "./counter.ts";
+import { extend } from "./extend.ts";
 import { deleteMany, getMany, setMany, version } from "./many.ts";
 import {
   type CallOptions,
@@ -167,7 +168,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.append("log", "one more line\n");`
    */
   append(key: string, data: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#core.extend("append", key, data, result.doneOrNotResult, options);
+    return extend(this.#core, "append", key, data, options);
   }
 
   /**
@@ -176,7 +177,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.prepend("log", "the first line\n");`
    */
   prepend(key: string, data: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return this.#core.extend("prepend", key, data, result.doneOrNotResult, options);
+    return extend(this.#core, "prepend", key, data, options);
   }
 
   /**

@@ -276,7 +276,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     const { ref } = this.#target;
     request.begun = true;
     if (reply.kind === Kind.error) {
-      const error = failure.refused(ref, reply.text, request.operation);
+      const error = failure.refused(ref, reply.text, request.operation, this.dialect);
       this.#refuse(request, reply, error);
       if (!keepsStep(reply.text)) return this.#end("dropped", error);
     } else if (reply.size > this.#settings.maxValueBytes && request.operation !== "has") {

@@ -11,15 +11,22 @@ import {
   ValueTooLargeError,
 } from "../errors.ts";
 import type { Operation } from "../protocol/command.ts";
+import type { DialectName } from "../protocol/dialect.ts";
 import { keepsStep } from "../protocol/reply.ts";
 import type { Request } from "./request.ts";
 
 // A server's own words, kept to a length: they are for a message.
 const MAX_WORDS = 200;
 
-// After "too large" memcached unlinks what was stored before, lest a reader gets stale data; the
-// operations with a condition leave it (memcached 1.6.18, process_update_command).
-const LOSES_OLD_VALUE: ReadonlySet<Operation> = new Set<Operation>(["set"]);
+/**
+ * Whether "too large" means that what was stored before is gone: memcached unlinks it, lest a reader
+ * gets stale data. In classic it does so for `set` alone, in meta whatever the mode of `ms`, even for
+ * an add or a cas that would not have been done (1.6.18, process_update_command and
+ * process_mset_command).
+ */
+function losesOldValue(operation: Operation, dialect: DialectName): boolean {
+  return dialect === "meta" || operation === "set";
+}
 
 /** A bound of the connection was reached. */
 export function overloaded(server: ServerRef): MemcachedError {
@@ -65,12 +72,17 @@ export function tooLarge(server: ServerRef, size: number, most: number): Memcach
 }
 
 /** The server answered `operation` with an error line. */
-export function refused(server: ServerRef, line: string, operation: Operation): MemcachedError {
+export function refused(
+  server: ServerRef,
+  line: string,
+  operation: Operation,
+  dialect: DialectName,
+): MemcachedError {
   const words = line.slice(0, MAX_WORDS);
   if (/^SERVER_ERROR.*too large/.test(line)) {
     return new ValueTooLargeError(`${server.address} refused the value: ${words}`, {
       server,
-      oldValueLost: LOSES_OLD_VALUE.has(operation),
+      oldValueLost: losesOldValue(operation, dialect),
     });
   }
   if (/authenticat/i.test(line)) {

@@ -1,0 +1,44 @@
+/** append and prepend. */
+import { invalidType, ServerError } from "../errors.ts";
+import { checkKey } from "../protocol/key.ts";
+import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
+import type { Core } from "./core.ts";
+import { Deadline } from "./deadline.ts";
+import type { CallOptions } from "./options.ts";
+import { foundResult } from "./results.ts";
+
+/**
+ * Adds at the end or the front; false: absent.
+ *
+ * "Not stored" is also memcached's answer where the value would become too large or memory is short
+ * (1.6.18, do_store_item), and a failure must not look like a miss: hence the look whether it is there.
+ */
+export async function extend(
+  core: Core,
+  operation: "append" | "prepend",
+  key: string,
+  data: string | Uint8Array,
+  options: CallOptions | undefined,
+): Promise<boolean> {
+  if (typeof data !== "string" && !(data instanceof Uint8Array)) {
+    throw invalidType("what is appended or prepended must be a string or a Uint8Array");
+  }
+  const wireKey = checkKey(key, core.options.prefix);
+  const deadline = new Deadline(core, options);
+  // Small bytes are the caller's again as soon as this has returned.
+  const small = typeof data !== "string" && data.byteLength < UNCOPIED_BYTES;
+  const own = small ? new Uint8Array(data) : data;
+  return await core.through(async () => {
+    for (let again = false;; again = true) {
+      if (await core.extend(operation, key, own, deadline.left())) return true;
+      if (!await core.ask("has", key, foundResult, deadline.left())) return false;
+      // The first time it may have been stored by somebody in between.
+      if (!again) continue;
+      const server = core.cluster.route(wireKey).ref;
+      throw new ServerError(
+        `${server.address} did not ${operation}: the value would be too large, or memory is short`,
+        { server },
+      );
+    }
+  });
+}
