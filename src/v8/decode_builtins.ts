@@ -3,7 +3,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Decoder } from "./decoder.ts";
-import type { KeyNode } from "./key_trie.ts";
+import type { KnownKey } from "./known_keys.ts";
 import { COSTLY_WEIGHT, REGEXP_FLAGS } from "./limits.ts";
 import { corrupt } from "./reader.ts";
 import {
@@ -15,7 +15,7 @@ import {
 } from "./views.ts";
 
 /** Reads what follows `tag`. */
-export function readBuiltin(decoder: Decoder, tag: number, keys: KeyNode): unknown {
+export function readBuiltin(decoder: Decoder, tag: number, within: KnownKey): unknown {
   // All but Date and boxed numbers.
   if (tag !== 0x44 && tag !== 0x6e) {
     decoder.takeHeavy(tag === 0x72 || tag === 0x52 ? COSTLY_WEIGHT : 1);
@@ -24,13 +24,13 @@ export function readBuiltin(decoder: Decoder, tag: number, keys: KeyNode): unkno
     case 0x44: // D
       return leaf(decoder, new Date(decoder.double()));
     case 0x3b: // ;
-      return readMap(decoder, keys);
+      return readMap(decoder, within);
     case 0x27: // '
-      return readSet(decoder, keys);
+      return readSet(decoder, within);
     case 0x5c: // \
       return readHostObject(decoder);
     case 0x72: // r
-      return readError(decoder, keys);
+      return readError(decoder, within);
     case 0x52: // R
       return readRegExp(decoder);
     case 0x42: // B
@@ -59,22 +59,22 @@ function leaf<T extends object>(decoder: Decoder, object: T): T {
 }
 
 /** `;`: keys and values in turn up to `:`, then the count of both. */
-function readMap(decoder: Decoder, keys: KeyNode): Map<unknown, unknown> {
+function readMap(decoder: Decoder, within: KnownKey): Map<unknown, unknown> {
   const map = decoder.open(new Map<unknown, unknown>());
   let count = 0;
   for (; !decoder.takes(0x3a); count += 2) {
-    const key = decoder.value(keys);
-    map.set(key, decoder.value(keys));
+    const key = decoder.value(within);
+    map.set(key, decoder.value(within));
   }
   if (decoder.varint() !== count) throw corrupt("a wrong count");
   return decoder.close(map);
 }
 
 /** `'`: members up to `,`, then their count. */
-function readSet(decoder: Decoder, keys: KeyNode): Set<unknown> {
+function readSet(decoder: Decoder, within: KnownKey): Set<unknown> {
   const set = decoder.open(new Set<unknown>());
   let count = 0;
-  for (; !decoder.takes(0x2c); count++) set.add(decoder.value(keys));
+  for (; !decoder.takes(0x2c); count++) set.add(decoder.value(within));
   if (decoder.varint() !== count) throw corrupt("a wrong count");
   return decoder.close(set);
 }
@@ -106,7 +106,7 @@ const ERRORS: Readonly<Record<string, new () => Error>> = {
  * `r`: class, then message `m`, stack `s` and cause `c` up to `.`: the message first, the others in
  * any order (Node 18 and 20 put the cause before the stack).
  */
-function readError(decoder: Decoder, keys: KeyNode): Error {
+function readError(decoder: Decoder, within: KnownKey): Error {
   let part = decoder.byte();
   let Class: new (message?: string) => Error = Error;
   const letter = String.fromCharCode(part);
@@ -123,7 +123,7 @@ function readError(decoder: Decoder, keys: KeyNode): Error {
   for (; part !== 0x2e; part = decoder.byte()) { // .
     if (part === 0x6d) hidden(error, "message", decoder.string()); // m
     else if (part === 0x73) hidden(error, "stack", decoder.string()); // s
-    else if (part === 0x63) hidden(error, "cause", decoder.value(keys)); // c
+    else if (part === 0x63) hidden(error, "cause", decoder.value(within)); // c
     else throw corrupt("an unknown part of an error");
   }
   if (!("stack" in error)) hidden(error, "stack", String(error)); // Bun, of an error without stack

@@ -3,14 +3,14 @@
  * `decode_builtins.ts`. Whatever the bytes claim, time and memory stay in proportion to their number.
  */
 import { readBuiltin, readViewsOf } from "./decode_builtins.ts";
-import { type KeyNode, KeyTrie } from "./key_trie.ts";
+import { type KnownKey, KnownKeys, type Place, slotOf } from "./known_keys.ts";
 import { Budget } from "./limits.ts";
 import { corrupt, Reader } from "./reader.ts";
 
 /** The largest index of an array. */
 const MAX_INDEX = 0xffff_fffe;
 
-const trie = new KeyTrie();
+const known = new KnownKeys();
 
 /** Reads one value. */
 export class Decoder extends Reader {
@@ -44,16 +44,16 @@ export class Decoder extends Reader {
   /** Header, value, and nothing after it. */
   run(): unknown {
     this.#header();
-    const value = this.value(trie.root);
+    const value = this.value(known.top);
     if (this.pos !== this.end) throw corrupt("bytes after its end");
     return value;
   }
 
   #header(): void {
-    const [a, b, c, d] = this.buf.subarray(this.pos, Math.min(this.pos + 4, this.end));
-    const ofBuffers = a === 0xff && b === 0x42 && c === 0x55 && d === 0x4e;
-    const plain = (a === 0x0d || a === 0x0e) && b === 0 && c === 0 && d === 0;
-    if (ofBuffers || plain) throw corrupt("Bun's own node:v8 wrote it, in JavaScriptCore's format");
+    const { buf, pos, end } = this;
+    if (end - pos >= 4 && isJavaScriptCore(buf, pos)) {
+      throw corrupt("Bun's own node:v8 wrote it, in JavaScriptCore's format");
+    }
     if (this.byte() !== 0xff) throw corrupt("no header");
     this.version = this.varint();
     if (this.version < 13 || this.version > 16) throw corrupt("not a version from 13 to 16");
@@ -74,8 +74,8 @@ export class Decoder extends Reader {
     return true;
   }
 
-  /** Any value; `keys` predicts the keys of objects in it. */
-  value(keys: KeyNode): unknown {
+  /** Any value; `within` is the key in whose value it is. */
+  value(within: KnownKey): unknown {
     const tag = this.tag();
     switch (tag) {
       case 0x22: // "
@@ -101,18 +101,18 @@ export class Decoder extends Reader {
       case 0x5a: // Z
         return this.bigint();
       case 0x6f: // o
-        return this.#plain(keys);
+        return this.#plain(within);
       case 0x41: // A
-        return this.#denseArray(keys);
+        return this.#denseArray(within);
       case 0x61: // a
-        return this.#sparseArray(keys);
+        return this.#sparseArray(within);
       case 0x5e: // ^
         return this.#reference();
       case 0x3f: // ?
         do this.varint(); while (this.takes(0x3f)); // a loop, for a million of them would fill the stack
-        return this.value(keys);
+        return this.value(within);
       default:
-        return readBuiltin(this, tag, keys);
+        return readBuiltin(this, tag, within);
     }
   }
 
@@ -146,31 +146,31 @@ export class Decoder extends Reader {
   }
 
   /** `o`: keys and values up to `{`, then their count. */
-  #plain(keys: KeyNode): object {
+  #plain(within: KnownKey): object {
     const object = this.open({});
-    this.#count(this.#properties(object, 0x7b, keys));
+    this.#count(this.#properties(object, 0x7b, within));
     return this.close(object);
   }
 
   /** `A`: length, as many values or holes, named properties up to `$`, their count, the length again. */
-  #denseArray(keys: KeyNode): unknown[] {
+  #denseArray(within: KnownKey): unknown[] {
     const array = this.open([] as unknown[]);
     const length = this.varint();
     if (length > this.end - this.pos) throw corrupt("it ends too early");
     for (let i = 0; i < length; i++) {
       if (this.takes(0x2d)) array.length = i + 1; // -
-      else array[i] = this.value(keys);
+      else array[i] = this.value(within);
     }
-    this.#count(this.#properties(array, 0x24, keys));
+    this.#count(this.#properties(array, 0x24, within));
     this.#count(length);
     return this.close(array);
   }
 
   /** `a`: length, indexes and names up to `@`, their count, the length again. */
-  #sparseArray(keys: KeyNode): unknown[] {
+  #sparseArray(within: KnownKey): unknown[] {
     const length = this.varint();
     const array = this.open(this.#emptyArray(length));
-    this.#count(this.#properties(array, 0x40, keys));
+    this.#count(this.#properties(array, 0x40, within));
     this.#count(length);
     return this.close(array);
   }
@@ -192,26 +192,25 @@ export class Decoder extends Reader {
   }
 
   /** Reads keys and values into `target` up to the tag `end`; how many there were. */
-  #properties(target: object, end: number, keys: KeyNode): number {
+  #properties(target: object, end: number, within: KnownKey): number {
     const properties = target as Record<string, unknown>;
-    let node = trie.inner(keys);
+    const place = known.placeIn(within);
+    let last = place.start;
     for (let count = 0;; count++) {
-      const next = node.next;
-      let key: string | number;
+      const next = last.next;
       if (next !== null && this.#isNext(next.bytes)) {
-        node = next;
-        key = node.key;
+        last = next;
       } else {
         if (this.takes(end)) return count;
-        const child = this.#child(node);
-        if (child !== null) {
-          node = child;
-          key = child.key;
-        } else key = this.#key();
+        const key = this.#knownKey(last, place);
+        if (key === null) {
+          last = place.start;
+          this.#unknownKey(properties, last);
+          continue;
+        }
+        last = key;
       }
-      const value = this.value(node);
-      if (key === "__proto__") define(properties, key, value);
-      else properties[key] = value;
+      properties[last.key] = this.value(last);
     }
   }
 
@@ -225,17 +224,28 @@ export class Decoder extends Reader {
     return true;
   }
 
-  /** The node for a one-byte key that was not predicted; null for other keys and past the bounds. */
-  #child(node: KeyNode): KeyNode | null {
-    for (const child of node.children) {
-      if (this.#isNext(child.bytes)) return node.next = child;
+  /** Takes a one-byte key that was not foretold, known already or from now on; null for all others. */
+  #knownKey(last: KnownKey, place: Place): KnownKey | null {
+    const { buf, pos } = this;
+    if (buf[pos] !== 0x22 || this.end - pos < 3) return null; // "
+    const length = buf[pos + 1] as number;
+    const slot = slotOf(length, buf[pos + 2] as number, buf[pos + 1 + length] as number);
+    for (let key = place.slots[slot]; key; key = key.sibling) {
+      if (this.#isNext(key.bytes)) return last.next = key;
     }
-    const start = this.pos;
-    if (this.buf[start] !== 0x22) return null; // "
-    const key = this.string();
-    const child = trie.add(node, key, this.buf.subarray(start, this.pos));
-    if (child === null) this.pos = start;
-    return child;
+    const name = this.string();
+    const key = known.add(place, name, buf.subarray(pos, this.pos));
+    if (key === null) this.pos = pos;
+    else last.next = key;
+    return key;
+  }
+
+  /** A key that is not to be known, and its value. */
+  #unknownKey(properties: Record<string, unknown>, within: KnownKey): void {
+    const key = this.#key();
+    const value = this.value(within);
+    if (key === "__proto__") define(properties, key, value);
+    else properties[key] = value;
   }
 
   /** A key: a string or a number. */
@@ -253,6 +263,12 @@ export class Decoder extends Reader {
         return this.string();
     }
   }
+}
+
+/** `0d` or `0e` as four bytes, or "\xffBUN" where a Buffer is in the value. */
+function isJavaScriptCore(b: Uint8Array, at: number): boolean {
+  if (b[at] === 0xff) return b[at + 1] === 0x42 && b[at + 2] === 0x55 && b[at + 3] === 0x4e;
+  return (b[at] === 0x0d || b[at] === 0x0e) && !(b[at + 1] || b[at + 2] || b[at + 3]);
 }
 
 /** Makes an own property of a name that assignment would take for something else. */

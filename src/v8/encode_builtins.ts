@@ -2,7 +2,7 @@
  * The objects besides plain ones and arrays that the format knows, one function for each.
  */
 import type { Encoder } from "./encoder.ts";
-import type { KeyNode } from "./key_trie.ts";
+import type { KnownKey } from "./known_keys.ts";
 import { type Kind, kindOf, refusal } from "./kinds.ts";
 import {
   COSTLY_WEIGHT,
@@ -20,22 +20,22 @@ interface MaybeResizable extends ArrayBuffer {
 }
 
 /** Writes an object whose prototype is not `Object.prototype`. */
-export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): void {
+export function writeBuiltin(encoder: Encoder, object: object, within: KnownKey): void {
   const kind = ArrayBuffer.isView(object) ? "view" : kindOf(object);
   const weight = weightOf(kind);
   if (weight > 0) encoder.budget.takeHeavy(weight, Infinity);
   switch (kind) {
     case "Map":
-      return writeMap(encoder, object as Map<unknown, unknown>, keys);
+      return writeMap(encoder, object as Map<unknown, unknown>, within);
     case "Set":
-      return writeSet(encoder, object as Set<unknown>, keys);
+      return writeSet(encoder, object as Set<unknown>, within);
     case "Date":
       encoder.byte(0x44); // D
       return encoder.double(Date.prototype.getTime.call(object));
     case "RegExp":
       return writeRegExp(encoder, object as RegExp);
     case "Error":
-      return writeError(encoder, object as Error, keys);
+      return writeError(encoder, object as Error, within);
     case "ArrayBuffer":
       return writeArrayBuffer(encoder, object as MaybeResizable);
     case "view":
@@ -52,7 +52,7 @@ export function writeBuiltin(encoder: Encoder, object: object, keys: KeyNode): v
       encoder.byte(0x73); // s
       return encoder.string(String.prototype.valueOf.call(object));
     case "plain":
-      return encoder.plain(object, keys);
+      return encoder.plain(object, within, true);
     default:
       throw encoder.unstorableHere(refusal(object) ?? "an object of an unknown kind");
   }
@@ -65,13 +65,13 @@ function weightOf(kind: Kind | "view" | undefined): number {
 }
 
 /** `;`: keys and values in turn; the count is of both. A copy, for a getter may change the Map. */
-function writeMap(encoder: Encoder, map: Map<unknown, unknown>, keys: KeyNode): void {
+function writeMap(encoder: Encoder, map: Map<unknown, unknown>, within: KnownKey): void {
   const members: unknown[] = [];
   Map.prototype.forEach.call(map, (value, key) => members.push(key, value));
   encoder.byte(0x3b); // ;
   for (let i = 0; i < members.length; i++) {
     encoder.step(i >> 1);
-    encoder.value(members[i], keys);
+    encoder.value(members[i], within);
   }
   encoder.room(6);
   encoder.byte(0x3a); // :
@@ -79,13 +79,13 @@ function writeMap(encoder: Encoder, map: Map<unknown, unknown>, keys: KeyNode): 
 }
 
 /** `'`: members; the count is theirs. */
-function writeSet(encoder: Encoder, set: Set<unknown>, keys: KeyNode): void {
+function writeSet(encoder: Encoder, set: Set<unknown>, within: KnownKey): void {
   const members: unknown[] = [];
   Set.prototype.forEach.call(set, (member) => members.push(member));
   encoder.byte(0x27); // '
   for (let i = 0; i < members.length; i++) {
     encoder.step(i);
-    encoder.value(members[i], keys);
+    encoder.value(members[i], within);
   }
   encoder.room(6);
   encoder.byte(0x2c); // ,
@@ -126,7 +126,7 @@ const ERROR_LETTERS: Readonly<Record<string, number>> = {
  * `r`: class by `name`, then message, stack, cause in the order that Node 22 and later insist on.
  * Message and cause count only as own data properties, as in native.
  */
-function writeError(encoder: Encoder, error: Error, keys: KeyNode): void {
+function writeError(encoder: Encoder, error: Error, within: KnownKey): void {
   encoder.byte(0x72); // r
   const name = String(error.name);
   if (Object.hasOwn(ERROR_LETTERS, name)) encoder.byte(ERROR_LETTERS[name] as number);
@@ -145,7 +145,7 @@ function writeError(encoder: Encoder, error: Error, keys: KeyNode): void {
   if (cause !== undefined && "value" in cause) {
     encoder.byte(0x63); // c
     encoder.step("cause");
-    encoder.value(cause.value, keys);
+    encoder.value(cause.value, within);
     encoder.room(8);
   }
   encoder.byte(0x2e); // .

@@ -3,7 +3,7 @@
  * `encode_builtins.ts`. Layouts: version 15 of V8's format.
  */
 import { writeBuiltin } from "./encode_builtins.ts";
-import { type KeyNode, KeyTrie } from "./key_trie.ts";
+import { type KnownKey, KnownKeys, type Place, slotOf } from "./known_keys.ts";
 import { Budget } from "./limits.ts";
 import { type Step, unstorable } from "./path.ts";
 import { Writer } from "./writer.ts";
@@ -12,7 +12,7 @@ import { Writer } from "./writer.ts";
 const LISTED = 48;
 
 const { hasOwnProperty } = Object.prototype;
-const trie = new KeyTrie();
+const known = new KnownKeys();
 
 /** What an {@linkcode Encoder} is told for one value. */
 export interface EncoderOptions {
@@ -26,6 +26,8 @@ export class Encoder extends Writer {
   errorStacks = false;
   #maxDepth = 0;
   #arrayProps = true;
+  /** Whether `Object.prototype` has enumerable properties, which `for..in` would show of every object. */
+  #polluted = false;
   #depth = 0;
   /** The way to what is being written: one step for each object that is open. */
   readonly #steps: Step[] = [];
@@ -40,12 +42,13 @@ export class Encoder extends Writer {
     this.#maxDepth = options.maxDepth;
     this.#arrayProps = options.arrayProps;
     this.errorStacks = options.errorStacks;
+    this.#polluted = isPolluted();
     this.#depth = 0;
     this.#budget = null;
     try {
       this.byte(0xff);
       this.varint(15);
-      this.value(value, trie.root);
+      this.value(value, known.top);
       this.#weigh();
     } finally {
       this.#forget();
@@ -84,8 +87,8 @@ export class Encoder extends Writer {
     this.#steps[this.#depth - 1] = step;
   }
 
-  /** Any value; `keys` predicts the keys of objects in it. */
-  value(value: unknown, keys: KeyNode): void {
+  /** Any value; `within` is the key in whose value it is. */
+  value(value: unknown, within: KnownKey): void {
     this.room(16);
     switch (typeof value) {
       case "string":
@@ -95,7 +98,7 @@ export class Encoder extends Writer {
       case "boolean":
         return this.byte(value ? 0x54 : 0x46); // T F
       case "object":
-        return value === null ? this.byte(0x30) : this.#object(value, keys); // 0
+        return value === null ? this.byte(0x30) : this.#object(value, within); // 0
       case "undefined":
         return this.byte(0x5f); // _
       case "bigint":
@@ -106,7 +109,7 @@ export class Encoder extends Writer {
     }
   }
 
-  #object(object: object, keys: KeyNode): void {
+  #object(object: object, within: KnownKey): void {
     const id = this.#identify(object);
     if (id >= 0) {
       this.byte(0x5e); // ^
@@ -117,11 +120,12 @@ export class Encoder extends Writer {
     }
     this.#depth++;
     if (this.#isArray(object)) {
-      this.#array(object, keys);
+      this.#array(object, within);
     } else {
       const prototype = Object.getPrototypeOf(object);
-      if (prototype === Object.prototype || prototype === null) this.plain(object, keys);
-      else writeBuiltin(this, object, keys);
+      if (prototype === Object.prototype || prototype === null) {
+        this.plain(object, within, this.#polluted);
+      } else writeBuiltin(this, object, within);
     }
     this.#depth--;
   }
@@ -155,18 +159,24 @@ export class Encoder extends Writer {
     return -1;
   }
 
-  /** `o`: own enumerable string keys in the engine's order, which is the format's: indexes first. */
-  plain(object: object, keys: KeyNode): void {
+  /**
+   * `o`: own enumerable string keys in the engine's order, which is the format's: indexes first.
+   * `inherits` says that `for..in` may show others too; to ask for each costs 6 to 9 %.
+   */
+  plain(object: object, within: KnownKey, inherits: boolean): void {
     const source = object as Record<string, unknown>;
-    let node = trie.inner(keys);
+    const place = known.placeIn(within);
+    const steps = this.#steps;
+    const level = this.#depth - 1;
+    let last = place.start;
     let count = 0;
     this.byte(0x6f); // o
     for (const key in source) {
-      if (!hasOwnProperty.call(source, key)) continue;
+      if (inherits && !hasOwnProperty.call(source, key)) continue;
       if (count === 0 && key === "0") this.#refuseArguments(object);
-      this.step(key);
-      node = this.#key(key, node);
-      this.value(source[key], node);
+      steps[level] = key;
+      last = this.#key(key, last, place);
+      this.value(source[key], last);
       count++;
     }
     if (count === 0) this.#refuseArguments(object);
@@ -182,48 +192,50 @@ export class Encoder extends Writer {
     }
   }
 
-  #key(key: string, node: KeyNode): KeyNode {
-    let child = node.next;
-    if (child === null || child.key !== key) {
-      child = node.children.find((child) => child.key === key) ?? null;
-      if (child === null) return this.#newKey(key, node);
-      node.next = child;
+  /** Writes a key; the known one that it is, or the beginning of its place. */
+  #key(key: string, last: KnownKey, place: Place): KnownKey {
+    let known = last.next;
+    if (known === null || known.key !== key) {
+      known = find(key, place);
+      if (known === null) return this.#newKey(key, last, place);
+      last.next = known;
     }
-    const bytes = child.bytes;
+    const bytes = known.bytes;
     const length = bytes.length;
     this.room(length);
     const { buf, pos } = this;
     for (let i = 0; i < length; i++) buf[pos + i] = bytes[i] as number;
     this.pos = pos + length;
-    return child;
+    return known;
   }
 
-  #newKey(key: string, node: KeyNode): KeyNode {
+  #newKey(key: string, last: KnownKey, place: Place): KnownKey {
     const index = arrayIndex(key);
     this.room(9);
     if (index >= 0) {
       this.number(index);
-      return node;
+      return place.start;
     }
     const start = this.pos;
     this.string(key);
-    if (this.buf[start] !== 0x22) return node; // two-byte keys are padded according to their place
-    return trie.add(node, key, this.buf.subarray(start, this.pos)) ?? node;
+    if (this.buf[start] !== 0x22) return place.start; // two-byte keys are padded according to their place
+    const added = known.add(place, key, this.buf.subarray(start, this.pos));
+    return added === null ? place.start : last.next = added;
   }
 
-  #array(array: unknown[], keys: KeyNode): void {
+  #array(array: unknown[], within: KnownKey): void {
     const names = this.#arrayProps ? Object.keys(array) : null;
     const length = array.length;
     // Indexes come first and ascending, so the last one's place tells whether all are there.
     const dense = names === null
       ? !hasHole(array)
       : length === 0 || names[length - 1] === String(length - 1);
-    if (dense) this.#denseArray(array, length, names, keys);
-    else this.#sparseArray(array, length, names, keys);
+    if (dense) this.#denseArray(array, length, names, within);
+    else this.#sparseArray(array, length, names, within);
   }
 
   /** `A`: as many values as its length, then named properties; the count is of the named ones. */
-  #denseArray(array: unknown[], length: number, names: string[] | null, keys: KeyNode): void {
+  #denseArray(array: unknown[], length: number, names: string[] | null, within: KnownKey): void {
     this.byte(0x41); // A
     this.varint(length);
     for (let i = 0; i < length; i++) {
@@ -234,9 +246,9 @@ export class Encoder extends Writer {
         continue;
       }
       this.step(i);
-      this.value(value, keys);
+      this.value(value, within);
     }
-    const count = names === null ? 0 : this.#properties(array, names.slice(length), keys);
+    const count = names === null ? 0 : this.#properties(array, names.slice(length), within);
     this.room(11);
     this.byte(0x24); // $
     this.varint(count);
@@ -244,11 +256,11 @@ export class Encoder extends Writer {
   }
 
   /** `a`: for arrays with holes, indexes and names alike as key and value; the count is of both. */
-  #sparseArray(array: unknown[], length: number, names: string[] | null, keys: KeyNode): void {
+  #sparseArray(array: unknown[], length: number, names: string[] | null, within: KnownKey): void {
     this.byte(0x61); // a
     this.varint(length);
     names ??= Object.keys(array).filter((name) => arrayIndex(name) >= 0);
-    const count = this.#properties(array, names, keys);
+    const count = this.#properties(array, names, within);
     this.room(11);
     this.byte(0x40); // @
     this.varint(count);
@@ -256,19 +268,32 @@ export class Encoder extends Writer {
   }
 
   /** Writes the named ones of an array's own properties; how many there still were. */
-  #properties(array: unknown[], names: readonly string[], keys: KeyNode): number {
+  #properties(array: unknown[], names: readonly string[], within: KnownKey): number {
     const source = array as unknown as Record<string, unknown>;
-    let node = keys;
+    const place = known.placeIn(within);
+    let last = place.start;
     let count = 0;
     for (const name of names) {
       if (!hasOwnProperty.call(array, name)) continue;
       this.step(name);
-      node = this.#key(name, node);
-      this.value(source[name], node);
+      last = this.#key(name, last, place);
+      this.value(source[name], last);
       count++;
     }
     return count;
   }
+}
+
+function isPolluted(): boolean {
+  for (const _ in Object.prototype) return true;
+  return false;
+}
+
+function find(key: string, place: Place): KnownKey | null {
+  const length = key.length;
+  let known = place.slots[slotOf(length, key.charCodeAt(0), key.charCodeAt(length - 1))];
+  while (known && known.key !== key) known = known.sibling;
+  return known ?? null;
 }
 
 function hasHole(array: readonly unknown[]): boolean {

@@ -41,6 +41,11 @@ const BRANDS: readonly (readonly [Kind, Family, (value: object) => unknown])[] =
   ["String", String, (value) => String.prototype.valueOf.call(value)],
 ];
 
+/** By prototype: most objects have the one of their class. */
+const BY_PROTOTYPE: ReadonlyMap<object, readonly [Kind, (value: object) => unknown]> = new Map(
+  BRANDS.map(([kind, family, probe]) => [family.prototype, [kind, probe]]),
+);
+
 /** Classes whose real objects have passed before: what is left is a Proxy, or inherits from a prototype. */
 const IMITATED: readonly Family[] = [
   ...BRANDS.map(([, family]) => family),
@@ -70,6 +75,8 @@ const REFUSED_FAMILY = /^(?:Intl|WebAssembly|Temporal)\.| Iterator$|^Iterator He
 
 /** The kind of an object that is not an array or a view; `undefined` when it cannot be stored. */
 export function kindOf(object: object): Kind | undefined {
+  const likely = BY_PROTOTYPE.get(Object.getPrototypeOf(object));
+  if (likely !== undefined && passes(likely[1], object)) return likely[0];
   const tag = tagOf(object);
   if (!(Symbol.toStringTag in object)) {
     if (tag === "Object") return imitates(object) ? undefined : "plain";

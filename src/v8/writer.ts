@@ -3,7 +3,9 @@
  */
 import { Buffer } from "node:buffer";
 
+/** What a buffer has at first, and what it may keep from one value to the next, bytes. */
 const SMALL = 16_384;
+const KEPT = 262_144;
 
 /**
  * Up to this many characters a string is copied by a loop, above it by one native call. Measured at
@@ -28,9 +30,11 @@ export class Writer {
     this.buf = larger;
   }
 
-  /** Gives a buffer over `most` bytes back, so that one giant value does not hold it for ever. */
-  shrink(most: number): void {
-    if (this.buf.length > most) this.buf = Buffer.allocUnsafeSlow(SMALL);
+  /** The buffer, `pos` bytes of it written; one that has grown giant is given up. */
+  finish(): Buffer {
+    const buf = this.buf;
+    if (buf.length > KEPT) this.buf = Buffer.allocUnsafeSlow(SMALL);
+    return buf;
   }
 
   /** One byte, mostly a tag; needs room for it. */
