@@ -7,11 +7,14 @@
 import { Buffer } from "node:buffer";
 import { runLine } from "./commands.ts";
 import { Replies } from "./replies.ts";
-import type { ServerState } from "./state.ts";
+import type { ConnectionInfo, ServerState } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
 /** The socket, as a conversation sees it. */
 export interface Wire {
+  /** Where the client is, and where it came in: `tcp:127.0.0.1:51234`. */
+  readonly peer: string;
+  readonly local: string;
   /** Sends pieces in order; false asks to be left alone until {@linkcode Conversation.resume}. */
   write(pieces: Uint8Array[]): boolean;
   /** Closes the connection behind what was written. */
@@ -38,7 +41,7 @@ interface Reading {
 }
 
 /** One connection without its socket. */
-export class Conversation implements Turn {
+export class Conversation implements Turn, ConnectionInfo {
   readonly state: ServerState;
   readonly replies: Replies = new Replies();
   readonly #wire: Wire;
@@ -51,12 +54,32 @@ export class Conversation implements Turn {
   #reading: Reading | undefined;
   #swallowing = 0;
   #budget = 0;
+  #running = false;
   #blocked = false;
   #closed = false;
+  /** When it last sent a command, in relative seconds. */
+  lastCommand: number;
 
   constructor(state: ServerState, wire: Wire) {
     this.state = state;
     this.#wire = wire;
+    this.lastCommand = state.timeline.now;
+  }
+
+  get peer(): string {
+    return this.#wire.peer;
+  }
+
+  get local(): string {
+    return this.#wire.local;
+  }
+
+  /** What it is about, in memcached's words. */
+  get condition(): string {
+    if (this.#blocked) return "conn_mwrite";
+    if (this.#reading !== undefined) return "conn_nread";
+    if (this.#swallowing > 0) return "conn_swallow";
+    return this.#running ? "conn_parse_cmd" : "conn_read";
   }
 
   /** Takes bytes from the socket, which are not copied and must not change. */
@@ -98,7 +121,9 @@ export class Conversation implements Turn {
   }
 
   #run(): void {
+    this.#running = true;
     while (!this.#closed && !this.#blocked && this.#step());
+    this.#running = false;
   }
 
   /** Does what can be done next; false is "more bytes, please". */
@@ -127,6 +152,7 @@ export class Conversation implements Turn {
     const end = lf > this.#start && this.#buffer[lf - 1] === CR ? lf - 1 : lf;
     const line = this.#buffer.toString("latin1", this.#start, end);
     this.#start = this.#scanned = lf + 1;
+    this.lastCommand = this.state.timeline.now;
     this.replies.begin();
     runLine(this, line);
     if (this.#reading === undefined && this.#swallowing === 0) this.#commandDone();

@@ -2,6 +2,7 @@
 
 const NAMES = [
   "total_connections",
+  "rejected_connections",
   "cmd_get",
   "cmd_set",
   "cmd_flush",

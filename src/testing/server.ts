@@ -20,6 +20,8 @@ export interface MemcachedServerOptions {
   memoryLimit?: number;
   /** Bytes of one item, its key and some 60 bytes of overhead included, at least 1024. Default 1 MiB. */
   maxItemSize?: number;
+  /** Connections that may be open at a time; one more is told so and closed. Default 1024. */
+  maxConnections?: number;
   /** Where the time comes from. Default: the machine's clock. */
   clock?: Clock;
 }
@@ -76,7 +78,7 @@ export class MemcachedServer {
    */
   static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
     const { host = "127.0.0.1", port = 0, path, clock = systemClock } = options;
-    const { memoryLimit = 64 * MEGABYTE, maxItemSize = MEGABYTE } = options;
+    const { memoryLimit = 64 * MEGABYTE, maxItemSize = MEGABYTE, maxConnections = 1024 } = options;
     if (path !== undefined && (options.port !== undefined || options.host !== undefined)) {
       throw invalidType("path goes without port and host");
     }
@@ -90,11 +92,12 @@ export class MemcachedServer {
     checkWhole("port", port, 0, 65_535);
     checkWhole("memoryLimit", memoryLimit, 1024, Number.MAX_SAFE_INTEGER);
     checkWhole("maxItemSize", maxItemSize, 1024, 1024 * MEGABYTE);
+    checkWhole("maxConnections", maxConnections, 1, Number.MAX_SAFE_INTEGER);
 
     const listening: ListenInfo = path === undefined
       ? { host, port, path }
       : { host: undefined, port: 0, path };
-    const limits = { memory: memoryLimit, item: maxItemSize };
+    const limits = { memory: memoryLimit, item: maxItemSize, connections: maxConnections };
     const state = newState(clock, limits, listening);
     const sockets = new Set<Socket>();
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -176,10 +179,24 @@ async function removeDeadSocket(path: string): Promise<void> {
 }
 
 function serve(state: ServerState, socket: Socket, sockets: Set<Socket>): void {
+  const { connections, counters: { totals }, limits, listening: { path } } = state;
   sockets.add(socket);
-  state.connections++;
-  state.counters.totals.total_connections++;
+  const close = (): void => {
+    socket.end(() => socket.destroy());
+  };
+  socket.on("error", () => socket.destroy());
+  if (connections.size >= limits.connections) {
+    totals.rejected_connections++;
+    socket.on("close", () => sockets.delete(socket));
+    socket.write("ERROR Too many open connections\r\n");
+    return close();
+  }
+
+  totals.total_connections++;
+  const id = ++state.lastConnection;
   const conversation = new Conversation(state, {
+    peer: path === undefined ? describe(socket.remoteAddress, socket.remotePort) : "?:<AF 0>",
+    local: path === undefined ? describe(socket.localAddress, socket.localPort) : `unix:${path}`,
     write(pieces): boolean {
       if (socket.destroyed) return true;
       const ready = send(socket, pieces);
@@ -187,19 +204,25 @@ function serve(state: ServerState, socket: Socket, sockets: Set<Socket>): void {
       if (!ready) socket.pause();
       return ready;
     },
-    end: () => socket.end(() => socket.destroy()),
+    end: close,
   });
+  connections.set(id, conversation);
   socket.on("data", (chunk: Uint8Array) => conversation.receive(chunk));
   socket.on("drain", () => {
     socket.resume();
     conversation.resume();
   });
   socket.on("end", () => conversation.close());
-  socket.on("error", () => socket.destroy());
   socket.on("close", () => {
     conversation.close();
-    if (sockets.delete(socket)) state.connections--;
+    sockets.delete(socket);
+    connections.delete(id);
   });
+}
+
+/** One end of a connection, as memcached writes it. */
+function describe(host = "", port = 0): string {
+  return host.includes(":") ? `tcp6:[${host}]:${port}` : `tcp:${host}:${port}`;
 }
 
 function send(socket: Socket, pieces: Uint8Array[]): boolean {

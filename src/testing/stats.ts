@@ -10,6 +10,7 @@ type Fields = ReadonlyArray<readonly [name: string, value: string | number]>;
 
 function general({ timeline, counters, store, limits, connections }: ServerState): Fields {
   const { totals } = counters;
+  const { user, system } = process.cpuUsage();
   const total = (...names: CounterName[]): Fields => names.map((name) => [name, totals[name]]);
   const sum = (name: ClassCounterName, as: string = name): Fields => [[as, counters.sum(name)]];
   return [
@@ -18,8 +19,12 @@ function general({ timeline, counters, store, limits, connections }: ServerState
     ["time", timeline.now + timeline.started],
     ["version", VERSION],
     ["pointer_size", 64],
-    ["curr_connections", connections],
-    ...total("total_connections", "cmd_get", "cmd_set", "cmd_flush", "cmd_touch", "cmd_meta"),
+    ["rusage_user", cpu(user)],
+    ["rusage_system", cpu(system)],
+    ["max_connections", limits.connections],
+    ["curr_connections", connections.size],
+    ...total("total_connections", "rejected_connections"),
+    ...total("cmd_get", "cmd_set", "cmd_flush", "cmd_touch", "cmd_meta"),
     ...total("get_hits", "get_misses", "get_expired", "get_flushed"),
     ...total("delete_misses", "delete_hits"),
     ...total("incr_misses", "incr_hits", "decr_misses", "decr_hits"),
@@ -39,9 +44,15 @@ function general({ timeline, counters, store, limits, connections }: ServerState
   ];
 }
 
+/** Microseconds as seconds. */
+function cpu(microseconds: number): string {
+  return (microseconds / 1e6).toFixed(6);
+}
+
 function settings({ limits, listening, verbosity, store, crawler }: ServerState): Fields {
   return [
     ["maxbytes", limits.memory],
+    ["maxconns", limits.connections],
     ["tcpport", listening.port],
     ["udpport", 0],
     ["inter", listening.host ?? "NULL"],
@@ -60,6 +71,7 @@ function settings({ limits, listening, verbosity, store, crawler }: ServerState)
     ["auth_enabled_sasl", "no"],
     ["auth_enabled_ascii", "no"],
     ["item_size_max", limits.item],
+    ["maxconns_fast", "yes"],
     ["lru_crawler", crawler ? "yes" : "no"],
     ["flush_enabled", "yes"],
     ["dump_enabled", "yes"],
@@ -105,9 +117,30 @@ function items({ store, timeline: { now }, counters }: ServerState): Fields {
   });
 }
 
+/** The listening socket as number 0, and the connections. */
+function conns({ listening, connections, timeline }: ServerState): Fields {
+  const { host = "", port, path } = listening;
+  const address = host.includes(":") ? `tcp6:[${host}]:${port}` : `tcp:${host}:${port}`;
+  const fields: [string, string | number][] = [
+    ["0:addr", path === undefined ? address : `unix:${path}`],
+    ["0:state", "conn_listening"],
+    ["0:secs_since_last_cmd", timeline.uptime],
+  ];
+  for (const [id, { peer, local, condition, lastCommand }] of connections) {
+    fields.push(
+      [`${id}:addr`, peer],
+      [`${id}:listen_addr`, local],
+      [`${id}:state`, condition],
+      [`${id}:secs_since_last_cmd`, timeline.now - lastCommand],
+    );
+  }
+  return fields;
+}
+
 const REPORTS: Record<string, (state: ServerState) => Fields> = {
   settings,
   items,
+  conns,
   // There are no slabs here, and sizes are not tracked unless memcached is told to.
   slabs: () => [["active_slabs", 0], ["total_malloced", 0]],
   sizes: () => [["sizes_status", "disabled"]],

@@ -1,53 +1,17 @@
 /** The command `memwire`. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { type CliRequest, parseCommandLine, USAGE } from "../../src/testing/cli_options.ts";
 import { MemcachedServer } from "../../src/testing/mod.ts";
+import { addressOf, ended, memwire } from "./command.ts";
 import { Control, dial, play } from "./support.ts";
-
-const CLI = fileURLToPath(new URL("../../src/testing/cli.ts", import.meta.url));
-
-/** Starts the command in the runtime that runs this test. */
-function memwire(...args: string[]): ChildProcess {
-  const { deno, bun } = process.versions as Record<string, string | undefined>;
-  const node20 = ["--import", "tsx"];
-  const runtime = deno !== undefined
-    ? ["run", "-A", "--no-check"]
-    : bun !== undefined || process.features.typescript
-    ? []
-    : node20;
-  return spawn(process.execPath, [...runtime, CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-}
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function ended(child: ChildProcess): Promise<Ended> {
-  let out = "";
-  let err = "";
-  child.stdout!.setEncoding("utf8").on("data", (text: string) => out += text);
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => err += text);
-  const [code] = await once(child, "close") as [number | null];
-  return { code, out, err };
-}
 
 describe("memwire serve", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(`serves until ${signal}, and ends without a complaint`, { timeout: 30_000 }, async () => {
       const child = memwire("serve", "--port", "0", "--memory-limit", "8", "-I", "2k");
-      const [line] = await once(child.stdout!.setEncoding("utf8"), "data") as [string];
-      const told = /^memwire: embedded memcached, for development, on (127\.0\.0\.1:\d+)\n$/.exec(
-        line,
-      );
-      assert.ok(told, line);
-      const address = told[1] as string;
+      const address = await addressOf(child);
       assert.equal(
         await play(address, "set a 0 0 1|x|get a"),
         "STORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n",

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
 import { ManualClock } from "../../src/testing/clock.ts";
-import { Conversation } from "../../src/testing/conversation.ts";
-import { newState } from "../../src/testing/state.ts";
+import { converse, socketless } from "./socketless.ts";
 
 const CLOCK = new ManualClock(1_800_000_000);
 
@@ -26,24 +25,9 @@ interface Played {
 }
 
 function feed(chunks: readonly string[]): Played {
-  const state = newState(
-    CLOCK,
-    { memory: 2 ** 26, item: 2 ** 20 },
-    { port: 0, host: undefined, path: undefined },
-  );
-  const sent: Uint8Array[] = [];
-  let closed = false;
-  const conversation = new Conversation(state, {
-    write(pieces): boolean {
-      sent.push(...pieces);
-      return true;
-    },
-    end(): void {
-      closed = true;
-    },
-  });
+  const { conversation, take, isClosed } = converse(socketless(CLOCK));
   for (const chunk of chunks) conversation.receive(Buffer.from(chunk, "latin1"));
-  return { replies: Buffer.concat(sent).toString("latin1"), closed };
+  return { replies: take(), closed: isClosed() };
 }
 
 describe("a conversation", () => {

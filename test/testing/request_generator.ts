@@ -7,9 +7,8 @@
  * flush, which brings back what an earlier one covered and no thread has dropped yet.
  */
 import { Buffer } from "node:buffer";
-import { Conversation } from "../../src/testing/conversation.ts";
-import { newState } from "../../src/testing/state.ts";
 import { type Line, raw } from "./cases/case.ts";
+import { converse, socketless } from "./socketless.ts";
 
 const KEYS = ["a", "b", "Zm9v", "AAEg", "foo", "k".repeat(250), "noreply", "\xc3\xa9"];
 const BASE64 = ["Zm9v", "AAEg"];
@@ -42,11 +41,7 @@ function random(seed: number): () => number {
 /** Makes conversations, each a few commands for a connection of its own. */
 export class RequestGenerator {
   readonly #random: () => number;
-  readonly #state = newState(
-    { now: () => 1_800_000_000 },
-    { memory: 2 ** 26, item: 2 ** 20 },
-    { port: 0, host: undefined, path: undefined },
-  );
+  readonly #state = socketless({ now: () => 1_800_000_000 });
 
   constructor(seed: number) {
     this.#random = random(seed);
@@ -232,17 +227,10 @@ export class RequestGenerator {
   }
 
   #tell(bytes: string): string {
-    const replies: Uint8Array[] = [];
-    const conversation = new Conversation(this.#state, {
-      write(pieces): boolean {
-        replies.push(...pieces);
-        return true;
-      },
-      end(): void {},
-    });
+    const { conversation, take } = converse(this.#state);
     conversation.receive(Buffer.from(bytes, "latin1"));
     conversation.close();
-    return Buffer.concat(replies).toString("latin1");
+    return take();
   }
 }
 

@@ -8,7 +8,11 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseServers } from "../../src/address.ts";
-import { MemcachedServer, type MemcachedServerOptions } from "../../src/testing/mod.ts";
+import {
+  ManualClock,
+  MemcachedServer,
+  type MemcachedServerOptions,
+} from "../../src/testing/mod.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { Control, dial, play } from "./support.ts";
 
@@ -94,6 +98,7 @@ describe("options", () => {
     [{ memoryLimit: NaN }, RangeError, /^memoryLimit /],
     [{ maxItemSize: 1023 }, RangeError, /^maxItemSize /],
     [{ maxItemSize: 2 ** 30 + 1 }, RangeError, /^maxItemSize /],
+    [{ maxConnections: 0 }, RangeError, /^maxConnections /],
     [{ clock: {} as { now(): number } }, TypeError, /^clock must have a now\(\) method$/],
   ];
   for (const [options, kind, message] of wrong) {
@@ -156,6 +161,57 @@ describe("connections", () => {
     assert.equal((await control.stats()).get("total_connections"), "4");
   });
 
+  it("beyond maxConnections are told so, and closed", async (t) => {
+    const { address } = await start(t, { maxConnections: 2 });
+    const control = await Control.open(address);
+    const second = await Control.open(address);
+    t.after(() => control.close());
+    assert.equal(await control.ask("version"), await second.ask("version"));
+    const third = await dial(address);
+    let told = "";
+    third.setEncoding("latin1").on("data", (text: string) => told += text);
+    await once(third, "close");
+    assert.equal(told, "ERROR Too many open connections\r\n");
+    second.close();
+    for (let tries = 0; tries < 100; tries++) {
+      if ((await control.stats()).get("curr_connections") === "1") break;
+      await sleep(10);
+    }
+    assert.equal(await play(address, "mn"), "MN\r\n");
+    const stats = await control.stats();
+    assert.equal(stats.get("rejected_connections"), "1");
+    assert.equal(stats.get("max_connections"), "2");
+  });
+
+  it("are listed by stats conns, with what they are about", async (t) => {
+    const clock = new ManualClock();
+    const { address } = await start(t, { clock });
+    const uploading = await dial(address);
+    uploading.write("set a 0 0 5\r\nab");
+    const refused = await dial(address);
+    refused.write("set a 0 0 2000000\r\nab");
+    const idle = await dial(address);
+    await sleep(20);
+    clock.advance(5);
+    const control = await Control.open(address);
+    t.after(() => {
+      control.close();
+      for (const socket of [uploading, refused, idle]) socket.destroy();
+    });
+    const conns = await control.stats("conns");
+    assert.equal(conns.get("0:addr"), `tcp:${address}`);
+    assert.equal(conns.get("0:state"), "conn_listening");
+    const peers = [uploading, refused, idle].map(({ localPort }) => `tcp:127.0.0.1:${localPort}`);
+    for (const [index, peer] of peers.entries()) {
+      assert.equal(conns.get(`${index + 1}:addr`), peer);
+      assert.equal(conns.get(`${index + 1}:listen_addr`), `tcp:${address}`);
+    }
+    const states = [1, 2, 3, 4].map((id) => conns.get(`${id}:state`));
+    assert.deepEqual(states, ["conn_nread", "conn_swallow", "conn_read", "conn_parse_cmd"]);
+    assert.equal(conns.get("3:secs_since_last_cmd"), "5");
+    assert.equal(conns.get("4:secs_since_last_cmd"), "0");
+  });
+
   it(
     "whose client does not read are not read either, and lose nothing",
     { timeout: 20_000 },
@@ -177,6 +233,7 @@ describe("connections", () => {
         last = answered;
         answered = Number((await control.stats()).get("cmd_get"));
       }
+      assert.equal((await control.stats("conns")).get("2:state"), "conn_mwrite");
       assert.ok(answered < replies, `${answered} of ${replies} answers were made up for nobody`);
 
       let bytes = 0;

@@ -1,0 +1,45 @@
+/** The embedded server without its sockets. */
+import { Buffer } from "node:buffer";
+import type { Clock } from "../../src/testing/clock.ts";
+import { Conversation } from "../../src/testing/conversation.ts";
+import { newState, type ServerState } from "../../src/testing/state.ts";
+
+/** A server that nobody can reach but {@linkcode converse}. */
+export function socketless(clock: Clock): ServerState {
+  const limits = { memory: 2 ** 26, item: 2 ** 20, connections: 1024 };
+  return newState(clock, limits, { port: 0, host: undefined, path: undefined });
+}
+
+/** A connection to it. */
+export interface Talk {
+  readonly conversation: Conversation;
+  /** What was answered since it was last asked, one character per byte. */
+  take(): string;
+  isClosed(): boolean;
+}
+
+/** Opens a connection. */
+export function converse(state: ServerState): Talk {
+  let sent: Uint8Array[] = [];
+  let closed = false;
+  const conversation = new Conversation(state, {
+    peer: "tcp:127.0.0.1:1",
+    local: "tcp:127.0.0.1:2",
+    write(pieces): boolean {
+      sent.push(...pieces);
+      return true;
+    },
+    end(): void {
+      closed = true;
+    },
+  });
+  return {
+    conversation,
+    take(): string {
+      const text = Buffer.concat(sent).toString("latin1");
+      sent = [];
+      return text;
+    },
+    isClosed: () => closed,
+  };
+}
