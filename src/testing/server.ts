@@ -8,7 +8,19 @@ import { type Clock, systemClock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { type ListenInfo, newState, type ServerState } from "./state.ts";
 
-/** What {@linkcode MemcachedServer.start} takes. */
+/**
+ * What {@linkcode MemcachedServer.start} takes.
+ *
+ * @example
+ * ```ts
+ * import { MemcachedServer, type MemcachedServerOptions } from "memwire/testing";
+ *
+ * const options: MemcachedServerOptions = { host: "::1", memoryLimit: 1024 * 1024 };
+ * const server = await MemcachedServer.start(options);
+ * console.log(server.address); // [::1]:41923, for example
+ * await server.stop();
+ * ```
+ */
 export interface MemcachedServerOptions {
   /** TCP port, 0 to 65535. Default 0: one that is free. */
   port?: number;
@@ -137,7 +149,17 @@ export class MemcachedServer {
     return this.#stopped;
   }
 
-  /** Stops the server at the end of an `await using` block. */
+  /**
+   * Stops the server at the end of an `await using` block.
+   *
+   * @example
+   * ```ts
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * console.log(server.address);
+   * ```
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
