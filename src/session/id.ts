@@ -4,9 +4,12 @@ import { randomBytes } from "node:crypto";
 // 192 bits from the system's generator; OWASP's ASVS asks for 128.
 const ID_BYTES = 24;
 
+/** Characters of a new id. */
+export const ID_LENGTH = 32;
+
 const OPENABLE = /^[A-Za-z0-9_.-]{1,128}$/;
 
-/** A new id: 32 characters of base64url. */
+/** A new id, in base64url. */
 export function newId(): string {
   return randomBytes(ID_BYTES).toString("base64url");
 }

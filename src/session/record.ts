@@ -6,7 +6,13 @@ import { Buffer } from "node:buffer";
 import type { Serializer } from "../client/options.ts";
 import type { Stored, ValueCodec } from "../client/values.ts";
 import { encodedView, Flags } from "../client/values.ts";
-import { CorruptValueError, invalidType, MemcachedError, ValueTooLargeError } from "../errors.ts";
+import {
+  CorruptValueError,
+  invalidType,
+  MemcachedError,
+  SerializationError,
+  ValueTooLargeError,
+} from "../errors.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { decode } from "../v8/codec.ts";
 import type { Seal } from "./seal.ts";
@@ -81,8 +87,12 @@ export class RecordCodec implements ValueCodec {
 
   /** A Session's bytes. */
   encodeSession(fields: unknown, createdAt: number, ttl: number | undefined): Encoded {
-    const { plain, flags } = this.encodeValue([fields, createdAt, ttl ?? null]);
-    return new Encoded(plain, flags | SESSION_FLAG);
+    try {
+      const { plain, flags } = this.encodeValue([fields, createdAt, ttl ?? null]);
+      return new Encoded(plain, flags | SESSION_FLAG);
+    } catch (error) {
+      throw error instanceof SerializationError ? inFields(error) : error;
+    }
   }
 
   /** Takes a value, or what was encoded before. */
@@ -158,6 +168,12 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** The error with the path that the caller knows: from the fields, not from the record around them. */
+function inFields({ message, path, cause }: SerializationError): SerializationError {
+  const own = path.replace(/^\[0\]\.?/, "");
+  return new SerializationError(message.replace(path, () => own), { path: own, cause });
 }
 
 function corrupt(message: string, flags: number, cause?: unknown): CorruptValueError {

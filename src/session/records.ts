@@ -24,14 +24,13 @@ export class Records {
       reply.kind === Kind.value ? codec.decode(reply, request.key).value : undefined;
   }
 
-  /** The deadline of an operation that begins now. */
-  deadline(options: CallOptions | undefined): Deadline {
-    return new Deadline(this.#core, options);
-  }
-
-  /** Throws when the client has been closed. */
-  checkOpen(): void {
-    this.#core.checkOpen();
+  /** Runs an operation of several commands: they share a deadline, and closing waits for its end. */
+  async run<T>(
+    options: CallOptions | undefined,
+    operation: (deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    const deadline = new Deadline(this.#core, options);
+    return await this.#core.through(() => operation(deadline));
   }
 
   /** The value alone. */

@@ -10,6 +10,9 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 import { invalidType } from "../errors.ts";
 import { byteLength } from "../protocol/text.ts";
 
+/** Characters of a hidden id: 32 bytes in base64url. */
+export const HIDDEN_ID_LENGTH = 43;
+
 const CIPHER = "aes-256-gcm";
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;

@@ -1,25 +1,25 @@
 /** The session store: ids become keys, values become records, each method is one command or a few. */
+import type { Deadline } from "../client/deadline.ts";
 import { coreOf } from "../client/memcached.ts";
 import type { CallOptions, StoreOptions } from "../client/options.ts";
 import type { Change } from "../client/update.ts";
-import { ConflictError, invalidType } from "../errors.ts";
+import { invalidType } from "../errors.ts";
+import { toExptime } from "../protocol/exptime.ts";
 import { isOpenable } from "./id.ts";
-import { Keys } from "./keys.ts";
+import { type KeyList, Keys } from "./keys.ts";
 import { Loader } from "./loading.ts";
 import {
   type ResolvedStoreOptions,
   resolveStoreOptions,
   type SessionStoreOptions,
 } from "./options.ts";
-import { RecordCodec } from "./record.ts";
-import { Records, type WriteOptions } from "./records.ts";
+import { type Encoded, RecordCodec } from "./record.ts";
+import { Records } from "./records.ts";
 import { save, type Saved } from "./saving.ts";
 import { makeSession, Session, type SessionHome, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
 import { updateRecord } from "./updating.ts";
-
-// Each further try means that somebody wrote in between.
-const MAX_TRIES = 100;
+import { addDefault, deleteValue, firstThere, popValue, saveValue, setValue } from "./values.ts";
 
 /** What load resolves to. */
 export interface Loaded<V> {
@@ -95,19 +95,23 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * The value, TTL untouched; of a Session its fields. An id that makes no legal key, the empty one
    * included, is absent without traffic here and in has, delete, pop, touch, load.
    */
-  get(id: string, options?: CallOptions): Promise<V | undefined> {
-    const get = (key: string, left: CallOptions | undefined): Promise<V | undefined> =>
-      this.#records.get(key, left) as Promise<V | undefined>;
-    return this.#first(id, options, undefined, get);
+  async get(id: string, options?: CallOptions): Promise<V | undefined> {
+    return await this.#first<unknown>(
+      id,
+      options,
+      undefined,
+      (key, left) => this.#records.get(key, left),
+    ) as V | undefined;
   }
 
   /** Last write wins, and it can bring back what was deleted: for sessions use storeSession. */
-  async set(id: string, value: V, options?: StoreOptions): Promise<void> {
-    const [key, ...old] = this.#writable(id);
-    const deadline = this.#records.deadline(options);
-    await this.#records.set(key, value, this.#how(deadline.left(), options));
-    // What stands under an old secret is out of date now.
-    for (const oldKey of old) await this.#records.delete(oldKey, deadline.left());
+  set(id: string, value: V, options?: StoreOptions): Promise<void> {
+    return this.#write(
+      id,
+      value,
+      options,
+      (keys, record, ttl, deadline) => setValue(this.#records, keys, record, ttl, deadline),
+    );
   }
 
   /** Whether something is there. */
@@ -116,45 +120,30 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /** One delete, no read, no `expiring()`; true: was there. */
-  async delete(id: string, options?: CallOptions): Promise<boolean> {
-    const deadline = this.#records.deadline(options);
-    let deleted = false;
-    for (const key of this.#keys.lookup(id)) {
-      if (await this.#records.delete(key, deadline.left())) deleted = true;
-    }
-    return deleted;
+  delete(id: string, options?: CallOptions): Promise<boolean> {
+    return this.#records.run(
+      options,
+      (deadline) => deleteValue(this.#records, this.#keys.lookup(id), deadline),
+    );
   }
 
   /** What is there, else `value`, stored by add: all callers get the same. */
   async setDefault(id: string, value: V, options?: StoreOptions): Promise<V> {
-    const [key, ...old] = this.#writable(id);
-    const deadline = this.#records.deadline(options);
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (old.length > 0) {
-        const there = await this.get(id, deadline.left());
-        if (there !== undefined) return there;
-      }
-      if (await this.#records.add(key, value, this.#how(deadline.left(), options))) return value;
-      const there = await this.get(id, deadline.left());
-      if (there !== undefined) return there;
-    }
-    throw new ConflictError(`others kept adding and deleting: gave up after ${MAX_TRIES} tries`);
+    const there = await this.#write(
+      id,
+      value,
+      options,
+      (keys, record, ttl, deadline) => addDefault(this.#records, keys, record, ttl, deadline),
+    );
+    return there === undefined ? value : there as V;
   }
 
   /** Takes it out; of several callers one gets it. */
   async pop(id: string, options?: CallOptions): Promise<V | undefined> {
-    const deadline = this.#records.deadline(options);
-    for (const key of this.#keys.lookup(id)) {
-      for (let tries = 0;; tries++) {
-        const item = await this.#records.read(key, deadline.left());
-        if (item === undefined) break;
-        const outcome = await this.#records.compareAndDelete(key, item.cas, deadline.left());
-        if (outcome === "deleted") return item.value.value as V;
-        if (outcome === "missing") break;
-        if (tries === MAX_TRIES) throw new ConflictError("others kept writing the value");
-      }
-    }
-    return undefined;
+    return await this.#records.run(
+      options,
+      (deadline) => popValue(this.#records, this.#keys.lookup(id), deadline),
+    ) as V | undefined;
   }
 
   /** Sets the TTL anew, in seconds; default: the store's. false: absent. */
@@ -164,7 +153,13 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
 
   /** Reads, changes and writes by add or cas, again after a conflict: Memcached.update on the decoded value. */
   async update(id: string, fn: Change<V>, options?: StoreOptions): Promise<V | undefined> {
-    return await updateRecord(this.#records, this.#writable(id), fn, this.#home, options);
+    if (typeof fn !== "function") throw invalidType("update needs a function");
+    const keys = this.#keys.writable(id);
+    const ttl = checkTtl(options);
+    return await this.#records.run(
+      options,
+      (deadline) => updateRecord(this.#records, keys, fn, this.#home, ttl, deadline),
+    );
   }
 
   /**
@@ -172,7 +167,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * a second command).
    */
   async load(id: string, options?: CallOptions): Promise<Loaded<V> | undefined> {
-    const found = await this.#loader.load(id, this.#records.deadline(options));
+    const found = await this.#records.run(options, (left) => this.#loader.load(id, left));
     if (found === undefined) return undefined;
     const { item, ttl } = found;
     return { value: item.value.value as V, version: item.cas, ttl: ttl === 0 ? Infinity : ttl };
@@ -182,31 +177,18 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * With the version from load: cas; "gone" when deleted since, "conflict" when written since. Without:
    * add; "conflict" when the id is taken.
    */
-  async save(
+  save(
     id: string,
     value: V,
     options?: StoreOptions & { version?: bigint },
   ): Promise<"stored" | "conflict" | "gone"> {
-    const [key, ...old] = this.#writable(id);
-    if (this.#options.lastWriteWins) {
-      await this.set(id, value, options);
-      return "stored";
-    }
-    const deadline = this.#records.deadline(options);
-    const version = options?.version;
-    if (version === undefined) {
-      for (const oldKey of old) {
-        if (await this.#records.has(oldKey, deadline.left())) return "conflict";
+    return this.#write(id, value, options, async (keys, record, ttl, deadline) => {
+      if (!this.#options.lastWriteWins) {
+        return await saveValue(this.#records, keys, record, options?.version, ttl, deadline);
       }
-      const added = await this.#records.add(key, value, this.#how(deadline.left(), options));
-      return added ? "stored" : "conflict";
-    }
-    for (const candidate of [key, ...old]) {
-      const how = this.#how(deadline.left(), options);
-      const outcome = await this.#records.cas(candidate, value, version, how);
-      if (outcome !== "missing") return outcome === "stored" ? "stored" : "conflict";
-    }
-    return "gone";
+      await setValue(this.#records, keys, record, ttl, deadline);
+      return "stored";
+    });
   }
 
   /**
@@ -214,11 +196,12 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * absoluteTtl, undefined, null or not /^[A-Za-z0-9_.-]{1,128}$/ (no traffic). Unreachable: rejects.
    */
   async open(id?: string | null, options?: CallOptions): Promise<Session<V>> {
-    const deadline = this.#records.deadline(options);
-    this.#records.checkOpen();
-    const found = isOpenable(id) ? await this.#loader.load(id, deadline) : undefined;
-    if (found === undefined) return makeSession(this.#loader.newState());
-    return makeSession(this.#loader.stateOf(id as string, found));
+    const state = await this.#records.run(options, async (deadline) => {
+      const found = isOpenable(id) ? await this.#loader.load(id, deadline) : undefined;
+      if (found === undefined) return this.#loader.newState();
+      return this.#loader.stateOf(id as string, found);
+    });
+    return makeSession(state);
   }
 
   /**
@@ -234,7 +217,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     if (!(session instanceof Session)) throw invalidType("storeSession needs a Session");
     const state = stateOf(session);
     if (state.store !== this.#home) throw invalidType("the session is another store's");
-    return await save(this.#records, this.#options, state, this.#records.deadline(options));
+    return await this.#records.run(
+      options,
+      (deadline) => save(this.#records, this.#options, state, deadline),
+    );
   }
 
   /** Nothing: memcached expires sessions. */
@@ -255,11 +241,6 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return this.close();
   }
 
-  #writable(id: string): [string, ...string[]] {
-    this.#keys.of(id);
-    return this.#keys.lookup(id) as [string, ...string[]];
-  }
-
   /** Asks under each key that the id may have, until something is there. */
   async #first<T>(
     id: string,
@@ -268,16 +249,29 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     ask: (key: string, options: CallOptions | undefined) => Promise<T>,
   ): Promise<T> {
     const keys = this.#keys.lookup(id);
-    if (keys.length === 1) return ask(keys[0] as string, options);
-    const deadline = this.#records.deadline(options);
-    for (const key of keys) {
-      const found = await ask(key, deadline.left());
-      if (found !== absent) return found;
-    }
-    return absent;
+    if (keys.length === 1) return await ask(keys[0] as string, options);
+    return await this.#records.run(
+      options,
+      (deadline) => firstThere(keys, absent, (key) => ask(key, deadline.left())),
+    );
   }
 
-  #how(left: CallOptions, options: StoreOptions | undefined): WriteOptions {
-    return { ...left, ttl: options?.ttl ?? this.#home.ttl };
+  /** Runs an operation that writes; what it writes is encoded now. */
+  async #write<T>(
+    id: string,
+    value: V,
+    options: StoreOptions | undefined,
+    operation: (keys: KeyList, record: Encoded, ttl: number, deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    const keys = this.#keys.writable(id);
+    const record = this.#records.codec.encodeValue(value);
+    const ttl = checkTtl(options) ?? this.#home.ttl;
+    return await this.#records.run(options, (left) => operation(keys, record, ttl, left));
   }
+}
+
+/** The options' time to live, checked. */
+function checkTtl(options: StoreOptions | undefined): number | undefined {
+  if (options?.ttl !== undefined) toExptime(options.ttl);
+  return options?.ttl;
 }

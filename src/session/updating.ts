@@ -1,8 +1,9 @@
 /** Read, change, write if nobody else has, on decoded values: again and again until nobody has. */
-import type { StoreOptions } from "../client/options.ts";
+import type { Deadline } from "../client/deadline.ts";
 import type { Item } from "../client/results.ts";
 import type { Change } from "../client/update.ts";
 import { ConflictError, invalidType } from "../errors.ts";
+import type { KeyList } from "./keys.ts";
 import { type Lifetimes, secondsToLive } from "./lifetime.ts";
 import { pause } from "./pause.ts";
 import { type Encoded, isPlainObject, type RecordCodec, type Stocked } from "./record.ts";
@@ -17,13 +18,12 @@ const MAX_PAUSE_MS = 10;
  */
 export async function updateRecord<V>(
   records: Records,
-  keys: readonly [string, ...string[]],
+  keys: KeyList,
   fn: Change<V>,
   lifetimes: Lifetimes,
-  options: StoreOptions | undefined,
+  ttl: number | undefined,
+  deadline: Deadline,
 ): Promise<V | undefined> {
-  if (typeof fn !== "function") throw invalidType("update needs a function");
-  const deadline = records.deadline(options);
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     let key = keys[0];
     let item: Item<Stocked> | undefined;
@@ -34,15 +34,15 @@ export async function updateRecord<V>(
       break;
     }
     const current = item?.value;
-    const next = await fn(current?.value as V | undefined);
+    const next = await deadline.within(Promise.resolve(fn(current?.value as V | undefined)));
     if (next === undefined) return current?.value as V | undefined;
     const record = encodeNext(next, current, records.codec);
-    const how = { ...deadline.left(), ttl: options?.ttl ?? ttlOf(current, lifetimes) };
+    const how = { ...deadline.left(), ttl: ttl ?? ttlOf(current, lifetimes) };
     const stored = item === undefined
       ? await records.add(key, record, how)
       : await records.cas(key, record, item.cas, how) === "stored";
     if (stored) return next;
-    await pause(MAX_PAUSE_MS);
+    await deadline.within(pause(MAX_PAUSE_MS));
   }
   throw new ConflictError(`others kept writing: gave up after ${MAX_TRIES} tries`);
 }

@@ -71,7 +71,7 @@ export class Writer {
     const { state, key } = this;
     let version = this.#takeVersion();
     for (let tries = 0; tries <= MAX_TRIES; tries++) {
-      if (tries > 0) await pause(PAUSE_MS * 2 ** (tries - 1));
+      if (tries > 0) await this.deadline.within(pause(PAUSE_MS * 2 ** (tries - 1)));
       if (version === undefined) {
         const { ttl, ...left } = this.options();
         const item = await this.records.read(key, left, ttl);
