@@ -6,12 +6,14 @@
  * nothing in node:test, Bun exits.)
  */
 import process from "node:process";
-import { after } from "node:test";
 
 /** What keeps a process alive without being a leak: the pipes to the test runner. */
 const OWN = new Set(["PipeWrap", "TTYWrap", "CloseReq"]);
 
-if (process.env["NODE_TEST_CONTEXT"] !== undefined) {
+// Only in a test file's own process, not in the runner's and not in what tests start with the same
+// options: there node:test would begin to report on standard output.
+if (process.env["NODE_TEST_CONTEXT"] !== undefined && process.argv[1]?.endsWith(".test.ts")) {
+  const { after } = await import("node:test");
   after(() => {
     setTimeout(() => {
       const open = process.getActiveResourcesInfo().filter((kind) => !OWN.has(kind));
