@@ -60,20 +60,22 @@ async function readOld({ state, records, deadline }: Writer): Promise<
   return found;
 }
 
-/** Deletes the old copy. False: somebody else has. */
-async function leave(writer: Writer, { key, item }: OldCopy): Promise<boolean> {
+/** Deletes the old copy. False: the session was ended. */
+async function leave(writer: Writer, old: OldCopy): Promise<boolean> {
   const { records, state, deadline } = writer;
   for (let tries = 0;; tries++) {
-    const outcome = await records.compareAndDelete(key, item.cas, deadline.left());
+    const outcome = await records.compareAndDelete(old.key, old.item.cas, deadline.left());
     if (outcome === "deleted") {
-      state.oldKeys = state.oldKeys.filter((other) => other !== key);
+      state.oldKeys = state.oldKeys.filter((key) => key !== old.key);
       return true;
     }
     if (tries === MAX_TRIES) throw conflict();
-    const next = outcome === "exists" ? await records.read(key, deadline.left()) : undefined;
-    if (next === undefined) return false;
-    merge(state, item.value.encoded, next.value, records.codec);
-    item = next;
+    // Written since, or moved: from the key made of an old secret to that of the new one.
+    const next = await readOld(writer);
+    if (next === "absent") return false;
+    if (next === "unreachable") return true; // what has to be deleted there will tell
+    merge(state, old.item.value.encoded, next.item.value, records.codec);
+    old = next;
     if (!await writer.cas(writer.encode())) return false;
   }
 }
