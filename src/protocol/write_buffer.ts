@@ -77,12 +77,12 @@ export class WriteBuffer {
   }
 
   /**
-   * Makes room for a new write. `reusable` says that the socket has nothing left of the last one;
-   * if it has, its bytes must stay as they are and a new buffer takes their place.
+   * Begins a new write. `reusable` says that the socket has nothing left of the last one; if it has,
+   * its bytes must stay as they are, and the new ones go behind them: a buffer for each write that
+   * waits would be many times its bytes.
    */
   restart(reusable: boolean): void {
-    if (!reusable) this.#buffer = new Uint8Array(CAPACITY);
-    this.#from = this.#to = 0;
+    if (reusable) this.#from = this.#to = 0;
   }
 
   /** Adds a command in one piece: in the chunk that is being written if it fits the limit, else in a new one. */

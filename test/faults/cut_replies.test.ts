@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { ConnectionLostError, Memcached, PartialError } from "../../mod.ts";
 import { hit } from "../support/replies.ts";
 import { type Command, type Peer, startScriptedServer } from "../support/scripted_server.ts";
-import { answer, type Dialect, DIALECTS, type Outcome, outcome, valueOf } from "./rig.ts";
+import { answer, type Dialect, DIALECTS, type Outcome, outcome, PATIENT, valueOf } from "./rig.ts";
 
 const LARGE = "0123456789".repeat(4_000);
 
@@ -99,7 +99,7 @@ async function cut(
     (peer) => peer.index === 0 ? first(peer) : later(peer),
     { dialect },
   );
-  await using client = new Memcached(server.address, { timeout: 5_000 });
+  await using client = new Memcached(server.address, PATIENT);
   // The set keeps the gets apart, which could share a line.
   const ended = await Promise.all([
     outcome(run(client)),

@@ -10,7 +10,7 @@ import { type CallOptions, Memcached, PartialError, TimeoutError } from "../../m
 import { borrowMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
-import { answer, type Dialect, DIALECTS, outcome, rig, valueOf } from "./rig.ts";
+import { answer, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf } from "./rig.ts";
 
 const LATEST = 50;
 
@@ -80,11 +80,12 @@ const cases = together({
           })
         ),
       );
-      const late = LATEST + lag.stop();
+      // A call is rejected by the second look after its deadline, and each may be late.
+      const late = LATEST + 3 * lag.stop();
       for (const { name, timeout, error, ms } of ends) {
         const why = `${name} of ${timeout} ms after ${ms} ms`;
         assert.ok(ms >= timeout, `${why}: early`);
-        assert.ok(ms <= timeout + late, `${why}: late`);
+        assert.ok(ms <= timeout + late, `${why}: late, by timers that were ${late} late`);
         const all = error instanceof PartialError ? [error, ...error.errors.values()] : [error];
         for (const each of all) {
           assert.equal((each as TimeoutError).ambiguous, !READS.test(name), name);
@@ -108,7 +109,7 @@ const cases = together({
       outcome(client.increment("a")),
       outcome(client.get("a", { timeout: 60 })),
     ]);
-    const late = LATEST + lag.stop();
+    const late = LATEST + 3 * lag.stop();
     for (const [i, { error, ms }] of ends.entries()) {
       const timeout = i === 2 ? 60 : 120;
       assert.ok(error instanceof TimeoutError, String(error));
@@ -125,7 +126,7 @@ const cases = together({
     const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
     const lag = new Lag();
     const { error, ms } = await outcome(client.setMany(keys.map((key) => [key, "v"])));
-    assert.ok(ms >= 150 && ms <= 150 + LATEST + lag.stop(), `${ms} ms`);
+    assert.ok(ms >= 150 && ms <= 150 + LATEST + 3 * lag.stop(), `${ms} ms`);
     assert.ok(error instanceof PartialError);
     const all = [...error.errors.values()];
     assert.equal(all.length, 40);
@@ -181,7 +182,7 @@ for (const [timeout, ms] of [[30, 42], [30, 65], [50, 120], [120, 150]] as const
     t.after(() => servers.stop());
     const [address] = servers.addresses as [string];
     for (const protocol of DIALECTS) {
-      const client = new Memcached(address, { protocol, timeout: 2_000 });
+      const client = new Memcached(address, { protocol, ...PATIENT });
       t.after(() => client.close());
       const keys = Array.from({ length: 20 }, (_, i) => `${protocol}-blocked-${i}`);
       await Promise.all(keys.map((key) => client.set(key, valueOf(key))));
@@ -200,16 +201,16 @@ test("a loop blocked while connecting does not make a server down", async (t) =>
   const servers = await borrowMemcached();
   t.after(() => servers.stop());
   for (const protocol of ["auto", "classic"] as const) {
-    for (const ticks of [0, 1, 2, 4]) {
+    for (const ticks of [0, 1, 3]) {
       const client = new Memcached(servers.addresses as string[], {
         protocol,
-        connectTimeout: 100,
-        timeout: 5_000,
+        connectTimeout: 250,
+        timeout: 20_000,
       });
       t.after(() => client.close());
       const call = client.set("blocked-connecting", "v");
       for (let i = 0; i < ticks; i++) await new Promise((resolve) => setTimeout(resolve, 0));
-      block(130);
+      block(300);
       await call;
     }
   }

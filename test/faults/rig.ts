@@ -16,6 +16,9 @@ import {
 export const DIALECTS = ["meta", "classic"] as const;
 export type Dialect = (typeof DIALECTS)[number];
 
+/** Timeouts of calls that must succeed, however busy the machine is. */
+export const PATIENT = { timeout: 20_000, connectTimeout: 20_000 } as const;
+
 /** What the behaving server holds under a key. */
 export function valueOf(key: string): string {
   return `the value of ${key}`;
@@ -77,7 +80,7 @@ export async function rig(
     (peer) => peer.index === 0 ? fault(peer) : behave(peer),
     { dialect },
   );
-  return new Rig(server, new Memcached(server.address, options));
+  return new Rig(server, new Memcached(server.address, { ...PATIENT, ...options }));
 }
 
 /** How a call ended, for comparing. */

@@ -120,10 +120,27 @@ describe("the write buffer", () => {
     const second = out.take();
     checkBytes(first, [{ key: "a", value: "first" }], "the first write");
     checkBytes(second, [{ key: "b", value: "second" }], "the second");
-    assert.notEqual(first[0]?.buffer, second[0]?.buffer);
     out.restart(true);
     put(out, { key: "c", value: "third" });
     assert.equal(out.take()[0]?.buffer, second[0]?.buffer);
+  });
+
+  test("takes about as much room as there are bytes that are still being sent", () => {
+    for (const length of [1, 100, 1_500, 20_000]) {
+      const out = new WriteBuffer();
+      const buffers = new Set<ArrayBufferLike>();
+      let bytes = 0;
+      for (let writes = 0; writes < 200; writes++) {
+        put(out, { key: "a", value: "x".repeat(length) });
+        for (const chunk of out.take()) {
+          buffers.add(chunk.buffer);
+          bytes += chunk.byteLength;
+        }
+        out.restart(false);
+      }
+      const room = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      assert.ok(room <= 4 * bytes + 70_000, `${room} bytes of room for ${bytes} of ${length} each`);
+    }
   });
 
   test("knows how much is waiting, and nothing is twice", () => {
