@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startMemcached } from "../support/memcached.ts";
-import { type Case, isWait, nameOf, stepsOf } from "./cases/case.ts";
+import { type Case, isWait, nameOf, type Step, stepsOf } from "./cases/case.ts";
 import { Control, play, startEmbedded } from "./support.ts";
 
 /** The version whose replies decide. */
@@ -20,13 +20,22 @@ export const REFERENCE_VERSION = "1.6.18";
  */
 export type Answer = readonly [seconds: number, reply: string];
 
+/** A case that was played to a server. */
+export interface Played {
+  readonly id: string;
+  /** Whether the replies can be compared. If not, not all steps were played, and it was tried again. */
+  readonly clear: boolean;
+  readonly answers: readonly Answer[];
+}
+
 /** What one server was told from its start, case by case, and answered. */
 export interface Recording {
   /** When it says that it started, in seconds since 1970. */
   readonly startedAt: number;
-  readonly cases: readonly { readonly id: string; readonly answers: readonly Answer[] }[];
+  readonly played: readonly Played[];
 }
 
+/** How often a case is tried until its replies can be compared. */
 const TRIES = 20;
 
 /** Replies up to this long are kept whole. */
@@ -54,66 +63,77 @@ export async function installedVersion(): Promise<string> {
   return reply.slice("VERSION ".length).trim();
 }
 
-/** Plays cases to a real memcached, each after a flush, until that succeeds within clear seconds. */
+/** Plays cases to a real memcached, each after a flush, until its replies can be compared. */
 export async function record(cases: readonly Case[]): Promise<Recording> {
-  for (let count = 0; count < TRIES; count++) {
-    const recording = await tryRecord(cases);
-    if (recording !== undefined) return recording;
-  }
-  throw new Error(`the second changed under a case in each of ${TRIES} tries`);
-}
-
-/**
- * Undefined if the server's second changed while a step was played, or its crawler, which has work of
- * its own, was busy: what came back can then not be compared.
- */
-async function tryRecord(cases: readonly Case[]): Promise<Recording | undefined> {
   const server = await startMemcached();
   const control = await Control.open(server.address);
-  const now = async (): Promise<number> => Number((await control.stats()).get("time"));
   try {
     const stats = await control.stats();
     // It counts two seconds of uptime as it starts.
     const startedAt = Number(stats.get("time")) - Number(stats.get("uptime")) + 2;
-    const recorded = [];
+    const played: Played[] = [];
     for (const one of cases) {
-      const answers: Answer[] = [];
-      let time = await now();
-      await control.ask("flush_all");
-      for (const step of stepsOf(one)) {
-        if (isWait(step)) {
-          const until = time + step.wait;
-          while ((time = await now()) < until) await sleep(10);
-          answers.push([time - startedAt, ""]);
-          continue;
-        }
-        const reply = await play(server.address, step);
-        if (await now() !== time || reply.includes("BUSY")) return undefined;
-        answers.push([time - startedAt, digest(sortDump(reply))]);
+      for (let tries = 1, clear = false; !clear; tries++) {
+        if (tries > TRIES) throw new Error(`the second changed under ${nameOf(one)} in each try`);
+        const attempt = await playOnce(one, server.address, control, startedAt);
+        played.push(attempt);
+        ({ clear } = attempt);
       }
-      recorded.push({ id: idOf(one), answers });
     }
-    return { startedAt, cases: recorded };
+    return { startedAt, played };
   } finally {
     control.close();
     await server.stop();
   }
 }
 
+/**
+ * Plays a case up to its end, or to a step under which the server's second changed, or in which its
+ * crawler, which has work of its own, was busy.
+ */
+async function playOnce(
+  one: Case,
+  address: string,
+  control: Control,
+  startedAt: number,
+): Promise<Played> {
+  const now = async (): Promise<number> => Number((await control.stats()).get("time"));
+  const answers: Answer[] = [];
+  let time = await now();
+  await control.ask("flush_all");
+  for (const step of stepsOf(one)) {
+    if (isWait(step)) {
+      const until = time + step.wait;
+      while ((time = await now()) < until) await sleep(10);
+      answers.push([time - startedAt, ""]);
+      continue;
+    }
+    const reply = await play(address, step);
+    answers.push([time - startedAt, digest(sortDump(reply))]);
+    if (await now() !== time || reply.includes("BUSY")) {
+      return { id: idOf(one), clear: false, answers };
+    }
+  }
+  return { id: idOf(one), clear: true, answers };
+}
+
 /** What differs when the cases of a recording are played to an embedded server; nothing, that is. */
 export async function compare(cases: readonly Case[], recording: Recording): Promise<string[]> {
-  const embedded = await startEmbedded(recording.startedAt);
+  const { startedAt, played } = recording;
+  const embedded = await startEmbedded(startedAt);
   const differences: string[] = [];
+  const byId = new Map(cases.map((one) => [idOf(one), one]));
   try {
-    for (const [index, one] of cases.entries()) {
-      const { answers } = recording.cases[index] ?? { answers: [] };
-      for (const [number, step] of stepsOf(one).entries()) {
-        const [seconds, expected] = answers[number] as Answer;
-        embedded.clock.advance(recording.startedAt + seconds - embedded.clock.now());
+    for (const { id, clear, answers } of played) {
+      const one = byId.get(id) as Case;
+      const steps = stepsOf(one);
+      for (const [number, [seconds, expected]] of answers.entries()) {
+        const step = steps[number] as Step;
+        embedded.clock.advance(startedAt + seconds - embedded.clock.now());
         if (number === 0) await embedded.control.ask("flush_all");
         if (isWait(step)) continue;
         const reply = digest(sortDump(await play(embedded.server.address, step)));
-        if (reply === expected) continue;
+        if (!clear || reply === expected) continue;
         differences.push(
           `${nameOf(one)}, step ${number}:\n  memcached ${JSON.stringify(expected)}\n` +
             `  embedded  ${JSON.stringify(reply)}`,

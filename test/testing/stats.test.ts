@@ -9,7 +9,7 @@ import { Control, play } from "./support.ts";
 
 /** A bit of everything that is counted. */
 const TRAFFIC = [
-  "get a b|set a 0 0 1|1|cas a 0 0 1 1|1|set b 0 0 3|xyz|add a 0 0 1|x|replace q 0 0 1|x|append b 0 0 1|x",
+  "get a b|set a 0 0 1|1|cas a 0 0 1 1|1|ms s 1|x|ms s 1 C1 I|y|set b 0 0 3|xyz|add a 0 0 1|x|replace q 0 0 1|x|append b 0 0 1|x",
   "get a b|gets a b q|gat 10 a q|touch a 0|touch q 0",
   "incr a 1|incr q 1|incr b 1|decr a 1|decr q 1",
   "delete q|delete b|delete b",
