@@ -54,7 +54,7 @@ describe("over TLS", () => {
           protocol,
           prefix: `${protocol}:`,
           tls: { ca: readFileSync(authority.ca) },
-          timeout: 60_000,
+          timeout: 30_000,
           connectTimeout: 10_000,
           maxPending: SETS,
           maxPendingBytes: 2 ** 28,
