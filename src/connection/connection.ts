@@ -48,10 +48,10 @@ export interface Target {
 export interface Ending {
   /**
    * `unreachable`: it never came as far as a command. `refused-meta`: closed in answer to `mn`.
-   * `lost`: closed or reset by the peer. `dropped`: by us, for a reply that was not predicted or a
-   * server that does not answer. `closed`: by us, as asked.
+   * `lost`: closed or reset by the peer. `dropped`: by us, for a reply that was not predicted.
+   * `silent`: by us, for a server that does not answer. `closed`: by us, as asked.
    */
-  readonly reason: "unreachable" | "refused-meta" | "lost" | "dropped" | "closed";
+  readonly reason: "unreachable" | "refused-meta" | "lost" | "dropped" | "silent" | "closed";
   readonly error: Error | undefined;
   /** Whether replies were due. */
   readonly interrupted: boolean;
@@ -153,9 +153,9 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     this.#closeIfUnwanted();
   }
 
-  /** Ends it now, for `error`. */
+  /** Ends it now: the server has stopped answering. */
   drop(error: MemcachedError): void {
-    this.#end("dropped", error);
+    this.#end("silent", error);
   }
 
   // Writing
@@ -380,7 +380,8 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     reason: Ending["reason"],
     answering: Request<unknown> | undefined,
   ): boolean {
-    if (reason !== "lost" || !request.idempotent || request.retried) return false;
+    if (reason !== "lost" && reason !== "silent") return false;
+    if (!request.idempotent || request.retried) return false;
     if (request === answering || request.begun) return false;
     request.retried = true;
     return true;

@@ -108,7 +108,7 @@ export function lost(
   if (blamed && cause instanceof ProtocolError) {
     return new ProtocolError(cause.message, { server, ambiguous });
   }
-  const what = reason === "dropped" ? "was dropped" : "was closed or reset by the server";
+  const what = reason === "lost" ? "was closed or reset by the server" : "was dropped";
   return new ConnectionLostError(`the connection to ${server.address} ${what}`, {
     server,
     ambiguous,
