@@ -12,6 +12,7 @@ import type { ServerSpec } from "../address.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
+import type { OnIteration } from "./listing.ts";
 import { Seal } from "./seal.ts";
 
 /** Options of a SessionStore. */
@@ -31,7 +32,7 @@ export interface SessionStoreOptions extends
   /** Seconds after creation at which a Session ends, however active. Default: never. */
   absoluteTtl?: number;
   /** keys, entries, size, clear: do nothing and warn at each call (default), reject with UnsupportedError, do nothing, or list by metadump. */
-  onIteration?: "warning" | "error" | "none" | "scan";
+  onIteration?: OnIteration;
   /** Refresh an unchanged session in storeSession too. Default false: open has done it. */
   alwaysSave?: boolean;
   /** storeSession and save are a plain set, as in the seed. Default false. */
@@ -51,7 +52,7 @@ export interface ResolvedStoreOptions {
   readonly namespace: string;
   readonly ttl: number;
   readonly absoluteTtl: number;
-  readonly onIteration: "warning" | "error" | "none" | "scan";
+  readonly onIteration: OnIteration;
   readonly alwaysSave: boolean;
   readonly lastWriteWins: boolean;
   readonly seal: Seal | undefined;

@@ -149,7 +149,9 @@ export class RecordCodec implements ValueCodec {
       return serializer.deserialize(new Uint8Array(plain), inner);
     } catch (cause) {
       if (cause instanceof MemcachedError) throw cause;
-      throw corrupt("the serializer could not read the stored value", flags, cause);
+      // Without the cause: what such an error says may be a piece of the value, as with JSON.parse.
+      const name = cause instanceof Error ? cause.name : typeof cause;
+      throw corrupt(`the serializer could not read the stored value (${name})`, flags);
     }
   }
 }
@@ -157,10 +159,10 @@ export class RecordCodec implements ValueCodec {
 function readSession(value: unknown, flags: number): Pick<Stocked, "value" | "session"> {
   if (!Array.isArray(value) || value.length !== 3) throw corrupt("not a session's record", flags);
   const [fields, createdAt, ttl] = value as unknown[];
-  const legal = isPlainObject(fields) && typeof createdAt === "number" &&
-    (ttl === null || ttl === undefined || typeof ttl === "number");
+  const legal = isPlainObject(fields) && Number.isFinite(createdAt) &&
+    (ttl === null || (typeof ttl === "number" && ttl >= 0));
   if (!legal) throw corrupt("not a session's record", flags);
-  return { value: fields, session: { createdAt, ttl: ttl as number | undefined ?? undefined } };
+  return { value: fields, session: { createdAt: createdAt as number, ttl: ttl ?? undefined } };
 }
 
 /** Whether a value can be a Session's fields. */
@@ -176,6 +178,6 @@ function inFields({ message, path, cause }: SerializationError): SerializationEr
   return new SerializationError(message.replace(path, () => own), { path: own, cause });
 }
 
-function corrupt(message: string, flags: number, cause?: unknown): CorruptValueError {
-  return new CorruptValueError(message, { flags, cause });
+function corrupt(message: string, flags: number): CorruptValueError {
+  return new CorruptValueError(message, { flags });
 }

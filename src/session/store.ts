@@ -7,6 +7,7 @@ import { invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { isOpenable } from "./id.ts";
 import { type KeyList, Keys } from "./keys.ts";
+import { Listing } from "./listing.ts";
 import { Loader } from "./loading.ts";
 import {
   type ResolvedStoreOptions,
@@ -56,6 +57,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   readonly #records: Records;
   readonly #home: SessionHome;
   readonly #loader: Loader;
+  readonly #listing: Listing<V>;
 
   /**
    * Checks the options; connects to nobody.
@@ -64,13 +66,21 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    */
   constructor(options: SessionStoreOptions = {}) {
     this.#options = resolveStoreOptions(options);
-    const { client, namespace, seal, ttl, absoluteTtl, serializer, maxBytes } = this.#options;
+    const { client, namespace, seal, ttl, absoluteTtl, onIteration, serializer, maxBytes } =
+      this.#options;
     const core = coreOf(client);
     const { prefix } = core.options;
     this.#keys = new Keys(namespace, seal, prefix);
     this.#records = new Records(core, new RecordCodec({ serializer, seal, maxBytes, prefix }));
     this.#home = { ttl, absoluteTtl, keysOf: (id) => this.#keys.lookup(id) };
     this.#loader = new Loader(this.#records, this.#keys, this.#home);
+    this.#listing = new Listing({
+      client,
+      records: this.#records,
+      namespace,
+      hidden: seal !== undefined,
+      onIteration,
+    });
   }
 
   /**
@@ -221,6 +231,26 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
       options,
       (deadline) => save(this.#records, this.#options, state, deadline),
     );
+  }
+
+  /** The ids that are stored now, roughly; by `onIteration`. With `secret`: UnsupportedError. */
+  keys(): AsyncIterableIterator<string> {
+    return this.#listing.ids();
+  }
+
+  /** The ids with their values; by `onIteration`. With `secret`: UnsupportedError. */
+  entries(): AsyncIterableIterator<[id: string, value: V]> {
+    return this.#listing.entries();
+  }
+
+  /** How many there are, roughly; by `onIteration`. */
+  size(): Promise<number> {
+    return this.#listing.size();
+  }
+
+  /** Deletes what has this namespace, one by one; never flush_all. By `onIteration`. */
+  clear(): Promise<void> {
+    return this.#listing.clear();
   }
 
   /** Nothing: memcached expires sessions. */

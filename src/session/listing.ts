@@ -1,0 +1,112 @@
+/** keys, entries, size and clear, as far as `onIteration` has them do anything. */
+import process from "node:process";
+import type { Memcached } from "../client/memcached.ts";
+import { UnsupportedError } from "../errors.ts";
+import type { Records } from "./records.ts";
+
+/** What the methods that list do. */
+export type OnIteration = "warning" | "error" | "none" | "scan";
+
+/** What a listing is made of. */
+export interface ListingSettings {
+  readonly client: Memcached;
+  readonly records: Records;
+  readonly namespace: string;
+  /** Whether ids are hidden, so that none can be told of a key. */
+  readonly hidden: boolean;
+  readonly onIteration: OnIteration;
+}
+
+// Commands that are sent together.
+const BATCH = 100;
+
+/** The keys of a namespace, by memcached's metadump: roughly those that are there now. */
+export class Listing<V> {
+  readonly #settings: ListingSettings;
+
+  constructor(settings: ListingSettings) {
+    this.#settings = settings;
+  }
+
+  ids(): AsyncGenerator<string, void, void> {
+    return this.#begin("keys", true, () => this.#ids());
+  }
+
+  entries(): AsyncGenerator<[id: string, value: V], void, void> {
+    return this.#begin("entries", true, () => this.#entries());
+  }
+
+  async size(): Promise<number> {
+    let size = 0;
+    for await (const keys of this.#begin("size", false, () => this.#batches())) size += keys.length;
+    return size;
+  }
+
+  async clear(): Promise<void> {
+    for await (const keys of this.#begin("clear", false, () => this.#batches())) {
+      await Promise.all(keys.map((key) => this.#settings.records.delete(key, undefined)));
+    }
+  }
+
+  /** What `list` gives, if the policy has the method do anything. The warning comes with the call. */
+  #begin<T>(
+    method: string,
+    needsIds: boolean,
+    list: () => AsyncGenerator<T, void, void>,
+  ): AsyncGenerator<T, void, void> {
+    const { onIteration, hidden } = this.#settings;
+    if (onIteration === "none") return nothing();
+    if (onIteration === "warning") {
+      process.emitWarning(`SessionStore.${method}() does nothing unless onIteration is "scan"`, {
+        type: "MemwireWarning",
+        code: "MEMWIRE_ITERATION",
+      });
+      return nothing();
+    }
+    if (onIteration === "error") return refused(`${method} is refused by onIteration "error"`);
+    return needsIds && hidden ? refused(`${method}: with a secret no id can be told`) : list();
+  }
+
+  async *#ids(): AsyncGenerator<string, void, void> {
+    for await (const key of this.#keys()) yield key.slice(this.#settings.namespace.length);
+  }
+
+  async *#entries(): AsyncGenerator<[id: string, value: V], void, void> {
+    const { records, namespace } = this.#settings;
+    for await (const keys of this.#batches()) {
+      const values = await Promise.all(keys.map((key) => records.get(key, undefined)));
+      for (const [i, value] of values.entries()) {
+        const id = (keys[i] as string).slice(namespace.length);
+        if (value !== undefined) yield [id, value as V];
+      }
+    }
+  }
+
+  async *#batches(): AsyncGenerator<string[], void, void> {
+    let batch: string[] = [];
+    for await (const key of this.#keys()) {
+      batch.push(key);
+      if (batch.length < BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async *#keys(): AsyncGenerator<string, void, void> {
+    const { client, namespace } = this.#settings;
+    for await (const key of client.keys({ prefix: namespace })) {
+      // The namespace alone is no session's key.
+      if (key.length > namespace.length) yield key;
+    }
+  }
+}
+
+async function* nothing(): AsyncGenerator<never, void, void> {
+  yield* [];
+}
+
+async function* refused(why: string): AsyncGenerator<never, void, void> {
+  yield* [];
+  throw new UnsupportedError(why);
+}
