@@ -79,7 +79,9 @@ async function provideMemcached(): Promise<void> {
 
 function mustAnswer(address: string): Promise<void> {
   const [, host, port] = /^\[?(.+?)\]?(?::(\d+))?$/.exec(address) ?? [];
-  const socket = connect(Number(port ?? 11211), host);
+  const socket = address.startsWith("unix:")
+    ? connect(address.slice("unix:".length))
+    : connect(Number(port ?? 11211), host);
   return new Promise<void>((resolve, reject) => {
     const fail = (): void =>
       reject(new Error(`$MEMCACHED_SERVERS names ${address}, and no memcached answers there.`));
