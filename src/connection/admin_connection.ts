@@ -22,6 +22,9 @@ const CR = 0x0d;
 
 // A dump's line has a key of 250 bytes, each written as %XX at worst.
 const MAX_LINE = 4096;
+// How long sockets are read once more when time is up: after a blocked event loop timers come first,
+// and the answer may be here.
+const LAST_LOOK_MS = 20;
 // Reading pauses while this many lines are not taken.
 const MAX_LINES = 10_000;
 
@@ -48,7 +51,8 @@ export class AdminConnection implements SocketEvents {
   readonly #reply = new Reply();
   readonly #dialect = new ClassicDialect();
   readonly #abort = (): void => this.#fail(this.#limits.signal?.reason);
-  readonly #timer: ReturnType<typeof setTimeout>;
+  #timer: ReturnType<typeof setTimeout>;
+  #lastLook = false;
   #commandFor: (version: string) => string = () => "";
   #command = "";
   #ready = false;
@@ -63,10 +67,7 @@ export class AdminConnection implements SocketEvents {
     this.#target = target;
     this.#limits = limits;
     this.#handshake = new Handshake({ auth: target.auth, protocol: "classic", known: undefined });
-    this.#timer = setTimeout(
-      () => this.#timedOut(),
-      limits.total ? limits.timeout : limits.connectTimeout,
-    );
+    this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     this.#socket = new Socket(target.address, target.tls, this);
     limits.signal?.addEventListener("abort", this.#abort, { once: true });
   }
@@ -126,7 +127,8 @@ export class AdminConnection implements SocketEvents {
       this.#fail(
         new UnsupportedError(
           `${server.address} closed the connection in answer to ${this.#command}`,
-          { server },
+          // Or a server has died, with the command done or not.
+          { server, ambiguous: this.#limits.ambiguous },
         ),
       );
     } else {
@@ -155,7 +157,7 @@ export class AdminConnection implements SocketEvents {
       if ("ready" in step) {
         this.#ready = true;
         this.#command = this.#commandFor(this.version);
-        if (!this.#limits.total) this.#timer.refresh();
+        this.#heard();
         return this.#send(`${this.#command}\r\n`);
       }
       this.#send(step.send);
@@ -175,7 +177,7 @@ export class AdminConnection implements SocketEvents {
       this.#answered = true;
     }
     if (end - buffer.start > MAX_LINE) return this.#fail(failure.outOfStep(this.#target.ref));
-    if (!this.#limits.total) this.#timer.refresh();
+    this.#heard();
     if (this.#lines.length > MAX_LINES && !this.#paused) {
       this.#paused = true;
       this.#socket.pause(true);
@@ -193,10 +195,27 @@ export class AdminConnection implements SocketEvents {
     return new ServerDownError(`${server.address} is down: ${cause.message}`, { server, cause });
   }
 
+  #wait(ms: number): ReturnType<typeof setTimeout> {
+    return setTimeout(() => this.#timedOut(), ms);
+  }
+
+  /** The silence is over, and the next one counts anew. */
+  #heard(): void {
+    if (this.#limits.total) return;
+    this.#lastLook = false;
+    clearTimeout(this.#timer);
+    this.#timer = this.#wait(this.#limits.timeout);
+  }
+
   #timedOut(): void {
     // Whoever reads the lines slowly is not the server's fault.
     if (this.#paused) {
       this.#timer.refresh();
+      return;
+    }
+    if (!this.#lastLook) {
+      this.#lastLook = true;
+      this.#timer = this.#wait(LAST_LOOK_MS);
       return;
     }
     const { ref: server } = this.#target;
