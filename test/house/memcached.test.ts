@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { borrowMemcached, startMany, startMemcached } from "../support/memcached.ts";
+import { until } from "../support/until.ts";
 
 test("a server answers, dies and comes back on the same address", async (t) => {
   const server = await startMemcached();
@@ -78,3 +83,28 @@ test("a borrowed server comes from $MEMCACHED_SERVERS", async (t) => {
   t.after(() => borrowed.stop());
   assert.equal(borrowed.addresses.length, 2);
 });
+
+test("a server dies with its starter, even when that is killed", async () => {
+  const launcher = fileURLToPath(new URL("../support/launch.js", import.meta.url));
+  const program = fileURLToPath(new URL("start_servers.ts", import.meta.url));
+  const before = "deno" in process.versions ? ["run", "-A", "--no-check"] : [];
+  if (!("deno" in process.versions) && !("bun" in process.versions)) before.push(launcher);
+  const starter = spawn(process.execPath, [...before, program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = await once(createInterface(starter.stdout), "line") as [string];
+  const ports = line.split(" ").map(Number);
+  assert.equal(ports.length, 3);
+  assert.deepEqual(await Promise.all(ports.map(listens)), [false, true, true]);
+  const gone = once(starter, "exit");
+  process.kill(starter.pid as number, "SIGKILL");
+  await gone;
+  await until(async () => !(await Promise.all(ports.map(listens))).includes(true));
+});
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  return await new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  }).finally(() => socket.destroy());
+}

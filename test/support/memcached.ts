@@ -26,6 +26,7 @@ import {
   type Place,
   type StartOptions,
 } from "./memcached_command.ts";
+import { forget, watch } from "./watchdog.ts";
 
 export type { StartOptions } from "./memcached_command.ts";
 
@@ -110,6 +111,7 @@ export class MemcachedServer implements AsyncDisposable {
     const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"] });
     this.#child = child;
     running.add(this);
+    if (child.pid !== undefined) watch(child.pid);
     child.stderr.setEncoding("utf8").on("data", (text: string) => this.#errors += text);
     child.once("exit", () => {
       if (this.#child === child) this.#forget();
@@ -198,6 +200,7 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   #forget(): void {
+    if (this.#child?.pid !== undefined) forget(this.#child.pid);
     this.#child = undefined;
     running.delete(this);
   }
