@@ -5,9 +5,9 @@
  *
  * @module
  */
-export { type Loaded, SessionStore } from "./src/session/store.ts";
+export { SessionStore } from "./src/session/store.ts";
 export { Session } from "./src/session/session.ts";
-export { readCookie, sessionCookie, type SessionCookieOptions } from "./src/session/cookie.ts";
+export { readCookie, sessionCookie } from "./src/session/cookie.ts";
 export type { SessionStoreOptions } from "./src/session/options.ts";
 export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";

@@ -18,6 +18,7 @@ export interface ErrorDetails {
 
 /** Base of all errors that a failing server, network or value causes; wrong arguments are `TypeError` and `RangeError`. */
 export class MemcachedError extends Error {
+  /** The name of the class. */
   override readonly name: string = "MemcachedError";
   /** Stable and short: `TIMEOUT`, `SERVER_DOWN`... */
   readonly code: string;
@@ -26,6 +27,7 @@ export class MemcachedError extends Error {
   /** A write that may or may not have happened: its reply was lost. */
   readonly ambiguous: boolean;
 
+  /** Made by memwire. */
   constructor(code: string, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
@@ -36,7 +38,9 @@ export class MemcachedError extends Error {
 
 /** `SERVER_DOWN`: the server is known to be down, or connecting failed (`cause`: refused, DNS, TLS); nothing was sent. */
 export class ServerDownError extends MemcachedError {
+  /** Always "ServerDownError". */
   override readonly name = "ServerDownError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("SERVER_DOWN", message, details);
   }
@@ -44,7 +48,9 @@ export class ServerDownError extends MemcachedError {
 
 /** `CONNECTION_LOST`: closed or reset with the call in flight. */
 export class ConnectionLostError extends MemcachedError {
+  /** Always "ConnectionLostError". */
   override readonly name = "ConnectionLostError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("CONNECTION_LOST", message, details);
   }
@@ -52,7 +58,9 @@ export class ConnectionLostError extends MemcachedError {
 
 /** `TIMEOUT`: the call's deadline passed, queueing and connecting included. */
 export class TimeoutError extends MemcachedError {
+  /** Always "TimeoutError". */
   override readonly name = "TimeoutError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("TIMEOUT", message, details);
   }
@@ -60,7 +68,9 @@ export class TimeoutError extends MemcachedError {
 
 /** `OVERLOADED`: `maxPending` or `maxPendingBytes` was reached; nothing was sent. */
 export class OverloadedError extends MemcachedError {
+  /** Always "OverloadedError". */
   override readonly name = "OverloadedError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("OVERLOADED", message, details);
   }
@@ -68,7 +78,9 @@ export class OverloadedError extends MemcachedError {
 
 /** `CLOSED`: `close()` was called; nothing was sent. */
 export class ClosedError extends MemcachedError {
+  /** Always "ClosedError". */
   override readonly name = "ClosedError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("CLOSED", message, details);
   }
@@ -76,7 +88,9 @@ export class ClosedError extends MemcachedError {
 
 /** `AUTH`: the server wants credentials, or other ones. */
 export class AuthError extends MemcachedError {
+  /** Always "AuthError". */
   override readonly name = "AuthError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("AUTH", message, details);
   }
@@ -84,7 +98,9 @@ export class AuthError extends MemcachedError {
 
 /** `SERVER_ERROR`: the server refused (out of memory, not a number...); its own words are in the message. */
 export class ServerError extends MemcachedError {
+  /** Always "ServerError". */
   override readonly name = "ServerError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("SERVER_ERROR", message, details);
   }
@@ -92,9 +108,11 @@ export class ServerError extends MemcachedError {
 
 /** `VALUE_TOO_LARGE`: over `maxValueBytes` (nothing was sent), or over the server's own limit. */
 export class ValueTooLargeError extends MemcachedError {
+  /** Always "ValueTooLargeError". */
   override readonly name = "ValueTooLargeError";
   /** Refused by the server: what was stored before is gone. */
   readonly oldValueLost: boolean;
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails & { oldValueLost?: boolean }) {
     super("VALUE_TOO_LARGE", message, details);
     this.oldValueLost = details?.oldValueLost ?? false;
@@ -103,7 +121,9 @@ export class ValueTooLargeError extends MemcachedError {
 
 /** `PROTOCOL`: a reply that was not predicted; the connection was dropped. */
 export class ProtocolError extends MemcachedError {
+  /** Always "ProtocolError". */
   override readonly name = "ProtocolError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("PROTOCOL", message, details);
   }
@@ -111,7 +131,9 @@ export class ProtocolError extends MemcachedError {
 
 /** `UNSUPPORTED`: this server, dialect or option cannot. */
 export class UnsupportedError extends MemcachedError {
+  /** Always "UnsupportedError". */
   override readonly name = "UnsupportedError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("UNSUPPORTED", message, details);
   }
@@ -119,9 +141,11 @@ export class UnsupportedError extends MemcachedError {
 
 /** `SERIALIZATION`: the value holds something that cannot be stored; nothing was sent. */
 export class SerializationError extends MemcachedError {
+  /** Always "SerializationError". */
   override readonly name = "SerializationError";
   /** Where in the value: `user.cb`; members of a Map or Set by position. */
   readonly path: string;
+  /** Made by memwire. */
   constructor(message: string, details: ErrorDetails & { path: string }) {
     super("SERIALIZATION", message, details);
     this.path = details.path;
@@ -130,9 +154,11 @@ export class SerializationError extends MemcachedError {
 
 /** `CORRUPT_VALUE`: what is stored cannot be read: unknown flags, damaged bytes, a broken seal. */
 export class CorruptValueError extends MemcachedError {
+  /** Always "CorruptValueError". */
   override readonly name = "CorruptValueError";
   /** The flags that were stored with the value. */
   readonly flags: number;
+  /** Made by memwire. */
   constructor(message: string, details: ErrorDetails & { flags: number }) {
     super("CORRUPT_VALUE", message, details);
     this.flags = details.flags;
@@ -141,7 +167,9 @@ export class CorruptValueError extends MemcachedError {
 
 /** `CONFLICT`: others kept writing, to the last of the tries. */
 export class ConflictError extends MemcachedError {
+  /** Always "ConflictError". */
   override readonly name = "ConflictError";
+  /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails) {
     super("CONFLICT", message, details);
   }
@@ -152,10 +180,12 @@ export class ConflictError extends MemcachedError {
  * logging the error shows no key.
  */
 export class PartialError<R = unknown> extends MemcachedError {
+  /** Always "PartialError". */
   override readonly name = "PartialError";
   readonly #results: Map<string, R>;
   readonly #errors: Map<string, MemcachedError>;
 
+  /** Made by memwire. */
   constructor(
     message: string,
     parts: { results: Map<string, R>; errors: Map<string, MemcachedError> },

@@ -1,9 +1,9 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
 import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
 import { checkKey } from "../protocol/key.ts";
-import { flushAll, keys, stats, type StatsKind } from "./admin.ts";
+import { flushAll, keys, stats } from "./admin.ts";
 import { Core } from "./core.ts";
-import { count, type CounterOptions } from "./counter.ts";
+import { count } from "./counter.ts";
 import { extend } from "./extend.ts";
 import { deleteMany, getMany, setMany, version } from "./many.ts";
 import {
@@ -14,7 +14,7 @@ import {
 } from "./options.ts";
 import * as result from "./results.ts";
 import type { Item } from "./results.ts";
-import { type Change, update } from "./update.ts";
+import { update } from "./update.ts";
 
 /** The inside of a client, for the floors above; not exported from the package. */
 export let coreOf: (client: Memcached) => Core;
@@ -245,7 +245,7 @@ export class Memcached implements AsyncDisposable {
   increment(
     key: string,
     delta: number | bigint = 1,
-    options?: CounterOptions,
+    options?: StoreOptions & { initial?: number | bigint },
   ): Promise<bigint | undefined> {
     return count(this.#core, "increment", key, delta, options);
   }
@@ -258,7 +258,7 @@ export class Memcached implements AsyncDisposable {
   decrement(
     key: string,
     delta: number | bigint = 1,
-    options?: CounterOptions,
+    options?: StoreOptions & { initial?: number | bigint },
   ): Promise<bigint | undefined> {
     return count(this.#core, "decrement", key, delta, options);
   }
@@ -270,7 +270,11 @@ export class Memcached implements AsyncDisposable {
    *
    * @example `await memcached.update<number>("stock", (n) => (n ?? 0) + 1);`
    */
-  update<T = unknown>(key: string, fn: Change<T>, options?: StoreOptions): Promise<T | undefined> {
+  update<T = unknown>(
+    key: string,
+    fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
+    options?: StoreOptions,
+  ): Promise<T | undefined> {
     return update(this.#core, key, fn, options);
   }
 
@@ -291,7 +295,7 @@ export class Memcached implements AsyncDisposable {
    * @example `const { evictions } = (await memcached.stats()).get("127.0.0.1")!;`
    */
   stats(
-    kind?: StatsKind,
+    kind?: "items" | "slabs" | "settings" | "sizes" | "conns" | "reset",
     options?: CallOptions,
   ): Promise<Map<string, Record<string, string | number>>> {
     return stats(this.#core, kind, options);

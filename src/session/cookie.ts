@@ -10,22 +10,6 @@ const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
 // deno-lint-ignore no-control-regex -- control characters are what is looked for
 const NOT_IN_ATTRIBUTE = /[\x00-\x1f\x7f;]/;
 
-/** Options of {@link sessionCookie}. */
-export interface SessionCookieOptions {
-  /** Default "__Host-session". */
-  name?: string;
-  /** Seconds that the browser keeps it. Default: until it is closed. */
-  maxAge?: number;
-  /** Only over HTTPS. Default true. */
-  secure?: boolean;
-  /** Default "Lax". */
-  sameSite?: "Lax" | "Strict" | "None";
-  /** Default: the host that sets it alone; needs another name than the default. */
-  domain?: string;
-  /** Default "/". */
-  path?: string;
-}
-
 /**
  * The named cookie of a Cookie header; undefined when it is not there.
  *
@@ -61,7 +45,7 @@ export function readCookie(
  * Throws a `TypeError` for what a cookie may not hold, and for a combination that browsers refuse.
  *
  * @param id The session's id; undefined clears the cookie.
- * @param options Defaults stand with {@link SessionCookieOptions}.
+ * @param options Its parts; the defaults stand with each.
  *
  * @example
  * ```ts
@@ -70,7 +54,20 @@ export function readCookie(
  * console.log(sessionCookie("abc")); // __Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax
  * ```
  */
-export function sessionCookie(id: string | undefined, options: SessionCookieOptions = {}): string {
+export function sessionCookie(id: string | undefined, options: {
+  /** Default "__Host-session". */
+  name?: string;
+  /** Seconds that the browser keeps it. Default: until it is closed. */
+  maxAge?: number;
+  /** Only over HTTPS. Default true. */
+  secure?: boolean;
+  /** Default "Lax". */
+  sameSite?: "Lax" | "Strict" | "None";
+  /** Default: the host that sets it alone; needs another name than the default. */
+  domain?: string;
+  /** Default "/". */
+  path?: string;
+} = {}): string {
   const { name = DEFAULT_NAME, maxAge, secure = true, sameSite = "Lax", domain, path = "/" } =
     options;
   if (typeof name !== "string" || !TOKEN.test(name)) {

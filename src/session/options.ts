@@ -32,7 +32,7 @@ export interface SessionStoreOptions extends
   /** Seconds after creation at which a Session ends, however active. Default: never. */
   absoluteTtl?: number;
   /** keys, entries, size, clear: do nothing and warn at each call (default), reject with UnsupportedError, do nothing, or list by metadump. */
-  onIteration?: OnIteration;
+  onIteration?: "warning" | "error" | "none" | "scan";
   /** Refresh an unchanged session in storeSession too. Default false: open has done it. */
   alwaysSave?: boolean;
   /** storeSession and save are a plain set, as in the seed. Default false. */
@@ -41,7 +41,7 @@ export interface SessionStoreOptions extends
   secret?: string | readonly string[];
   /** Largest encoded value, bytes. Default 1_000_000. */
   maxBytes?: number;
-  /** Instead of the V8 format. */
+  /** Instead of the V8 format. The same value must give the same bytes, by which changes are found; its flags may not have the bits 512 and 1024. */
   serializer?: Serializer;
 }
 

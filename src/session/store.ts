@@ -2,7 +2,6 @@
 import type { Deadline } from "../client/deadline.ts";
 import { coreOf } from "../client/memcached.ts";
 import type { CallOptions, StoreOptions } from "../client/options.ts";
-import type { Change } from "../client/update.ts";
 import { invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { isOpenable } from "./id.ts";
@@ -16,21 +15,11 @@ import {
 } from "./options.ts";
 import { type Encoded, RecordCodec } from "./record.ts";
 import { Records } from "./records.ts";
-import { save, type Saved } from "./saving.ts";
+import { save } from "./saving.ts";
 import { makeSession, Session, type SessionHome, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
 import { updateRecord } from "./updating.ts";
 import { addDefault, deleteValue, firstThere, popValue, saveValue, setValue } from "./values.ts";
-
-/** What load resolves to. */
-export interface Loaded<V> {
-  /** The value; of a Session its fields. */
-  readonly value: V;
-  /** For save. */
-  readonly version: bigint;
-  /** Seconds to live from now, Infinity for ever. */
-  readonly ttl: number;
-}
 
 /**
  * Sessions, or any values by id, in a memcached cluster. `V` is the type of a value; for Sessions it is
@@ -162,7 +151,11 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /** Reads, changes and writes by add or cas, again after a conflict: Memcached.update on the decoded value. */
-  async update(id: string, fn: Change<V>, options?: StoreOptions): Promise<V | undefined> {
+  async update(
+    id: string,
+    fn: (current: V | undefined) => V | undefined | Promise<V | undefined>,
+    options?: StoreOptions,
+  ): Promise<V | undefined> {
     if (typeof fn !== "function") throw invalidType("update needs a function");
     const keys = this.#keys.writable(id);
     const ttl = checkTtl(options);
@@ -176,7 +169,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * Value and version, TTL set anew in the same round trip (to the store's, or to the session's own by
    * a second command).
    */
-  async load(id: string, options?: CallOptions): Promise<Loaded<V> | undefined> {
+  async load(
+    id: string,
+    options?: CallOptions,
+  ): Promise<{ readonly value: V; readonly version: bigint; readonly ttl: number } | undefined> {
     const found = await this.#records.run(options, (left) => this.#loader.load(id, left));
     if (found === undefined) return undefined;
     const { item, ttl } = found;
@@ -186,6 +182,9 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   /**
    * With the version from load: cas; "gone" when deleted since, "conflict" when written since. Without:
    * add; "conflict" when the id is taken.
+   *
+   * What it stores is a plain value, without a Session's creation and own time to live: for a Session use
+   * storeSession or update.
    */
   save(
     id: string,
@@ -223,7 +222,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * After a write, or one whose outcome is unknown, the next call reads first and goes on only if the
    * bytes are those it wrote, else merges. If it rejects, the session is still dirty.
    */
-  async storeSession(session: Session<V>, options?: CallOptions): Promise<Saved> {
+  async storeSession(
+    session: Session<V>,
+    options?: CallOptions,
+  ): Promise<"stored" | "touched" | "unchanged" | "deleted" | "gone"> {
     if (!(session instanceof Session)) throw invalidType("storeSession needs a Session");
     const state = stateOf(session);
     if (state.store !== this.#home) throw invalidType("the session is another store's");

@@ -13,9 +13,7 @@ const OTHER = "#d9a441";
 
 /** The measured throughputs as SVG. */
 export function chart(measured: readonly Measured[]): string {
-  const all = measured.flatMap(({ results }) =>
-    [...results.values()].map((r) => r.opsPerSecond)
-  );
+  const all = measured.flatMap(({ results }) => [...results.values()].map((r) => r.opsPerSecond));
   const low = Math.log10(Math.min(...all)) - 0.2;
   const high = Math.log10(Math.max(...all));
   const x = (value: number): number =>
@@ -23,16 +21,12 @@ export function chart(measured: readonly Measured[]): string {
   const shapes: string[] = [];
   let y = 10;
   for (const { workload, results } of measured) {
-    const sorted = [...results].sort(([, a], [, b]) =>
-      b.opsPerSecond - a.opsPerSecond
-    );
+    const sorted = [...results].sort(([, a], [, b]) => b.opsPerSecond - a.opsPerSecond);
     shapes.push(text(4, y + BAR - 1, workload.name, "start", "bold"));
     for (const [name, { opsPerSecond }] of sorted) {
       const end = x(opsPerSecond);
       shapes.push(
-        `<rect x="${LEFT}" y="${y}" width="${
-          (end - LEFT).toFixed(1)
-        }" height="${BAR - 2}" ` +
+        `<rect x="${LEFT}" y="${y}" width="${(end - LEFT).toFixed(1)}" height="${BAR - 2}" ` +
           `fill="${COLOURS[name] ?? OTHER}"/>`,
         text(
           end + 4,
@@ -56,8 +50,6 @@ function text(
   anchor = "start",
   weight = "normal",
 ): string {
-  return `<text x="${
-    x.toFixed(1)
-  }" y="${y}" text-anchor="${anchor}" font-weight="${weight}">` +
+  return `<text x="${x.toFixed(1)}" y="${y}" text-anchor="${anchor}" font-weight="${weight}">` +
     `${what}</text>`;
 }

@@ -32,14 +32,11 @@ const sources: Readonly<Record<string, () => Promise<Contender>>> = {
   memcached: async () => (await import("./peers.ts")).memcached,
   "memcache-client": async () => (await import("./peers.ts")).memcacheClient,
   ioredis: async () => (await import("./peers.ts")).ioredis,
-  "connect-redis": async () =>
-    (await import("./session_peers.ts")).connectRedis,
-  "connect-memcached": async () =>
-    (await import("./session_peers.ts")).connectMemcached,
+  "connect-redis": async () => (await import("./session_peers.ts")).connectRedis,
+  "connect-memcached": async () => (await import("./session_peers.ts")).connectMemcached,
 };
 
-const contender =
-  await (sources[process.argv[2] as string] as () => Promise<Contender>)();
+const contender = await (sources[process.argv[2] as string] as () => Promise<Contender>)();
 let running: Running | undefined;
 let current = "";
 

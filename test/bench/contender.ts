@@ -28,7 +28,7 @@ export function closedLoop(
 ): Running {
   let i = 0;
   return {
-    async run(ms) {
+    async run(ms): Promise<number> {
       let done = 0;
       let over = false;
       const timer = setTimeout(() => over = true, ms);

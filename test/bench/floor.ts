@@ -3,8 +3,8 @@
  * alone. Nothing is checked, parsed, promised or timed.
  */
 import { connect, type Socket } from "node:net";
-import { Buffer } from "node:buffer";
-import type { Contender, Running } from "./contender.ts";
+import type { Buffer } from "node:buffer";
+import type { Contender } from "./contender.ts";
 import { keysOf, MANY, type Workload } from "./workloads.ts";
 
 // As long as memwire's opaques are most of the time.
@@ -29,13 +29,13 @@ export const floor: Contender = async (workload, place) => {
   const { requests, replyBytes } = bytesOf(workload, value, flags);
   const share = Math.ceil(workload.inFlight / sockets.length);
   return {
-    async run(ms) {
+    async run(ms): Promise<number> {
       const counts = await Promise.all(
         sockets.map((socket) => drive(socket, requests, replyBytes, share, ms)),
       );
       return counts.reduce((sum, count) => sum + count, 0);
     },
-    close() {
+    close(): void {
       for (const socket of sockets) socket.destroy();
     },
   };
@@ -52,9 +52,7 @@ function bytesOf(
     case "set":
       return {
         requests: keys.map((key) =>
-          `ms ${key} ${value.length}${
-            flags === 0 ? "" : ` F${flags}`
-          } ${OPAQUE}\r\n${value}\r\n`
+          `ms ${key} ${value.length}${flags === 0 ? "" : ` F${flags}`} ${OPAQUE}\r\n${value}\r\n`
         ),
         replyBytes: `HD ${OPAQUE}\r\n`.length,
       };
@@ -131,5 +129,3 @@ function receive(socket: Socket, bytes: number): Promise<void> {
     });
   });
 }
-
-export type { Running };

@@ -4,11 +4,7 @@
  *
  *     node --import tsx test/bench/hashing.ts      # or deno run, or bun
  */
-import type {
-  HashingName,
-  HashServer,
-  Selector,
-} from "../../src/hashing/hashing.ts";
+import type { HashingName, HashServer, Selector } from "../../src/hashing/hashing.ts";
 import { presets } from "../../src/hashing/presets.ts";
 
 const NAMES = Object.keys(presets) as HashingName[];
@@ -96,9 +92,7 @@ function table(title: string, rows: readonly (readonly string[])[]): string {
   );
   const lines = rows.map((row) =>
     row.map((cell, column) =>
-      column === 0
-        ? cell.padEnd(widths[0] as number)
-        : cell.padStart(widths[column] as number)
+      column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart(widths[column] as number)
     ).join("  ")
   );
   return [title, ...lines, ""].join("\n");

@@ -12,9 +12,7 @@ export const memwire: Contender = async (workload, place) => {
   const keys = keysOf(workload);
   const client = new Memcached(servers, { protocol });
   const text = "x".repeat(size);
-  const value = workload.value === "text"
-    ? text
-    : new TextEncoder().encode(text);
+  const value = workload.value === "text" ? text : new TextEncoder().encode(text);
   await client.setMany(keys.map((key) => [key, value] as const));
   const close = (): Promise<void> => client.close();
   const key = (i: number): string => keys[i % keys.length] as string;

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { closedLoop, type Contender } from "./contender.ts";
 import { keysOf, MANY } from "./workloads.ts";
 
-const require = createRequire(import.meta.url);
+const require = createRequire(new URL("peers/", import.meta.url));
 
 type Reply = (error: unknown, value?: unknown) => void;
 type Call = (done: Reply) => void;
@@ -84,8 +84,7 @@ export const memcached: Contender = contender((server) => {
   const client = new Client(server);
   return {
     get: (key) => promised((done) => client.get(key, done)),
-    set: (key, value) =>
-      promised((done) => client.set(key, asBuffer(value), 0, done)),
+    set: (key, value) => promised((done) => client.set(key, asBuffer(value), 0, done)),
     getMany: (keys) => promised((done) => client.getMulti(keys, done)),
     close: () => client.end(),
     binary: true,
@@ -125,7 +124,5 @@ export const ioredis: Contender = contender((_server, redis) => {
 });
 
 function asBuffer(value: string | Uint8Array): unknown {
-  return typeof value === "string"
-    ? value
-    : require("node:buffer").Buffer.from(value);
+  return typeof value === "string" ? value : require("node:buffer").Buffer.from(value);
 }

@@ -13,9 +13,7 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
   const upper = sorted[half] as number;
-  return sorted.length % 2 === 1
-    ? upper
-    : ((sorted[half - 1] as number) + upper) / 2;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
 }
 
 const NOT_MEMCACHED = new Set(["floor", "memwire", "ioredis", "connect-redis"]);
@@ -42,17 +40,13 @@ export function table(measured: readonly Measured[], column: number): string {
         workload.name,
         floor === undefined ? "" : thousands(floor.opsPerSecond),
         thousands(own.opsPerSecond),
-        floor === undefined
-          ? ""
-          : (own.opsPerSecond / floor.opsPerSecond).toFixed(2),
+        floor === undefined ? "" : (own.opsPerSecond / floor.opsPerSecond).toFixed(2),
         asked === undefined || asked === 0 ? "" : asked.toFixed(2),
         `${own.cpuMicrosPerOp.toFixed(2)}${
           floor === undefined ? "" : ` (${floor.cpuMicrosPerOp.toFixed(2)})`
         }`,
         own.peakMiB.toFixed(0),
-        best === undefined
-          ? ""
-          : `${best[0]} ${thousands(best[1].opsPerSecond)}`,
+        best === undefined ? "" : `${best[0]} ${thousands(best[1].opsPerSecond)}`,
         best === undefined ? "" : times(own, best[1]),
         others.join(", "),
       ].join(" | ") + " |",
@@ -70,13 +64,9 @@ export function curveTable(
   for (const { workload, results } of measured) {
     const own = results.get("memwire");
     if (own === undefined) continue;
-    const name = workload.servers === undefined
-      ? workload.name
-      : `${workload.servers}`;
+    const name = workload.servers === undefined ? workload.name : `${workload.servers}`;
     lines.push(
-      `| ${name} | ${thousands(own.opsPerSecond)} | ${
-        own.cpuMicrosPerOp.toFixed(2)
-      } |`,
+      `| ${name} | ${thousands(own.opsPerSecond)} | ${own.cpuMicrosPerOp.toFixed(2)} |`,
     );
   }
   return lines.join("\n");
@@ -87,7 +77,5 @@ function times(own: Result, other: Result): string {
 }
 
 function thousands(value: number): string {
-  return value >= 10_000
-    ? `${Math.round(value / 1000)}k`
-    : `${(value / 1000).toFixed(1)}k`;
+  return value >= 10_000 ? `${Math.round(value / 1000)}k` : `${(value / 1000).toFixed(1)}k`;
 }

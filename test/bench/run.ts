@@ -51,9 +51,7 @@ class Child {
     const file = fileURLToPath(new URL("child.ts", import.meta.url));
     // The peers run in Node, where they are at home; memwire and the floor in the runtime asked for.
     const own = name === "memwire" || name === "floor";
-    const [command, args] = own
-      ? runner(values.runtime)
-      : runner(process.execPath);
+    const [command, args] = own ? runner(values.runtime) : runner(process.execPath);
     this.#process = spawn(command, [...args, file, name], {
       stdio: ["pipe", "pipe", "inherit"],
     });

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { closedLoop, type Contender } from "./contender.ts";
 import { sessionFields } from "./memwire.ts";
 
-const require = createRequire(import.meta.url);
+const require = createRequire(new URL("peers/", import.meta.url));
 
 type Done = (error: unknown, value?: unknown) => void;
 

@@ -11,12 +11,7 @@ import process from "node:process";
 import v8 from "node:v8";
 import { decode, encode } from "../../src/v8/codec.ts";
 import { deserialize, serialize } from "../../src/v8/mod.ts";
-import {
-  largeSession,
-  mediumSession,
-  mixedSessions,
-  smallSession,
-} from "./v8_sessions.ts";
+import { largeSession, mediumSession, mixedSessions, smallSession } from "./v8_sessions.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 9);
 const SLICE_MS = 40;
@@ -81,9 +76,7 @@ function print(
   const thousands = Object.keys(speeds).map((name) =>
     `${name} ${(median(of(name)) / 1000).toFixed(1)}`
   );
-  const ratios = others.map((other) =>
-    `${ours} / ${other} = ${ratio(ours as string, other)}`
-  );
+  const ratios = others.map((other) => `${ours} / ${other} = ${ratio(ours as string, other)}`);
   console.log(
     `${title.padEnd(8)} ${thousands.join("  ")}   ${ratios.join("  ")}`,
   );
@@ -96,9 +89,7 @@ function bench(title: string, sessions: readonly unknown[]): void {
   const bytes = ours.reduce((sum, { length }) => sum + length, 0) /
     sessions.length;
   console.log(
-    `${title}: ${sessions.length} of ${
-      bytes.toFixed(0)
-    } bytes; thousands a second, ratios`,
+    `${title}: ${sessions.length} of ${bytes.toFixed(0)} bytes; thousands a second, ratios`,
   );
   const encoding = race({
     encode: each(sessions, (session) => encode(session)),

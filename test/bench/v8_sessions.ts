@@ -57,17 +57,13 @@ const parts: readonly ((session: Fields, random: Random) => void)[] = [
   },
   (session, random) => session.csrfToken = hex(random, 32),
   (session, random) => session.lastSeen = new Date(1.7e12 + random.next()),
+  (session, random) => session.cart = Array.from({ length: random.below(4) }, () => item(random)),
   (session, random) =>
-    session.cart = Array.from({ length: random.below(4) }, () => item(random)),
-  (session, random) =>
-    session.flash = random.below(2)
-      ? null
-      : { notice: "Your changes were saved." },
+    session.flash = random.below(2) ? null : { notice: "Your changes were saved." },
   (session, random) => session.visits = random.below(500),
   (session, random) => session.returnTo = random.of(PATHS),
   (session, random) => session.loggedIn = random.below(2) === 0,
-  (session, random) =>
-    session.locale = random.of(["de-DE", "en-GB", "fr-FR", "ja-JP"]),
+  (session, random) => session.locale = random.of(["de-DE", "en-GB", "fr-FR", "ja-JP"]),
   (session, random) =>
     session.history = Array.from(
       { length: random.below(5) },
@@ -146,9 +142,7 @@ export function largeSession(): Fields {
       placed: 1.7e12 + random.next(),
       total: random.below(100_000) / 100,
       open: random.below(2) === 0,
-      note: random.below(4)
-        ? null
-        : "Please ring twice, the bell is hard to hear from the garden.",
+      note: random.below(4) ? null : "Please ring twice, the bell is hard to hear from the garden.",
       items: Array.from({ length: 4 }, () => item(random)),
     })),
     measurements: Array.from({ length: 500 }, () => random.below(100_000) / 10),

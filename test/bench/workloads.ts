@@ -55,12 +55,8 @@ export const workloads: readonly Workload[] = [
 
 /** How cost grows with one thing at a time. */
 export const curves: Readonly<Record<string, readonly Workload[]>> = {
-  "requests in flight": [1, 10, 100, 1000, 2000].map((n) =>
-    row("get", 100, "text", n)
-  ),
-  "value size": [100, 200, 400, 800, 1600, 3200].map((n) =>
-    row("get", n, "bytes", 100)
-  ),
+  "requests in flight": [1, 10, 100, 1000, 2000].map((n) => row("get", 100, "text", n)),
+  "value size": [100, 200, 400, 800, 1600, 3200].map((n) => row("get", n, "bytes", 100)),
   "servers": [1, 2, 4, 8].map((n) => ({
     ...row("get", 100, "text", 100),
     servers: n,
@@ -76,9 +72,7 @@ function row(
 ): Workload {
   const what = size % KiB === 0 ? `${size / KiB} KiB` : `${size} B`;
   const many = kind === "getMany" ? " of 100" : "";
-  const name = `${kind}${many} ${what}${
-    value === "bytes" ? " bytes" : ""
-  }, ${inFlight}`;
+  const name = `${kind}${many} ${what}${value === "bytes" ? " bytes" : ""}, ${inFlight}`;
   return {
     name,
     kind,
