@@ -43,6 +43,7 @@ export class Server implements ConnectionOwner {
   #downCause: Error | undefined;
   #connection: Connection | undefined;
   #dialect: DialectName | undefined;
+  #alone = false;
   #silentTimeouts = 0;
   #failedProbes = 0;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -79,7 +80,7 @@ export class Server implements ConnectionOwner {
     const { ref, address, tls, auth, connections } = this.#settings;
     const { connectTimeout } = connections;
     return new AdminConnection(
-      { ref, address, tls, auth, dialect: undefined },
+      { ref, address, tls, auth, dialect: undefined, alone: true },
       { ...limits, connectTimeout },
     );
   }
@@ -111,7 +112,8 @@ export class Server implements ConnectionOwner {
   // What the connection reports
 
   ready(connection: Connection): void {
-    this.#dialect = connection.dialect;
+    // What gave no version may be something else the next time.
+    if (connection.version !== "") this.#dialect = connection.dialect;
     const { ref: server } = this;
     if (connectionEvents.hasSubscribers) {
       const { dialect, version } = connection;
@@ -138,6 +140,7 @@ export class Server implements ConnectionOwner {
   ended(connection: Connection, ending: Ending): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
+    this.#alone ||= connection.alone;
     this.#report("close", ending.error);
     const { reason, interrupted, returned } = ending;
     if (reason === "refused-meta") {
@@ -167,7 +170,7 @@ export class Server implements ConnectionOwner {
   #connect(): void {
     const { ref, address, tls, auth, connections } = this.#settings;
     this.#connection = new Connection(
-      { ref, address, tls, auth, dialect: this.#dialect },
+      { ref, address, tls, auth, dialect: this.#dialect, alone: this.#alone },
       connections,
       this,
     );
@@ -180,6 +183,7 @@ export class Server implements ConnectionOwner {
     this.#downCause = cause;
     // Another server, or another version, may come back in its place.
     this.#dialect = undefined;
+    this.#alone = false;
     if (was !== "down") {
       this.#failedProbes = 0;
       if (serverEvents.hasSubscribers) {

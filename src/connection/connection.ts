@@ -42,6 +42,8 @@ export interface Target {
   readonly auth: Credentials | undefined;
   /** The dialect, where it is known from before. */
   readonly dialect: DialectName | undefined;
+  /** Whether gets are to stand alone, as was learnt before. */
+  readonly alone: boolean;
 }
 
 /** Why and how a connection ended. */
@@ -94,6 +96,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   #dialect: Dialect = new ClassicDialect();
   #out = new WriteBuffer();
   #phase: "connecting" | "ready" | "ended" = "connecting";
+  #alone: boolean;
   #closing = false;
   /** Gets of this tick that are to share a line. */
   #line: Request<unknown>[] = [];
@@ -106,6 +109,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     this.#settings = settings;
     this.#owner = owner;
     this.#pending = new Pending(settings);
+    this.#alone = target.alone;
     this.#handshake = new Handshake({
       auth: target.auth,
       protocol: settings.protocol,
@@ -129,6 +133,14 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   /** What the server says of itself; "" before it is ready. */
   get version(): string {
     return this.#handshake.version;
+  }
+
+  /**
+   * Whether each get has a line to itself: a proxy fails a whole line of them for one key whose server
+   * is down, and twemproxy closes the connection too.
+   */
+  get alone(): boolean {
+    return this.#alone;
   }
 
   /** Whether a request more, of this weight and size, would be past a bound. */
@@ -177,7 +189,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   };
 
   #encode(request: Request<unknown>): void {
-    if (request.operation === "get" && this.#dialect.lineKeys > 1) {
+    if (request.operation === "get" && this.#dialect.lineKeys > 1 && !this.#alone) {
       this.#line.push(request);
       if (this.#line.length === this.#dialect.lineKeys) this.#endLine();
       return;
@@ -233,6 +245,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     if (this.#replies.partial) return this.#outOfStep();
     clearInterval(this.#connectTimer);
     if (dialect === "meta") this.#dialect = new MetaDialect();
+    this.#alone ||= this.#handshake.proxied;
     if (this.#target.tls !== undefined && !isAtLeast(this.version, UNPACED_SINCE)) {
       this.#out = new WriteBuffer(PACED_BYTES);
       this.#socket.pace();
@@ -277,8 +290,10 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     request.begun = true;
     if (reply.kind === Kind.error) {
       const error = failure.refused(ref, reply.text, request.operation, this.dialect);
-      this.#refuse(request, reply, error);
-      if (!keepsStep(reply.text)) return this.#end("dropped", error);
+      const keep = keepsStep(reply.text);
+      if (keep && request.members !== null) this.#askAlone(request, request.members);
+      else this.#refuse(request, reply, error);
+      if (!keep) return this.#end("dropped", error);
     } else if (reply.size > this.#settings.maxValueBytes && request.operation !== "has") {
       reply.upTo = reply.index + 1;
       this.#refuse(request, reply, failure.tooLarge(ref, reply.size, this.#settings.maxValueBytes));
@@ -288,6 +303,16 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     if (verdict === Verdict.last) {
       this.#pending.shiftSent();
       request.settle();
+    }
+  }
+
+  /** An error ended a line of gets: a proxy may mean one key of them only, so each asks for itself. */
+  #askAlone(line: Request<unknown>, members: readonly Request<unknown>[]): void {
+    this.#alone = true;
+    line.members = members.filter((member) => member.settled);
+    if (!this.#flushDue) this.#openBatch();
+    for (const member of members) {
+      if (!member.settled) this.#encodeNow(member);
     }
   }
 

@@ -34,6 +34,8 @@ export class Handshake {
   #waitsFor: "auth" | "version" | "noop" = "version";
   /** The server's version, once it has told it. */
   version = "";
+  /** Whether it is no memcached but a proxy: its version is another's, or it has none. */
+  proxied = false;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
@@ -68,11 +70,16 @@ export class Handshake {
         this.#waitsFor = "version";
         return { send: "version\r\n" };
       case "version":
+        if (reply.kind === Kind.error && reply.text.startsWith("SERVER_ERROR")) {
+          // A proxy that asked a server behind it which is down; others may be up.
+          return this.#chooseDialect();
+        }
         if (reply.kind !== Kind.version) return { failed: unexpected(reply) };
         this.version = reply.text.slice("VERSION ".length);
         return this.#chooseDialect();
       case "noop":
         if (reply.kind === Kind.noop) return { ready: "meta" };
+        this.proxied = true;
         if (reply.kind === Kind.error) return { ready: "classic" };
         return { failed: unexpected(reply) };
     }
@@ -80,8 +87,10 @@ export class Handshake {
 
   #chooseDialect(): Step {
     const { protocol, known } = this.#options;
+    const old = !isAtLeast(this.version, META_SINCE);
+    this.proxied = this.version === "" || (protocol === "auto" && !old && known === "classic");
     if (protocol !== "auto") return { ready: protocol };
-    if (!isAtLeast(this.version, META_SINCE)) return { ready: "classic" };
+    if (old) return { ready: this.version === "" ? known ?? "classic" : "classic" };
     if (known !== undefined) return { ready: known };
     // A version is no proof: twemproxy forwards the one of a server behind it, and knows no `mn`.
     this.#waitsFor = "noop";

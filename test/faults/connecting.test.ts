@@ -83,12 +83,13 @@ const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
     },
     /not predicted/,
   ],
-  "SERVER_ERROR instead of a version": [
+  // SERVER_ERROR is another matter: a proxy says it of one server of several behind it.
+  "CLIENT_ERROR instead of a version": [
     async (peer) => {
       await peer.next();
-      await peer.write("SERVER_ERROR no servers available\r\n");
+      await peer.write("CLIENT_ERROR no such command\r\n");
     },
-    /refused the connection: SERVER_ERROR no servers available/,
+    /refused the connection: CLIENT_ERROR no such command/,
   ],
   "a value in answer to mn": [
     async (peer) => {

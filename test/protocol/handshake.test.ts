@@ -85,6 +85,41 @@ describe("the handshake", () => {
     assert.deepEqual(older.answer("VERSION 1.6.17"), { ready: "classic" });
   });
 
+  test("knows a proxy by a version that it does not live up to, or by none", () => {
+    const told = new Conversation();
+    told.answer("VERSION 1.6.18");
+    told.answer("ERROR");
+    assert.equal(told.handshake.proxied, true);
+    const remembered = new Conversation({ known: "classic" });
+    remembered.answer("VERSION 1.6.18");
+    assert.equal(remembered.handshake.proxied, true);
+    // A server behind it is down, which says nothing of the others.
+    for (
+      const [options, dialect] of [
+        [{}, "classic"],
+        [{ known: "classic" }, "classic"],
+        [{ known: "meta" }, "meta"],
+        [{ protocol: "meta" }, "meta"],
+      ] as const
+    ) {
+      const talk = new Conversation(options);
+      assert.deepEqual(talk.answer("SERVER_ERROR Connection refused"), { ready: dialect });
+      assert.deepEqual([talk.handshake.version, talk.handshake.proxied], ["", true]);
+    }
+    for (
+      const [options, ...answers] of [
+        [{}, "VERSION 1.6.18", "MN"],
+        [{}, "VERSION 1.5.22"],
+        [{ known: "meta" }, "VERSION 1.6.18"],
+        [{ protocol: "classic" }, "VERSION 1.6.18"],
+      ] as const
+    ) {
+      const talk = new Conversation(options);
+      for (const answer of answers) talk.answer(answer);
+      assert.equal(talk.handshake.proxied, false);
+    }
+  });
+
   test("sends the credentials alone and first, under a key of nobody's", () => {
     const talk = new Conversation({ auth: AUTH });
     assert.match(talk.start, /^set memwire:auth:[0-9a-f-]{36} 0 2592001 14\r\nuser pässword\r\n$/);

@@ -27,8 +27,12 @@ const PARTS: readonly Part[] = [
   closing,
 ];
 
-/** Declares the suite's tests for this way, in each dialect or those that are named. */
-export function behaviours(way: Way, protocols: readonly Protocol[] = PROTOCOLS): void {
+/** Declares the suite's tests for this way, in each dialect, or those parts and dialects that are named. */
+export function behaviours(
+  way: Way,
+  protocols: readonly Protocol[] = PROTOCOLS,
+  parts: readonly Part[] = PARTS,
+): void {
   for (const protocol of protocols) {
     describe(`${way.name}, protocol "${protocol}"`, () => {
       let stage: Stage;
@@ -36,7 +40,7 @@ export function behaviours(way: Way, protocols: readonly Protocol[] = PROTOCOLS)
         stage = await Stage.open(way, protocol);
       });
       after(() => stage.close());
-      for (const part of PARTS) part(() => stage);
+      for (const part of parts) part(() => stage);
     });
   }
 }

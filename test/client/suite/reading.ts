@@ -1,5 +1,6 @@
 /** get, getItem, getAndTouch, has and touch. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { assertTtl, type Part } from "./stage.ts";
 
@@ -24,6 +25,25 @@ export const reading: Part = (on) => {
       assert.equal(await client.has(there), true);
     }
     assert.equal(await client.has(absent), false);
+  });
+
+  test("get: one key asked for many times in a tick is there every time", async () => {
+    const { client, key } = on();
+    const [a, b, absent] = [key(), key(), key()];
+    const large = new Uint8Array(30_000).fill(1);
+    await client.setMany([[a, "A"], [b, large]]);
+    const orders = [[a, b, a], [a, a, b, a, absent, a], [absent, b, absent, b], [b, b, a, absent]];
+    for (const order of [...orders, ...orders]) {
+      const found = await Promise.all(order.map((k) => client.get<string | Uint8Array>(k)));
+      found.forEach((value, i) => {
+        if (order[i] === a) assert.equal(value, "A");
+        else if (order[i] === absent) assert.equal(value, undefined);
+        else {
+          assert.deepEqual(Buffer.from(value as Uint8Array).equals(large), true);
+          (value as Uint8Array).fill(i); // nobody else's
+        }
+      });
+    }
   });
 
   test("has: true for a value that cannot be read, and for a large one", async () => {

@@ -26,6 +26,8 @@ export interface Reached {
   readonly server: MemcachedServer;
   readonly servers: string | readonly ServerSpec[];
   readonly options: MemcachedOptions;
+  /** Where a proxy stands in between: the server itself. */
+  readonly behind?: string;
   close(): Promise<void>;
 }
 
@@ -64,7 +66,11 @@ export class Stage {
     this.protocol = protocol;
     this.client = this.connect();
     this.raw = this.connect({ serializer: rawSerializer });
-    this.oracle = this.connect({ protocol: "meta" });
+    const { behind } = reached;
+    this.oracle = behind === undefined
+      ? this.connect({ protocol: "meta" })
+      : new Memcached(behind, { protocol: "meta", timeout: 10_000 });
+    this.#clients.push(this.oracle);
   }
 
   /** Starts a server and clients for it. */
@@ -72,9 +78,10 @@ export class Stage {
     return new Stage(await way.open(), protocol);
   }
 
-  /** What `auto` finds here: the server is 1.6.18 or newer. */
+  /** What `auto` finds here: a server of 1.6.18 or newer speaks meta, a proxy does not. */
   get dialect(): "meta" | "classic" {
-    return this.protocol === "classic" ? "classic" : "meta";
+    const proxied = this.#reached.behind !== undefined;
+    return this.protocol === "classic" || proxied ? "classic" : "meta";
   }
 
   /** Another client, closed with the stage. */

@@ -1,0 +1,159 @@
+// Behind twemproxy (Debian's nutcracker), which closes the connection on commands that it does not know.
+import assert from "node:assert/strict";
+import { channel } from "node:diagnostics_channel";
+import { after, before, describe, test } from "node:test";
+import {
+  Memcached,
+  MemcachedError,
+  PartialError,
+  type ServerRef,
+  UnsupportedError,
+} from "../../mod.ts";
+import { type MemcachedServer, startMany, startMemcached } from "../support/memcached.ts";
+import { type Nutcracker, startNutcracker } from "../support/nutcracker.ts";
+import { behaviours } from "./suite/behaviours.ts";
+import { counting } from "./suite/counting.ts";
+import { foreignValues } from "./suite/foreign_values.ts";
+import { many } from "./suite/many.ts";
+import { reading } from "./suite/reading.ts";
+import type { Reached } from "./suite/stage.ts";
+import { storing } from "./suite/storing.ts";
+import { updating } from "./suite/updating.ts";
+import { values } from "./suite/values.ts";
+
+// All that it passes on. `auto` finds the dialect by itself.
+behaviours(
+  {
+    name: "behind nutcracker",
+    async open(): Promise<Reached> {
+      const server = await startMemcached();
+      const proxy = await startNutcracker([server]);
+      const close = async (): Promise<void> => {
+        await proxy.stop();
+        await server.stop();
+      };
+      return { server, servers: proxy.address, options: {}, behind: server.address, close };
+    },
+  },
+  ["auto", "classic"],
+  [reading, storing, counting, many, values, foreignValues, updating],
+);
+
+describe("behind nutcracker", () => {
+  let servers: MemcachedServer[];
+  let proxy: Nutcracker;
+  let client: Memcached;
+  const events: Array<{ event: string; dialect?: string; version?: string; error?: unknown }> = [];
+  const failures: unknown[] = [];
+  const hear = (message: unknown): void => {
+    const { server, ...rest } = message as typeof events[number] & { server: ServerRef };
+    if (server.address === proxy.address) events.push(rest);
+  };
+  const hearState = (message: unknown): void => {
+    if ((message as { state: string }).state === "down") failures.push(message);
+  };
+
+  before(async () => {
+    servers = await startMany(3);
+    proxy = await startNutcracker(servers);
+    channel("memwire:connection").subscribe(hear);
+    channel("memwire:server").subscribe(hearState);
+    client = new Memcached(proxy.address, { timeout: 10_000 });
+  });
+  after(async () => {
+    channel("memwire:connection").unsubscribe(hear);
+    channel("memwire:server").unsubscribe(hearState);
+    await client.close();
+    await proxy.stop();
+    await Promise.all(servers.map((server) => server.stop()));
+  });
+
+  test("auto lands on classic by itself, without a failure, and remembers", async () => {
+    const calls = Array.from({ length: 50 }, (_, i) => client.set(`k${i}`, i));
+    await Promise.all(calls);
+    assert.deepEqual(failures, []);
+    // The first connection asks for meta and is closed; the second knows.
+    assert.deepEqual(events.map(({ event }) => event), ["open", "close", "open", "ready"]);
+    assert.equal(events[3]?.dialect, "classic");
+    assert.equal((await client.version()).get(client.serverFor("k").id), events[3]?.version);
+  });
+
+  test("several servers behind one: keys of all in one call, thousands in one tick", async () => {
+    const entries = new Map(Array.from({ length: 3_000 }, (_, i) => [`many:${i}`, `${i}`]));
+    await Promise.all(Array.from(entries, ([key, value]) => client.set(key, value)));
+    assert.deepEqual(await client.getMany(entries.keys()), entries);
+    const found = await Promise.all([...entries.keys()].map((key) => client.get(key)));
+    assert.deepEqual(found, [...entries.values()]);
+    const counts = await Promise.all(servers.map(async (server) => {
+      const stats = await server.ask("stats");
+      return Number(/STAT curr_items (\d+)/.exec(stats)?.[1]);
+    }));
+    assert.ok(counts.every((count) => count > 500), counts.join(" "));
+    assert.ok([...(await client.deleteMany(entries.keys())).values()].every(Boolean));
+  });
+
+  test("what it does not know is an UnsupportedError, and disturbs no other call", async () => {
+    await client.set("k", "v");
+    const before = events.filter(({ event }) => event === "close").length;
+    const dump = client.keys();
+    const outcomes = await Promise.allSettled([
+      client.get("k"),
+      client.stats(),
+      client.set("k2", 1),
+      client.stats("settings"),
+      client.flushAll(),
+      client.increment("k2"),
+      dump.next(),
+      client.getMany(["k", "k2"]),
+    ]);
+    for (const i of [1, 3, 4, 6]) {
+      const outcome = outcomes[i];
+      assert.ok(outcome?.status === "rejected", `call ${i}`);
+      assert.ok(outcome.reason instanceof UnsupportedError, String(outcome.reason));
+      assert.equal(outcome.reason.server?.address, proxy.address);
+      // A flush that was not answered is in doubt, whatever the reason.
+      assert.equal(outcome.reason.ambiguous, i === 4);
+    }
+    assert.deepEqual(
+      [0, 2, 5, 7].map((i) => (outcomes[i] as PromiseFulfilledResult<unknown>).value),
+      ["v", undefined, 2n, new Map<string, unknown>([["k", "v"], ["k2", 2]])],
+    );
+    // The shared connection was not touched by any of it.
+    assert.equal(events.filter(({ event }) => event === "close").length, before);
+    assert.deepEqual(failures, []);
+  });
+
+  test("told to speak meta all the same, each call is a typed error in time", async () => {
+    const meta = new Memcached(proxy.address, { protocol: "meta", timeout: 1_000 });
+    for (const call of [meta.set("k", 1), meta.get("k"), meta.getMany(["a", "b"])]) {
+      await assert.rejects(call, MemcachedError);
+    }
+    await meta.close();
+    assert.equal(await client.get("k"), "v");
+  });
+
+  test("a server behind it that is dead: its keys fail, those of the others do not", async () => {
+    const keys = Array.from({ length: 60 }, (_, i) => `dead:${i}`);
+    await client.setMany(keys.map((key) => [key, 1]));
+    const [dead] = servers as [MemcachedServer];
+    const lost: string[] = [];
+    for (const key of keys) {
+      if (/^VALUE/.test(await dead.ask(`get ${key}`))) lost.push(key);
+    }
+    assert.ok(lost.length > 5 && lost.length < 55);
+    await dead.kill();
+    try {
+      const outcomes = await Promise.allSettled(keys.map((key) => client.get(key)));
+      outcomes.forEach((outcome, i) => {
+        if (lost.includes(keys[i] as string)) {
+          assert.ok(outcome.status === "rejected" && outcome.reason instanceof MemcachedError);
+        } else assert.deepEqual(outcome, { status: "fulfilled", value: 1 });
+      });
+      // It answers a line of several keys with one error, whosever key it is: no key is a miss.
+      await assert.rejects(client.getMany(keys), PartialError);
+    } finally {
+      await dead.restart();
+    }
+    assert.equal(await client.get(keys.find((key) => !lost.includes(key)) as string), 1);
+  });
+});
