@@ -89,7 +89,7 @@ export class RecordCodec implements ValueCodec {
   encodeSession(fields: unknown, createdAt: number, ttl: number | undefined): Encoded {
     try {
       const { plain, flags } = this.encodeValue([fields, createdAt, ttl ?? null]);
-      return new Encoded(plain, flags | SESSION_FLAG);
+      return new Encoded(plain, (flags | SESSION_FLAG) >>> 0);
     } catch (error) {
       throw error instanceof SerializationError ? inFields(error) : error;
     }
@@ -112,7 +112,7 @@ export class RecordCodec implements ValueCodec {
   }
 
   decode(reply: Reply, key: string): Stocked {
-    return this.read(new Encoded(this.#open(reply, key), reply.flags & ~SEALED_FLAG));
+    return this.read(new Encoded(this.#open(reply, key), (reply.flags & ~SEALED_FLAG) >>> 0));
   }
 
   /** What encoded bytes mean. */

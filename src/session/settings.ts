@@ -49,6 +49,6 @@ export function optionsFromSettings(
 }
 
 function policyOf(setting: string | null): "warning" | "error" | "none" {
-  if (setting === null || setting === "") return "none";
+  if (!setting) return "none";
   return setting === "Error" ? "error" : "warning";
 }
