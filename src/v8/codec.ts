@@ -6,6 +6,7 @@ import { invalidRange, SerializationError } from "../errors.ts";
 import { Decoder } from "./decoder.ts";
 import { Encoder, type EncoderOptions } from "./encoder.ts";
 import { MAX_DEPTH } from "./limits.ts";
+import { cutOff } from "./owned.ts";
 import { corrupt } from "./reader.ts";
 
 /** What {@linkcode encode} may be told. */
@@ -24,13 +25,11 @@ export interface DecodeOptions {
   maxDepth?: number;
 }
 
-/** As Node's own pool for Buffers, bytes. */
-const SLAB = 8192;
-
 const DEFAULTS: EncoderOptions = { maxDepth: MAX_DEPTH, arrayProps: true, errorStacks: false };
 
-/** The encoder that is not at work; absent while one is, so that a getter that encodes gets its own. */
-let idle: Encoder | undefined;
+/** Encoders at rest; absent while at work, so that a getter that encodes gets another one. */
+let viewer: Encoder | undefined;
+let owner: Encoder | undefined;
 
 /**
  * Encodes a value into the codec's own buffer.
@@ -41,8 +40,14 @@ let idle: Encoder | undefined;
  * @throws SerializationError when something in the value cannot be stored.
  */
 export function encode(value: unknown, options?: EncodeOptions): Uint8Array {
-  const encoder = run(value, options);
-  return new Uint8Array(encoder.finish().buffer, 0, encoder.pos);
+  const encoder = viewer ?? new Encoder();
+  viewer = undefined;
+  try {
+    run(encoder, value, options);
+    return encoder.written();
+  } finally {
+    viewer = encoder;
+  }
 }
 
 /**
@@ -50,43 +55,26 @@ export function encode(value: unknown, options?: EncodeOptions): Uint8Array {
  *
  * @param value Anything that the format can hold.
  * @param options Limits and leanings.
- * @returns The bytes, small ones in a slab with others, as Buffer's are.
+ * @returns The bytes, small ones in a piece of the runtime's pool for Buffers.
  * @throws SerializationError when something in the value cannot be stored.
  */
 export function encodeOwned(value: unknown, options?: EncodeOptions): Uint8Array {
-  const encoder = run(value, options);
-  const bytes = allot(encoder.pos);
-  encoder.finish().copy(bytes, 0, 0, encoder.pos);
-  return bytes;
+  const encoder = owner ?? new Encoder();
+  owner = undefined;
+  try {
+    run(encoder, value, options);
+    return cutOff(encoder);
+  } finally {
+    owner = encoder;
+  }
 }
 
-/** An idle encoder that holds the bytes of the value until it runs again. */
-function run(value: unknown, options?: EncodeOptions): Encoder {
-  const encoder = idle ?? new Encoder();
-  idle = undefined;
+function run(encoder: Encoder, value: unknown, options: EncodeOptions | undefined): void {
   try {
     encoder.run(value, options === undefined ? DEFAULTS : checked(options));
-    return encoder;
   } catch (error) {
     throw stackOverflowed(error) ? tooDeep(error) : error;
-  } finally {
-    idle = encoder;
   }
-}
-
-let slab = new ArrayBuffer(SLAB);
-let slabUsed = 0;
-
-/** Memory for `length` bytes: of its own it costs 400 ns in V8, a part of a slab 60. */
-function allot(length: number): Uint8Array<ArrayBuffer> {
-  if (length > SLAB / 2) return new Uint8Array(length);
-  if (slabUsed + length > slab.byteLength) { // used up, or detached by somebody's transfer
-    slab = new ArrayBuffer(SLAB);
-    slabUsed = 0;
-  }
-  const bytes = new Uint8Array(slab, slabUsed, length);
-  slabUsed += length;
-  return bytes;
 }
 
 /**

@@ -71,6 +71,7 @@ function writeMap(encoder: Encoder, map: Map<unknown, unknown>, within: KnownKey
   encoder.byte(0x3b); // ;
   for (let i = 0; i < members.length; i++) {
     encoder.step(i >> 1);
+    encoder.room(16);
     encoder.value(members[i], within);
   }
   encoder.room(6);
@@ -85,6 +86,7 @@ function writeSet(encoder: Encoder, set: Set<unknown>, within: KnownKey): void {
   encoder.byte(0x27); // '
   for (let i = 0; i < members.length; i++) {
     encoder.step(i);
+    encoder.room(16);
     encoder.value(members[i], within);
   }
   encoder.room(6);
@@ -127,6 +129,7 @@ const ERROR_LETTERS: Readonly<Record<string, number>> = {
  * Message and cause count only as own data properties, as in native.
  */
 function writeError(encoder: Encoder, error: Error, within: KnownKey): void {
+  encoder.room(20); // three tags and a cause
   encoder.byte(0x72); // r
   const name = String(error.name);
   if (Object.hasOwn(ERROR_LETTERS, name)) encoder.byte(ERROR_LETTERS[name] as number);
@@ -134,12 +137,12 @@ function writeError(encoder: Encoder, error: Error, within: KnownKey): void {
   if (message !== undefined && "value" in message) {
     encoder.byte(0x6d); // m
     encoder.string(String(message.value));
-    encoder.room(8);
+    encoder.room(20);
   }
   if (encoder.errorStacks && typeof error.stack === "string") {
     encoder.byte(0x73); // s
     encoder.string(error.stack);
-    encoder.room(8);
+    encoder.room(20);
   }
   const cause = Object.getOwnPropertyDescriptor(error, "cause");
   if (cause !== undefined && "value" in cause) {

@@ -3,13 +3,11 @@
  * `encode_builtins.ts`. Layouts: version 15 of V8's format.
  */
 import { writeBuiltin } from "./encode_builtins.ts";
-import { type KnownKey, KnownKeys, type Place, slotOf } from "./known_keys.ts";
+import { arrayIndex, type KnownKey, KnownKeys, type Place } from "./known_keys.ts";
 import { Budget } from "./limits.ts";
+import { ObjectIds } from "./object_ids.ts";
 import { type Step, unstorable } from "./path.ts";
 import { Writer } from "./writer.ts";
-
-/** Object ids are looked for in a list as long as it is short, which is faster than a Map. */
-const LISTED = 48;
 
 const { hasOwnProperty } = Object.prototype;
 const known = new KnownKeys();
@@ -31,14 +29,12 @@ export class Encoder extends Writer {
   #depth = 0;
   /** The way to what is being written: one step for each object that is open. */
   readonly #steps: Step[] = [];
-  #objects = 0;
-  readonly #listed: (object | undefined)[] = [];
-  #ids: Map<object, number> | null = null;
+  readonly #ids = new ObjectIds();
   #budget: Budget | null = null;
 
-  /** Writes header and value from the buffer's start. */
+  /** Writes header and value. */
   run(value: unknown, options: EncoderOptions): void {
-    this.pos = 0;
+    this.pos = this.start;
     this.#maxDepth = options.maxDepth;
     this.#arrayProps = options.arrayProps;
     this.errorStacks = options.errorStacks;
@@ -51,20 +47,14 @@ export class Encoder extends Writer {
       this.value(value, known.top);
       this.#weigh();
     } finally {
-      this.#forget();
+      this.#ids.forget();
     }
   }
 
   /** Only at the end it is known how many bytes there are to carry the objects. */
   #weigh(): void {
-    if (this.#budget === null || this.#budget.takeHeavy(0, this.pos)) return;
+    if (this.#budget === null || this.#budget.takeHeavy(0, this.pos - this.start)) return;
     throw this.unstorable("so many Maps, Sets, buffers, views or errors in so few bytes");
-  }
-
-  #forget(): void {
-    for (let i = Math.min(this.#objects, LISTED); --i >= 0;) this.#listed[i] = undefined;
-    this.#ids = null;
-    this.#objects = 0;
   }
 
   /** What this value may still claim. */
@@ -87,9 +77,8 @@ export class Encoder extends Writer {
     this.#steps[this.#depth - 1] = step;
   }
 
-  /** Any value; `within` is the key in whose value it is. */
+  /** Any value; `within` is the key in whose value it is. Needs room for 16 bytes. */
   value(value: unknown, within: KnownKey): void {
-    this.room(16);
     switch (typeof value) {
       case "string":
         return this.string(value);
@@ -110,7 +99,7 @@ export class Encoder extends Writer {
   }
 
   #object(object: object, within: KnownKey): void {
-    const id = this.#identify(object);
+    const id = this.#ids.find(object);
     if (id >= 0) {
       this.byte(0x5e); // ^
       return this.varint(id);
@@ -136,27 +125,6 @@ export class Encoder extends Writer {
     } catch (cause) {
       throw this.unstorableHere("a revoked Proxy", cause);
     }
-  }
-
-  /** The id of an object that was met before; otherwise gives it the next one and returns -1. */
-  #identify(object: object): number {
-    if (this.#ids !== null) {
-      const id = this.#ids.get(object);
-      if (id !== undefined) return id;
-      this.#ids.set(object, this.#objects++);
-      return -1;
-    }
-    const listed = this.#listed;
-    const count = this.#objects;
-    for (let id = 0; id < count; id++) if (listed[id] === object) return id;
-    if (count < LISTED) listed[count] = object;
-    else {
-      this.#ids = new Map();
-      for (let id = 0; id < LISTED; id++) this.#ids.set(listed[id] as object, id);
-      this.#ids.set(object, count);
-    }
-    this.#objects++;
-    return -1;
   }
 
   /**
@@ -192,17 +160,17 @@ export class Encoder extends Writer {
     }
   }
 
-  /** Writes a key; the known one that it is, or the beginning of its place. */
+  /** Writes a key, and makes room for its value; the known one that it is, or the beginning of its place. */
   #key(key: string, last: KnownKey, place: Place): KnownKey {
     let known = last.next;
     if (known === null || known.key !== key) {
-      known = find(key, place);
+      known = place.find(key);
       if (known === null) return this.#newKey(key, last, place);
       last.next = known;
     }
     const bytes = known.bytes;
     const length = bytes.length;
-    this.room(length);
+    this.room(length + 16);
     const { buf, pos } = this;
     for (let i = 0; i < length; i++) buf[pos + i] = bytes[i] as number;
     this.pos = pos + length;
@@ -211,13 +179,14 @@ export class Encoder extends Writer {
 
   #newKey(key: string, last: KnownKey, place: Place): KnownKey {
     const index = arrayIndex(key);
-    this.room(9);
+    this.room(9 + 16);
     if (index >= 0) {
       this.number(index);
       return place.start;
     }
     const start = this.pos;
     this.string(key);
+    this.room(16);
     if (this.buf[start] !== 0x22) return place.start; // two-byte keys are padded according to their place
     const added = known.add(place, key, this.buf.subarray(start, this.pos));
     return added === null ? place.start : last.next = added;
@@ -238,17 +207,20 @@ export class Encoder extends Writer {
   #denseArray(array: unknown[], length: number, names: string[] | null, within: KnownKey): void {
     this.byte(0x41); // A
     this.varint(length);
+    const steps = this.#steps;
+    const level = this.#depth - 1;
     for (let i = 0; i < length; i++) {
       const value = array[i];
+      this.room(16);
       if (value === undefined && !hasOwnProperty.call(array, i)) { // deleted by a getter just now
-        this.room(1);
         this.byte(0x2d); // -
         continue;
       }
-      this.step(i);
+      steps[level] = i;
       this.value(value, within);
     }
-    const count = names === null ? 0 : this.#properties(array, names.slice(length), within);
+    const named = names !== null && names.length > length;
+    const count = named ? this.#properties(array, names.slice(length), within) : 0;
     this.room(11);
     this.byte(0x24); // $
     this.varint(count);
@@ -289,24 +261,9 @@ function isPolluted(): boolean {
   return false;
 }
 
-function find(key: string, place: Place): KnownKey | null {
-  const length = key.length;
-  let known = place.slots[slotOf(length, key.charCodeAt(0), key.charCodeAt(length - 1))];
-  while (known && known.key !== key) known = known.sibling;
-  return known ?? null;
-}
-
 function hasHole(array: readonly unknown[]): boolean {
   for (let i = 0; i < array.length; i++) {
     if (array[i] === undefined && !hasOwnProperty.call(array, i)) return true;
   }
   return false;
-}
-
-/** The number that a key is, where an array would take it for an index; else -1. */
-function arrayIndex(key: string): number {
-  const first = key.charCodeAt(0);
-  if (!(first >= 0x30 && first <= 0x39) || key.length > 10) return -1;
-  const index = Number(key);
-  return Number.isInteger(index) && index < 0xffff_ffff && String(index) === key ? index : -1;
 }

@@ -39,6 +39,14 @@ export class Place {
   readonly start: KnownKey = new KnownKey("", NO_BYTES);
   readonly slots: (KnownKey | null)[] = new Array(SLOTS).fill(null);
   keys = 0;
+
+  /** The known key of that name. */
+  find(key: string): KnownKey | null {
+    const length = key.length;
+    let known = this.slots[slotOf(length, key.charCodeAt(0), key.charCodeAt(length - 1))];
+    while (known && known.key !== key) known = known.sibling;
+    return known ?? null;
+  }
 }
 
 /** The slot of a key by its length, first and last character. */
@@ -92,4 +100,12 @@ SHARED.keys = MAX_KEYS_OF_PLACE;
 /** The engine's one copy of a name: what was just read is another string, to be looked up at each use. */
 function internalized(key: string): string {
   return Object.keys({ [key]: 0 })[0] as string;
+}
+
+/** The number that a key is, where an array would take it for an index; else -1. */
+export function arrayIndex(key: string): number {
+  const first = key.charCodeAt(0);
+  if (!(first >= 0x30 && first <= 0x39) || key.length > 10) return -1;
+  const index = Number(key);
+  return Number.isInteger(index) && index < 0xffff_ffff && String(index) === key ? index : -1;
 }

@@ -18,6 +18,8 @@ const LOOP_MAX = 40;
 export class Writer {
   buf: Buffer = Buffer.allocUnsafeSlow(SMALL);
   pos = 0;
+  /** Where the value begins: an even place. */
+  start = 0;
 
   /** Makes room for `bytes` more bytes. */
   room(bytes: number): void {
@@ -30,11 +32,11 @@ export class Writer {
     this.buf = larger;
   }
 
-  /** The buffer, `pos` bytes of it written; one that has grown giant is given up. */
-  finish(): Buffer {
-    const buf = this.buf;
+  /** What has been written, for a look; a buffer that has grown giant is given up. */
+  written(): Uint8Array {
+    const { buf, start, pos } = this;
     if (buf.length > KEPT) this.buf = Buffer.allocUnsafeSlow(SMALL);
-    return buf;
+    return new Uint8Array(buf.buffer, buf.byteOffset + start, pos - start);
   }
 
   /** One byte, mostly a tag; needs room for it. */

@@ -22,6 +22,38 @@ test("encode gives a view that the next encode overwrites, serialize a copy that
   assert.equal(Object.getPrototypeOf(kept), Uint8Array.prototype);
 });
 
+test("what serialize gave stays as it is, whatever is serialized after it", () => {
+  const values = Array.from({ length: 3000 }, (_, i) => ({
+    i,
+    wide: "ж".repeat(i % 7),
+    text: "t".repeat(i % 97 === 0 ? 5000 : i % 31 === 0 ? 900 : i % 50),
+    bad: i % 11 ? 0 : () => 0,
+  }));
+  const kept = values.map((value) => {
+    try {
+      return serialize(value);
+    } catch {
+      return undefined;
+    }
+  });
+  for (const [i, bytes] of kept.entries()) {
+    if (bytes === undefined) continue;
+    assert.deepEqual(deserialize(bytes), values[i]);
+    assert.deepEqual(bytes, Uint8Array.from(encode(values[i])));
+  }
+  assert.ok(kept.every((bytes) => bytes === undefined || bytes.buffer.byteLength <= 131_072));
+});
+
+test("bytes from serialize cannot take others along to another thread", () => {
+  const [first, second, third] = [1, 2, 3].map((i) => serialize({ i }));
+  try {
+    structuredClone(second, { transfer: [(second as Uint8Array).buffer as ArrayBuffer] });
+  } catch { /* the pool refuses, in Node 24 and Deno */ }
+  assert.deepEqual(deserialize(first as Uint8Array), { i: 1 });
+  assert.deepEqual(deserialize(third as Uint8Array), { i: 3 });
+  assert.deepEqual(deserialize(serialize({ i: 4 })), { i: 4 });
+});
+
 test("a getter may encode and serialize while its object is being encoded", () => {
   let inner: Uint8Array | undefined;
   const value = {

@@ -137,6 +137,7 @@ export const builtins: readonly Entry[] = [
   error("TypeError", () => new TypeError("t")),
   error("URIError", () => new URIError("u")),
   error("with a cause", () => new Error("outer", { cause: "inner" })),
+  error("with a cause and no message", () => new TypeError(undefined, { cause: -0.5 })),
   error("caused by undefined", () => new Error("outer", { cause: undefined })),
   error(
     "caused by an error",
