@@ -19,7 +19,7 @@ export type {
   Serializer,
   StoreOptions,
 } from "./src/client/options.ts";
-export type { Item } from "./src/client/results.ts";
+export type { Item } from "./src/client/item.ts";
 export type { Hashing, HashingName, HashServer, Selector } from "./src/hashing/hashing.ts";
 export {
   AuthError,

@@ -13,10 +13,14 @@ import {
   type StoreOptions,
 } from "./options.ts";
 import * as result from "./results.ts";
-import type { Item } from "./results.ts";
+import type { Item } from "./item.ts";
 import { update } from "./update.ts";
 
-/** The inside of a client, for the floors above; not exported from the package. */
+/**
+ * The inside of a client, for the floors above; not exported from the package.
+ *
+ * @internal
+ */
 export let coreOf: (client: Memcached) => Core;
 
 /** Servers of a client that is given none. */

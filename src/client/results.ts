@@ -2,22 +2,8 @@
 import type { Finish } from "../connection/request.ts";
 import { UnsupportedError } from "../errors.ts";
 import { Kind, type Reply, UNKNOWN_TTL } from "../protocol/reply.ts";
+import type { Item } from "./item.ts";
 import type { ValueCodec } from "./values.ts";
-
-/**
- * A value with what is known of it. `cas` is 0n on a server that keeps none (`-C`): cas,
- * compareAndDelete, update and versioned saves then reject with UnsupportedError.
- */
-export interface Item<T> {
-  /** The value. */
-  readonly value: T;
-  /** Token for cas and compareAndDelete. */
-  readonly cas: bigint;
-  /** The flags it is stored with. */
-  readonly flags: number;
-  /** Seconds left, Infinity for ever, undefined in classic unless `touch` set it. */
-  readonly ttl: number | undefined;
-}
 
 /** The value, or undefined when absent. */
 export function valueResult<T>(codec: ValueCodec): Finish<T | undefined> {

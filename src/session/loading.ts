@@ -1,6 +1,6 @@
 /** Reading a session, or any value, with its version, its time to live set anew on the way. */
 import type { Deadline } from "../client/deadline.ts";
-import type { Item } from "../client/results.ts";
+import type { Item } from "../client/item.ts";
 import { CorruptValueError } from "../errors.ts";
 import { newId } from "./id.ts";
 import type { Keys } from "./keys.ts";

@@ -3,7 +3,7 @@
  * there, then the old copy is deleted if it is still as it was read: whoever has written it since is
  * merged, whoever has deleted it has ended the session. At no time is there neither.
  */
-import type { Item } from "../client/results.ts";
+import type { Item } from "../client/item.ts";
 import { ConnectionLostError, ServerDownError, TimeoutError, UnsupportedError } from "../errors.ts";
 import { merge } from "./merge.ts";
 import type { Encoded, Stocked } from "./record.ts";

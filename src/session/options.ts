@@ -45,7 +45,11 @@ export interface SessionStoreOptions extends
   serializer?: Serializer;
 }
 
-/** The options with all defaults filled in. */
+/**
+ * The options with all defaults filled in.
+ *
+ * @internal
+ */
 export interface ResolvedStoreOptions {
   readonly client: Memcached;
   readonly ownsClient: boolean;
@@ -71,7 +75,11 @@ const CLIENT_OPTIONS = [
   "auth",
 ] as const;
 
-/** Checks the options and fills in the defaults. */
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @internal
+ */
 export function resolveStoreOptions(options: SessionStoreOptions): ResolvedStoreOptions {
   callTimeout(options, 1); // an object, and a timeout that a client takes
   const { ttl = 10_800, absoluteTtl = Infinity, onIteration = "warning", serializer } = options;

@@ -3,7 +3,7 @@ import type { Core } from "../client/core.ts";
 import { Deadline } from "../client/deadline.ts";
 import type { CallOptions, StoreOptions } from "../client/options.ts";
 import * as result from "../client/results.ts";
-import type { Item } from "../client/results.ts";
+import type { Item } from "../client/item.ts";
 import type { Finish } from "../connection/request.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { RecordCodec, Stocked } from "./record.ts";

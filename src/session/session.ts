@@ -5,7 +5,11 @@ import { newId } from "./id.ts";
 import { hasEnded, type Lifetimes } from "./lifetime.ts";
 import type { Encoded } from "./record.ts";
 
-/** What a Session is made of; for the store alone. */
+/**
+ * What a Session is made of; for the store alone.
+ *
+ * @internal
+ */
 export interface SessionState {
   id: string;
   /** The id's mcKey. */
@@ -37,15 +41,27 @@ export interface SessionState {
   readonly store: SessionHome;
 }
 
-/** What a session needs to know of its store. */
+/**
+ * What a session needs to know of its store.
+ *
+ * @internal
+ */
 export interface SessionHome extends Lifetimes {
   /** The keys of an id: the one to write, then those made of older secrets. */
   keysOf(id: string): string[];
 }
 
-/** The inside of a session, for the store. */
+/**
+ * The inside of a session, for the store.
+ *
+ * @internal
+ */
 export let stateOf: <F>(session: Session<F>) => SessionState;
-/** Makes a session, for the store. */
+/**
+ * Makes a session, for the store.
+ *
+ * @internal
+ */
 export let makeSession: <F>(state: SessionState) => Session<F>;
 
 /**
@@ -197,7 +213,11 @@ export class Session<F = Record<string, unknown>> {
   }
 }
 
-/** Sets an own field, also one of the name `__proto__`. */
+/**
+ * Sets an own field, also one of the name `__proto__`.
+ *
+ * @internal
+ */
 export function setField(fields: Record<string, unknown>, name: string, value: unknown): void {
   if (name !== "__proto__") fields[name] = value;
   else {

@@ -1,6 +1,6 @@
 /** Read, change, write if nobody else has, on decoded values: again and again until nobody has. */
 import type { Deadline } from "../client/deadline.ts";
-import type { Item } from "../client/results.ts";
+import type { Item } from "../client/item.ts";
 import type { Change } from "../client/update.ts";
 import { ConflictError, invalidType } from "../errors.ts";
 import type { KeyList } from "./keys.ts";

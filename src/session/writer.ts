@@ -3,7 +3,7 @@
  * note of what was sent, so that a write whose reply was lost is told from another's.
  */
 import type { Deadline } from "../client/deadline.ts";
-import type { Item } from "../client/results.ts";
+import type { Item } from "../client/item.ts";
 import { ConflictError, INVALID_ARGUMENT, MemcachedError } from "../errors.ts";
 import { secondsToLive } from "./lifetime.ts";
 import { merge } from "./merge.ts";
