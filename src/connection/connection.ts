@@ -102,6 +102,8 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   #line: Request<unknown>[] = [];
   #flushDue = false;
   #swept = false;
+  /** Whether the socket keeps the process alive. */
+  #held = false;
   #replied = false;
 
   constructor(target: Target, settings: ConnectionSettings, owner: ConnectionOwner) {
@@ -176,9 +178,9 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     this.#flushDue = true;
     this.#settings.defer(this.#flush);
     this.#out.restart(this.#socket.drained);
+    this.#hold(true);
     if (this.#swept) return;
     this.#swept = true;
-    this.#socket.hold(true);
     this.#settings.sweep.watch(this);
   }
 
@@ -339,11 +341,9 @@ export class Connection implements ReplySink, SocketEvents, Swept {
       return false;
     }
     if (this.#closing) this.#closeIfUnwanted();
-    if (!this.#pending.empty || this.#flushDue) return true;
-    // Nothing is pending any more, and an idle connection never keeps the process alive.
-    this.#swept = false;
-    this.#socket.hold(false);
-    return false;
+    // Only what somebody waits for keeps the process alive: no reply to a call that has timed out.
+    this.#hold(this.#flushDue || this.#pending.wanted);
+    return this.#swept = this.#flushDue || !this.#pending.empty;
   }
 
   #expire(now: number): void {
@@ -371,6 +371,12 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   closed(error: Error | undefined): void {
     if (this.#phase === "ready") this.#end("lost", error);
     else this.#end(this.#handshake.askedForMeta ? "refused-meta" : "unreachable", error);
+  }
+
+  #hold(process: boolean): void {
+    if (this.#held === process) return;
+    this.#held = process;
+    this.#socket.hold(process);
   }
 
   #closeIfUnwanted(): void {
