@@ -57,9 +57,7 @@ export class Loader {
     }
     const key = this.#keys.of(id);
     return {
-      ...this.newState(),
-      id,
-      key,
+      ...this.#blank(id, key),
       isNew: false,
       fields: value,
       createdAt: session?.createdAt ?? Date.now(),
@@ -76,9 +74,13 @@ export class Loader {
   /** The state of a new session. */
   newState(): SessionState {
     const id = newId();
+    return this.#blank(id, this.#keys.of(id));
+  }
+
+  #blank(id: string, key: string): SessionState {
     return {
       id,
-      key: this.#keys.of(id),
+      key,
       isNew: true,
       fields: {},
       createdAt: Date.now(),

@@ -76,7 +76,7 @@ async function write(
   else if (state.moving !== undefined) return await move(writer, encoded);
   else if (state.isNew) there = await writer.add(encoded) !== "gone";
   else there = await writer.cas(encoded);
-  await writer.deleteOld(); // what an earlier save could not delete
+  if (state.oldKeys.length > 0) await writer.deleteOld(); // what an earlier save could not delete
   return there;
 }
 
