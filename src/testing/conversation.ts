@@ -56,6 +56,7 @@ export class Conversation implements Turn, ConnectionInfo {
   #budget = 0;
   #running = false;
   #blocked = false;
+  #ended = false;
   #closed = false;
   /** When it last sent a command, in relative seconds. */
   lastCommand: number;
@@ -95,9 +96,16 @@ export class Conversation implements Turn, ConnectionInfo {
   resume(): void {
     this.#blocked = false;
     this.#run();
+    if (this.#ended && !this.#blocked) this.close();
   }
 
-  /** The client has said all it had to say, or is gone. */
+  /** The client has said all it had to say; it may still be reading replies. */
+  end(): void {
+    if (this.#blocked) this.#ended = true;
+    else this.close();
+  }
+
+  /** The client is gone, or shall go. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

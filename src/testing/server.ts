@@ -61,7 +61,7 @@ const JOIN_UP_TO = 64 * 1024;
  * await server.stop();
  * ```
  */
-export class MemcachedServer {
+export class MemcachedServer implements AsyncDisposable {
   /** Where it listens, as a memwire server specification: `host:port`, `[v6]:port` or `unix:/path`. */
   readonly address: string;
   readonly #listener: Server;
@@ -234,7 +234,7 @@ function serve(state: ServerState, socket: Socket, sockets: Set<Socket>): void {
     socket.resume();
     conversation.resume();
   });
-  socket.on("end", () => conversation.close());
+  socket.on("end", () => conversation.end());
   socket.on("close", () => {
     conversation.close();
     sockets.delete(socket);

@@ -32,12 +32,20 @@ describe("a manual clock", () => {
     assert.equal(await play(address, "mg a t|mg b t"), "EN\r\nHD t2590200\r\n");
     clock.advance(10 * 365 * 86_400);
     assert.equal(await play(address, "mg b|mg c"), "EN\r\nHD\r\n");
+    const control = await Control.open(address);
+    t.after(() => control.close());
+    assert.equal((await control.stats()).get("curr_items"), "1", "what was missed is gone");
   });
 
   it("knows absolute times", async (t) => {
     const clock = new ManualClock(1_700_000_000);
     const address = await start(t, clock);
     assert.equal(await play(address, "set a 0 1700000060 1|x|mg a t"), "STORED\r\nHD t60\r\n");
+    // What is as old as the server, or older, is no more than long past: memcached's second 0.
+    const first = 1_700_000_000 - 62;
+    for (const past of [first - 1, first, first + 1, 1_700_000_000]) {
+      assert.equal(await play(address, `set b 0 ${past} 1|x|get b`), "STORED\r\nEND\r\n");
+    }
     clock.advance(60);
     assert.equal(await play(address, "mg a|set a 0 1700000060 1|x|mg a"), "EN\r\nSTORED\r\nEN\r\n");
   });
@@ -74,6 +82,22 @@ describe("a manual clock", () => {
     assert.equal(stats.get("uptime"), "102");
     assert.equal(stats.get("time"), String(clock.now()));
   });
+});
+
+it("stats settings shows the moment of the last flush, in the server's own seconds", async (t) => {
+  const clock = new ManualClock();
+  const control = await Control.open(await start(t, clock));
+  t.after(() => control.close());
+  const oldest = async (): Promise<number> =>
+    Number((await control.stats("settings")).get("oldest"));
+  assert.equal(await oldest(), 0);
+  clock.advance(100);
+  for (
+    const [command, moment] of [["flush_all", 161], ["flush_all 0", 161], ["flush_all 10", 171]]
+  ) {
+    await control.ask(command as string);
+    assert.equal(await oldest(), moment, String(command));
+  }
 });
 
 it("without a clock of its own the server keeps the machine's time", async (t) => {

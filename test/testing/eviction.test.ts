@@ -101,6 +101,9 @@ describe("under memoryLimit", () => {
   it("what is larger than all of it is refused, and what was there is gone", async (t) => {
     const { play } = await start(t);
     const refusal = "SERVER_ERROR out of memory storing object\r\n";
+    const most = 8 * ITEM - (ITEM - 140);
+    assert.equal(await play(`set a 0 0 ${most}|${"x".repeat(most)}`), "STORED\r\n");
+    assert.equal(await play(`set a 0 0 ${most + 1}|${"x".repeat(most + 1)}`), refusal);
     const large = `2000|${"x".repeat(2000)}`;
     assert.equal(
       await play(`set a 0 0 1|x|set a 0 0 ${large}|get a`),

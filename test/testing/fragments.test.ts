@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
 import { ManualClock } from "../../src/testing/clock.ts";
-import { converse, socketless } from "./socketless.ts";
+import { converse, socketless, type Talk } from "./socketless.ts";
 
 const CLOCK = new ManualClock(1_800_000_000);
 
@@ -82,12 +82,32 @@ it("quit ends the conversation, whatever comes after", () => {
   assert.deepEqual(feed(["version\r\nquit\r\n", "version\r\n"]), quit);
 });
 
+describe("an item that a reply points at", () => {
+  it("is not changed in its place until the reply is sent", () => {
+    const state = socketless(CLOCK);
+    const [reader, writer] = [converse(state), converse(state)];
+    const tell = ({ conversation, take }: Talk, text: string): string => {
+      conversation.receive(Buffer.from(text));
+      return take();
+    };
+    tell(writer, "set a 0 0 2\r\n10\r\n");
+    assert.equal(tell(reader, "mg a v\r\nset b 0 0 1\r\n"), "");
+    assert.equal(tell(writer, "decr a 1\r\nmg a v\r\n"), "9\r\nVA 1\r\n9\r\n", "no space after it");
+    assert.equal(tell(reader, "x\r\n"), "VA 2\r\n10\r\nSTORED\r\n");
+    tell(writer, "set a 0 0 2\r\n10\r\n");
+    assert.equal(tell(writer, "decr a 1\r\nmg a v\r\n"), "9\r\nVA 2\r\n9 \r\n");
+  });
+});
+
 describe("a line without an end", () => {
   it("closes the connection beyond 2048 bytes, however it comes", () => {
     assert.equal(feed(["x".repeat(2048)]).closed, false);
     assert.equal(feed(["x".repeat(2049)]).closed, true);
     assert.equal(feed([..."x".repeat(2049)]).closed, true);
     assert.equal(feed(["x".repeat(1025), "x".repeat(1024)]).closed, true);
+    const commands = "mn\r\n".repeat(3596); // leaves 2000 bytes of the read buffer
+    assert.equal(feed([`${commands}${"x".repeat(16_383)}\n`]).closed, false);
+    assert.equal(feed([`${commands}${"x".repeat(16_384)}\n`]).closed, true);
     assert.equal(
       feed(["x".repeat(16_384) + "\r\n"]).closed,
       true,

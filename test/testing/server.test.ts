@@ -191,6 +191,8 @@ describe("connections", () => {
     const refused = await dial(address);
     refused.write("set a 0 0 2000000\r\nab");
     const idle = await dial(address);
+    clock.advance(3);
+    idle.write("mn\r\n");
     await sleep(20);
     clock.advance(5);
     const control = await Control.open(address);
@@ -226,6 +228,7 @@ describe("connections", () => {
       socket.pause();
       const request = Buffer.from("mg big v\r\n");
       for (let count = 0; count < replies; count++) socket.write(request);
+      socket.end(); // all is said, and all must be answered
       const control = await Control.open(address);
       t.after(() => control.close());
       let answered = -1;

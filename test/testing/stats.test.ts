@@ -10,7 +10,7 @@ import { Control, play } from "./support.ts";
 /** A bit of everything that is counted. */
 const TRAFFIC = [
   "get a b|set a 0 0 1|1|cas a 0 0 1 1|1|ms s 1|x|ms s 1 C1 I|y|set b 0 0 3|xyz|add a 0 0 1|x|replace q 0 0 1|x|append b 0 0 1|x",
-  "get a b|gets a b q|gat 10 a q|touch a 0|touch q 0",
+  "get a b|gets a b q|gat 10 a q|touch a 0|touch a 0|touch q 0",
   "incr a 1|incr q 1|incr b 1|decr a 1|decr q 1",
   "delete q|delete b|delete b",
   "cas a 0 0 1 999|x|cas q 0 0 1 1|x|set c 0 0 1|1|ms c 1 c|2|set e 0 -1 1|x|get e|gat -1 c|get c",

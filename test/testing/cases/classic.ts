@@ -165,6 +165,8 @@ export const CLASSIC: Topics = {
     "set a 0 0 1|x|incr a 1 noreply|mn",
     `incr ${K251} 1|decr ${K251} 1`,
     "set a 0 0 5|00009|incr a 1|get a",
+    `set a 0 0 524228|${"1".padStart(524_228, "0")}|incr a 1|mg a s`,
+    `set a 0 0 524229|${"1".padStart(524_229, "0")}|incr a 1|mg a s`,
     "set a 3 100 1|9|incr a 1|gets a|mg a t f",
   ],
   "touch, gat, delete": [
@@ -181,6 +183,7 @@ export const CLASSIC: Topics = {
     "set a 0 0 1|x|delete a|delete a|get a",
     "delete|delete a b|delete a 0|delete a 0 noreply|delete a 1|delete a 1 noreply|mn",
     "delete a 0 x|delete a noreply x|delete a noreply noreply|delete a b c d|mn",
+    "set a 0 0 1|x|delete a x noreply|get a|delete a 0 noreply|get a",
     "set a 0 0 1|x|delete a noreply|get a|delete a noreply|mn",
     `delete ${K251}|delete ${K251} noreply|mn`,
   ],

@@ -158,7 +158,7 @@ export const META: Topics = {
     `me ${K251}|me ${K250}|set ${K250} 0 0 100|${"x".repeat(100)}|me ${K250}`,
     "set a 0 0 1000|" + "x".repeat(1000) + "|me a",
     "set a 0 0 600000|" + "x".repeat(600000) + "|me a",
-    ...[39, 40, 63, 64, 1000, 1500, 5000, 200_000, 419_000, 420_000].map((length) =>
+    ...[36, 37, 60, 61, 1000, 1500, 5000, 200_000, 419_000, 420_000].map((length) =>
       `set a 0 0 ${length}|${"x".repeat(length)}|me a`
     ),
     "mx a|mq|m|mm a|mga a|mgs",
