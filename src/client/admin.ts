@@ -81,6 +81,8 @@ export async function* keys(
   core.checkOpen();
   for (const server of core.cluster.servers) {
     for await (const key of dump(server, timeout, options?.signal)) {
+      // What has been received already is not handed out after an abort.
+      options?.signal?.throwIfAborted();
       if (key.startsWith(wanted)) yield key.slice(own.length);
     }
   }
