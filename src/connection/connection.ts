@@ -12,10 +12,9 @@ import { ClassicDialect } from "../protocol/classic.ts";
 import { type Dialect, type DialectName, Verdict, type VerdictName } from "../protocol/dialect.ts";
 import { MetaDialect } from "../protocol/meta.ts";
 import { keepsStep, Kind, type Reply } from "../protocol/reply.ts";
-import { WriteBuffer } from "../protocol/write_buffer.ts";
 import * as failure from "./failure.ts";
-import { getLine } from "./get_line.ts";
 import { Handshake, isAtLeast } from "./handshake.ts";
+import { Outgoing } from "./outgoing.ts";
 import { type Bounds, Pending } from "./pending.ts";
 import { ReplyReader, type ReplySink } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
@@ -72,14 +71,10 @@ export interface ConnectionOwner {
 
 // TLS servers older than this stall when several records wait for them: see Socket.pace.
 const UNPACED_SINCE = [1, 6, 39] as const;
-const PACED_BYTES = 16_384;
 
 // connectTimeout runs in so many slices, and a blocked event loop, which could not have read what the
 // server said, uses up one at most.
 const CONNECT_SLICES = 5;
-
-// A batch that has grown to this leaves before its tick ends.
-const EARLY_FLUSH_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
 
@@ -94,12 +89,11 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   readonly #pending: Pending;
   readonly #replies = new ReplyReader();
   #dialect: Dialect = new ClassicDialect();
-  #out = new WriteBuffer();
+  /** How requests are written, once the handshake is through. */
+  #out: Outgoing | undefined;
   #phase: "connecting" | "ready" | "ended" = "connecting";
   #alone: boolean;
   #closing = false;
-  /** Gets of this tick that are to share a line. */
-  #line: Request<unknown>[] = [];
   #flushDue = false;
   #swept = false;
   /** Whether the socket keeps the process alive. */
@@ -156,14 +150,14 @@ export class Connection implements ReplySink, SocketEvents, Swept {
       return request.refuse(failure.overloaded(this.#target.ref));
     }
     if (!this.#flushDue) this.#openBatch();
-    if (this.#phase === "ready") this.#encode(request);
+    if (this.#out !== undefined) this.#out.add(request);
     else this.#pending.pushUnsent(request);
   }
 
   /** Ends it when nobody waits for anything any more. */
   close(): void {
     this.#closing = true;
-    if (this.#line.length > 0) this.#endLine();
+    this.#out?.endLine();
     this.#closeIfUnwanted();
   }
 
@@ -177,7 +171,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   #openBatch(): void {
     this.#flushDue = true;
     this.#settings.defer(this.#flush);
-    this.#out.restart(this.#socket.drained);
+    this.#out?.restart();
     this.#hold(true);
     if (this.#swept) return;
     this.#swept = true;
@@ -187,42 +181,8 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   readonly #flush = (): void => {
     this.#flushDue = false;
     this.#pending.setDeadlines(this.#settings.sweep.now());
-    if (this.#phase === "ready") this.#write();
+    this.#out?.flush();
   };
-
-  #encode(request: Request<unknown>): void {
-    if (request.operation === "get" && this.#dialect.lineKeys > 1 && !this.#alone) {
-      this.#line.push(request);
-      if (this.#line.length === this.#dialect.lineKeys) this.#endLine();
-      return;
-    }
-    // What was asked for first leaves first.
-    if (this.#line.length > 0) this.#endLine();
-    this.#encodeNow(request);
-  }
-
-  /** Writes the gets that were gathered, as one line. */
-  #endLine(): void {
-    const members = this.#line;
-    this.#line = [];
-    this.#encodeNow(members.length === 1 ? members[0] as Request<unknown> : getLine(members));
-  }
-
-  #encodeNow(request: Request<unknown>): void {
-    this.#dialect.encode(request, this.#out);
-    request.sent = true;
-    request.value = "";
-    this.#pending.pushSent(request);
-    if (this.#out.size < EARLY_FLUSH_BYTES) return;
-    this.#write();
-    this.#out.restart(this.#socket.drained);
-  }
-
-  #write(): void {
-    if (this.#line.length > 0) this.#endLine();
-    const chunks = this.#out.take();
-    if (chunks.length > 0) this.#socket.write(chunks);
-  }
 
   // Connecting
 
@@ -248,20 +208,22 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     clearInterval(this.#connectTimer);
     if (dialect === "meta") this.#dialect = new MetaDialect();
     this.#alone ||= this.#handshake.proxied;
-    if (this.#target.tls !== undefined && !isAtLeast(this.version, UNPACED_SINCE)) {
-      this.#out = new WriteBuffer(PACED_BYTES);
-      this.#socket.pace();
-    }
+    const paced = this.#target.tls !== undefined && !isAtLeast(this.version, UNPACED_SINCE);
     this.#phase = "ready";
     this.#owner.ready(this);
-    this.#out.restart(this.#socket.drained);
+    const out = new Outgoing(this.#socket, this.#pending, {
+      dialect: this.#dialect,
+      alone: this.#alone,
+      paced,
+    });
+    this.#out = out;
     for (;;) {
       const request = this.#pending.shiftUnsent();
       if (request === undefined) break;
-      this.#encode(request);
+      out.add(request);
     }
-    this.#write();
-    this.#out.restart(this.#socket.drained);
+    out.flush();
+    out.restart();
   }
 
   // Reading
@@ -314,7 +276,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     line.members = members.filter((member) => member.settled);
     if (!this.#flushDue) this.#openBatch();
     for (const member of members) {
-      if (!member.settled) this.#encodeNow(member);
+      if (!member.settled) this.#out?.addAlone(member);
     }
   }
 
@@ -399,8 +361,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
       } else returned.push(request);
     }
     // Gathered in this tick, and not written.
-    returned.push(...this.#line);
-    this.#line = [];
+    returned.push(...this.#out?.takeLine() ?? []);
     this.#socket.destroy();
     this.#owner.ended(this, { reason, error, interrupted, returned });
   }
