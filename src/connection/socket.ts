@@ -35,6 +35,7 @@ export class Socket {
   readonly #events: SocketEvents;
   #error: Error | undefined;
   #closed = false;
+  #held = true;
   // Chunks that wait for the last one's callback, when writes are paced.
   #paced: Uint8Array[] | null = null;
   #writing = false;
@@ -45,7 +46,12 @@ export class Socket {
       ? connectPlain(address, events)
       : connectTls(address, tlsOptions, events);
     const connected = tlsOptions === undefined ? "connect" : "secureConnect";
-    this.#socket.once(connected, () => events.connected());
+    // Where a name has several addresses Node makes a new handle for each it tries, and each holds.
+    this.#socket.on("connectionAttempt", () => this.hold(this.#held));
+    this.#socket.once(connected, () => {
+      this.hold(this.#held);
+      events.connected();
+    });
     this.#socket.on("error", (error: Error) => this.#error = error);
     // After the peer's FIN no reply can come, so nothing is waited for: not even for our own writes.
     this.#socket.on("end", () => this.#close());
@@ -82,6 +88,7 @@ export class Socket {
 
   /** Whether the socket keeps the process alive. */
   hold(process: boolean): void {
+    this.#held = process;
     if (process) this.#socket.ref();
     else this.#socket.unref();
   }

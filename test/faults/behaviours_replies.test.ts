@@ -12,7 +12,7 @@ import {
 } from "../../mod.ts";
 import { type Fault, startProxy } from "../support/fault_proxy.ts";
 import { hit, miss } from "../support/replies.ts";
-import type { Peer } from "../support/scripted_server.ts";
+import type { Peer, Script } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
 import { behaviour, Real, real } from "./behaviours.ts";
 import { answer, behave, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf } from "./rig.ts";
@@ -34,12 +34,11 @@ async function proxied(dialect: Dialect): Promise<Real & { spoil(fault: Fault): 
   });
 }
 
-/** The first command gets `reply` and the connection ends as `end` says; then all is well. */
-function once(reply: string, end?: (peer: Peer) => void | Promise<void>) {
+/** The first command gets `reply`; then all is well. */
+function once(reply: string): Script {
   return async (peer: Peer): Promise<void> => {
     await peer.next();
     await peer.write(reply);
-    await end?.(peer);
     await behave(peer);
   };
 }

@@ -6,9 +6,11 @@ import { askChild } from "../support/child.ts";
 import { borrowMemcached } from "../support/memcached.ts";
 import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
+import { behaviour } from "./behaviours.ts";
 import type { Flooded } from "./flood.ts";
 import { answer, behave, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf } from "./rig.ts";
 
+const STALLED = behaviour("stalled, 100k x 1 KB sets");
 const FLOOD = new URL("./flood.ts", import.meta.url);
 // maxPendingBytes, and what is on its way to the socket.
 const MAX_BUFFERS = 33.6 * 1.5;
@@ -43,10 +45,10 @@ function assertBounded({ ends, grown, buffers, next }: Flooded, calls: number, m
 
 const cases = together({
   // Before their handlers run, the refused calls' errors are what takes room.
-  "100,000 writes of 1 KB in one tick": async () => {
+  [`${STALLED}, in one tick`]: async () => {
     assertBounded(await flood("meta", 100_000, 100_000, 1_024), 100_000, 260);
   },
-  "100,000 writes of 1 KB in 2,000 ticks": async () => {
+  [`${STALLED}, in 2,000 ticks`]: async () => {
     assertBounded(await flood("classic", 100_000, 50, 1_024), 100_000, 180);
   },
   "20,000 writes of 1.5 KB, each in a tick of its own": async () => {
