@@ -67,7 +67,7 @@ export class Loader {
       fresh: false,
       // Found under an old secret: the next save moves it.
       moving: key === foundKey ? undefined : "secret",
-      oldKeys: key === foundKey ? [] : [foundKey],
+      old: new Map(key === foundKey ? [] : [[foundKey, undefined]]),
     };
   }
 
@@ -94,7 +94,8 @@ export class Loader {
       written: undefined,
       fresh: true,
       moving: undefined,
-      oldKeys: [],
+      old: new Map(),
+      saves: 0,
       saving: undefined,
       store: this.#home,
     };

@@ -7,10 +7,11 @@ import type { Item } from "../client/item.ts";
 import { ConnectionLostError, ServerDownError, TimeoutError, UnsupportedError } from "../errors.ts";
 import { merge } from "./merge.ts";
 import type { Encoded, Stocked } from "./record.ts";
+import type { Copied } from "./session.ts";
 import { conflict, MAX_TRIES, type Writer } from "./writer.ts";
 
 /** A copy under one of the session's old keys. */
-interface OldCopy {
+interface OldCopy extends Copied {
   readonly key: string;
   readonly item: Item<Stocked>;
 }
@@ -26,31 +27,43 @@ export async function move(writer: Writer, encoded: Encoded): Promise<boolean> {
     if (!state.isNew) return await retract(writer);
   } else if (old !== "unreachable") {
     encoded = writer.rebase(old.item);
+    state.old.set(old.key, old);
   }
   const added = await writer.add(encoded, shared);
   if (added === "gone") return await retract(writer);
   if (added === "joined" && shared) {
-    state.oldKeys = []; // whoever was first deletes it
+    state.old.clear(); // whoever was first deletes it
     return true;
   }
-  if (typeof old !== "string" && !await leave(writer, old)) return await retract(writer);
-  await writer.deleteOld();
+  if (typeof old !== "string" && !await leave(writer, old.key, old)) return await retract(writer);
+  await leaveAll(writer);
   return true;
 }
 
+/** Deletes the copies under all old keys; what was written since to one that was copied is merged. */
+export async function leaveAll(writer: Writer): Promise<void> {
+  const { old } = writer.state;
+  for (const [key, copied] of old) if (copied !== undefined) await leave(writer, key, copied);
+  await writer.deleteAll(oldKeys(writer));
+}
+
+/** The newest last; without the writer's own, which regenerate() has put there if it was called meanwhile. */
+function oldKeys({ state, key: own }: Writer): string[] {
+  return [...state.old.keys()].filter((key) => key !== own);
+}
+
 /** The newest copy under an old key. */
-async function readOld({ state, records, deadline }: Writer): Promise<
-  OldCopy | "absent" | "unreachable"
-> {
+async function readOld(writer: Writer): Promise<OldCopy | "absent" | "unreachable"> {
+  const { records, deadline } = writer;
   let found: "absent" | "unreachable" = "absent";
-  for (const key of state.oldKeys.toReversed()) {
+  for (const key of oldKeys(writer).reverse()) {
     try {
       const left = deadline.left();
       // Half of the time: the new copy is to be written even if the old one's server hangs.
       const half = { ...left, timeout: (left.timeout as number) / 2 };
       const item = await records.read(key, half);
       if (item === undefined) continue;
-      if (item.cas !== 0n) return { key, item };
+      if (item.cas !== 0n) return { key, item, version: item.cas, record: item.value.encoded };
       throw new UnsupportedError("a session is moved by cas, and the server keeps no tokens (-C)");
     } catch (error) {
       if (!isUnreachable(error)) throw error;
@@ -60,22 +73,22 @@ async function readOld({ state, records, deadline }: Writer): Promise<
   return found;
 }
 
-/** Deletes the old copy. False: the session was ended. */
-async function leave(writer: Writer, old: OldCopy): Promise<boolean> {
+/** Deletes a copy, merging what was written to it since. False: the session was ended. */
+async function leave(writer: Writer, key: string, copied: Copied): Promise<boolean> {
   const { records, state, deadline } = writer;
   for (let tries = 0;; tries++) {
-    const outcome = await records.compareAndDelete(old.key, old.item.cas, deadline.left());
-    if (outcome === "deleted") {
-      state.oldKeys = state.oldKeys.filter((key) => key !== old.key);
-      return true;
-    }
+    state.old.set(key, copied);
+    const outcome = await records.compareAndDelete(key, copied.version, deadline.left());
+    if (outcome !== "exists") state.old.delete(key);
+    if (outcome === "deleted") return true;
     if (tries === MAX_TRIES) throw conflict();
     // Written since, or moved: from the key made of an old secret to that of the new one.
     const next = await readOld(writer);
     if (next === "absent") return false;
     if (next === "unreachable") return true; // what has to be deleted there will tell
-    merge(state, old.item.value.encoded, next.item.value, records.codec);
-    old = next;
+    merge(state, copied.record, next.item.value, records.codec);
+    ({ key } = next);
+    copied = next;
     if (!await writer.cas(writer.encode())) return false;
   }
 }
@@ -83,15 +96,14 @@ async function leave(writer: Writer, old: OldCopy): Promise<boolean> {
 /** Others have moved it already. */
 function join(writer: Writer, encoded: Encoded): Promise<boolean> {
   const { state } = writer;
-  state.oldKeys = [];
+  state.old.clear();
   writer.placed(state.base);
   return writer.cas(encoded);
 }
 
 /** Deletes what this handle has put there of a session that was ended elsewhere. */
 async function retract(writer: Writer): Promise<false> {
-  const { fresh, oldKeys } = writer.state;
-  await writer.deleteAll(fresh ? oldKeys : [writer.key, ...oldKeys]);
+  await writer.deleteAll([writer.key, ...oldKeys(writer)]);
   return false;
 }
 

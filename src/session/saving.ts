@@ -4,7 +4,7 @@
  */
 import type { Deadline } from "../client/deadline.ts";
 import { hasEnded } from "./lifetime.ts";
-import { move } from "./moving.ts";
+import { leaveAll, move } from "./moving.ts";
 import { type Encoded, SESSION_FLAG } from "./record.ts";
 import type { Records } from "./records.ts";
 import type { SessionState } from "./session.ts";
@@ -29,12 +29,16 @@ export function save(
   state: SessionState,
   deadline: Deadline,
 ): Promise<Saved> {
-  const run = (): Promise<Saved> => saveNow(new Writer(records, state, deadline), options);
+  const run = async (): Promise<Saved> => {
+    try {
+      return await saveNow(new Writer(records, state, deadline), options);
+    } finally {
+      if (--state.saves === 0) state.saving = undefined;
+    }
+  };
+  state.saves++;
   const saved = state.saving === undefined ? run() : state.saving.then(run);
-  const settled = saved.catch(() => undefined).then(() => {
-    if (state.saving === settled) state.saving = undefined;
-  });
-  state.saving = settled;
+  state.saving = saved.catch(() => undefined);
   return saved;
 }
 
@@ -76,14 +80,14 @@ async function write(
   else if (state.moving !== undefined) return await move(writer, encoded);
   else if (state.isNew) there = await writer.add(encoded) !== "gone";
   else there = await writer.cas(encoded);
-  if (state.oldKeys.length > 0) await writer.deleteOld(); // what an earlier save could not delete
+  if (state.old.size > 0) await leaveAll(writer); // what an earlier save could not delete
   return there;
 }
 
 async function deleteCopies(writer: Writer): Promise<void> {
   const { state } = writer;
   const own = state.fresh ? [] : state.store.keysOf(state.id);
-  await writer.deleteAll([...own, ...state.oldKeys]);
+  await writer.deleteAll([...own, ...state.old.keys()]);
   state.gone = true;
 }
 
@@ -93,8 +97,8 @@ function isNothingYet({ isNew, fresh, moving, fields }: SessionState): boolean {
 }
 
 function mustWrite({ state, records }: Writer, encoded: Encoded): boolean {
-  const { isNew, dirty, base, oldKeys, fields } = state;
-  if (isNew || dirty || base === undefined || oldKeys.length > 0) return true;
+  const { isNew, dirty, base, old, fields } = state;
+  if (isNew || dirty || base === undefined || old.size > 0) return true;
   // What `set` stored is a plain object, and stays one until it is changed.
   const isPlain = (base.flags & SESSION_FLAG) === 0;
   return !(isPlain ? records.codec.encodeValue(fields) : encoded).equals(base);

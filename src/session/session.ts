@@ -32,13 +32,25 @@ export interface SessionState {
   written: Encoded | undefined;
   /** Nothing has been found or sent under `key` yet. */
   fresh: boolean;
-  /** Has to be added under `key` and deleted under `oldKeys`: for it has a new id, or for its key was made of an old secret. */
+  /** Has to be added under `key` and deleted under those of `old`: for it has a new id, or for its key was made of an old secret. */
   moving: "id" | "secret" | undefined;
-  /** Where copies may still stand, the newest last. */
-  oldKeys: string[];
-  /** Settles when the saves that are under way have. */
-  saving: Promise<void> | undefined;
+  /** Keys under which copies may still stand, the newest last, with what was copied from there. */
+  old: Map<string, Copied | undefined>;
+  /** How many saves are under way. */
+  saves: number;
+  /** Settles when the last of them has. */
+  saving: Promise<unknown> | undefined;
   readonly store: SessionHome;
+}
+
+/**
+ * A copy that was read, to be deleted once the session stands elsewhere.
+ *
+ * @internal
+ */
+export interface Copied {
+  readonly version: bigint;
+  readonly record: Encoded;
 }
 
 /**
@@ -197,9 +209,10 @@ export class Session<F = Record<string, unknown>> {
    */
   regenerate(): void {
     const state = this.#state;
-    if (!state.fresh) {
+    // A save that is under way may send under the old key what it has not sent yet.
+    if (!state.fresh || state.saves > 0) {
       for (const key of state.store.keysOf(state.id).reverse()) {
-        if (!state.oldKeys.includes(key)) state.oldKeys.push(key);
+        if (!state.old.has(key)) state.old.set(key, undefined);
       }
       state.moving = "id";
       state.fresh = true;

@@ -60,6 +60,7 @@ export class Writer {
       return record.equals(encoded) || await this.cas(encoded) ? "added" : "gone";
     }
     if (attempt === undefined && !shared) {
+      this.#notSent(record, true, undefined);
       throw new ConflictError("something else stands under the session's new id");
     }
     this.placed(shared ? state.base : record);
@@ -121,15 +122,10 @@ export class Writer {
     const { state } = this;
     const outcomes = await Promise.allSettled([...new Set(keys)].map(async (key) => {
       await this.records.delete(key, this.deadline.left());
-      state.oldKeys = state.oldKeys.filter((other) => other !== key);
+      state.old.delete(key);
     }));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-  }
-
-  /** Deletes the copies under old keys. */
-  deleteOld(): Promise<void> {
-    return this.deleteAll(this.state.oldKeys.filter((key) => key !== this.key));
   }
 
   /** Whether the key is still the session's: what is known of it is noted only then. */
@@ -149,12 +145,17 @@ export class Writer {
     try {
       return await command(how);
     } catch (error) {
-      if (isDefinite(error) && state.written === record) {
-        state.fresh = fresh;
-        state.written = written;
-      }
+      if (isDefinite(error)) this.#notSent(record, fresh, written);
       throw error;
     }
+  }
+
+  /** Nothing of the record stands there: takes the note back. */
+  #notSent(record: Encoded, fresh: boolean, written: Encoded | undefined): void {
+    const { state } = this;
+    if (state.written !== record) return;
+    state.fresh = fresh;
+    state.written = written;
   }
 
   #takeVersion(): bigint | undefined {

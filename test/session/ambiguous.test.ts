@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { MemcachedError, type SessionStore, ValueTooLargeError } from "../../mod.ts";
+import { ConflictError, MemcachedError, type SessionStore, ValueTooLargeError } from "../../mod.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { describeDialects, type Fields, fieldsOf, storedSession } from "./stores.ts";
 
@@ -205,6 +205,23 @@ describeDialects("a write whose outcome is unknown", (stores) => {
     session.set("text", "shorter");
     assert.equal(await store.storeSession(session), "stored");
     assert.deepEqual(await store.get(session.id), { text: "shorter" });
+  });
+
+  test("something else under the new id: an error each time, and it stays as it is", async (t) => {
+    const { gate, store, other } = await setUp(t);
+    const session = await store.open();
+    session.set("a", 1);
+    await other.set(session.id, { theirs: true });
+    for (let n = 0; n < 3; n++) {
+      await assert.rejects(store.storeSession(session), ConflictError);
+      assert.equal(session.isNew, true);
+      assert.deepEqual(await other.get(session.id), { theirs: true });
+    }
+    session.regenerate();
+    gate.clear();
+    assert.equal(await store.storeSession(session), "stored");
+    assert.equal(gate.lines.length, 1);
+    assert.deepEqual(await other.get(session.id), { a: 1 });
   });
 
   test("a delete whose reply is lost is sent again by the client itself", async (t) => {

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { Session, SessionStore } from "../../mod.ts";
+import { type Gate, startGate } from "./gate.ts";
+import { describeDialects, type Fields, storedSession } from "./stores.ts";
+
+const ADD = /^(ms .* ME|add )/;
+/** The conditional delete of the old copy. */
+const LEAVE = /^(md .* C\d|cas \S+ 0 2592001 )/;
+const GETS = /^(mg .* v|gets )/;
+
+type Scene = { gate: Gate; store: SessionStore<Fields>; other: SessionStore<Fields> };
+
+describeDialects("regenerate while a save is under way", (stores) => {
+  /** A store behind a gate, and one beside it. */
+  async function setUp(t: TestContext): Promise<Scene> {
+    const gate = await startGate(stores.address);
+    t.after(() => gate.stop());
+    return { gate, store: stores.make({ servers: gate.address }), other: stores.make() };
+  }
+
+  /** Which of the ids has a session. */
+  async function present(store: SessionStore<Fields>, ...ids: string[]): Promise<boolean[]> {
+    return await Promise.all(ids.map((id) => store.has(id)));
+  }
+
+  test("of a new or known session: nothing is lost", async (t) => {
+    const { gate, store, other } = await setUp(t);
+    const known = await storedSession(other, { a: 1 });
+    const handles = [await store.open(), await store.open(known)];
+    for (const [session, write] of [[handles[0], ADD], [handles[1], /^(ms|cas) /]] as const) {
+      const { id } = session as Session;
+      session?.set("b", 2);
+      gate.before(write, () => session?.regenerate());
+      assert.equal(await store.storeSession(session as Session), "stored");
+      assert.equal(gate.done, true);
+      assert.equal(session?.isDirty(), true);
+      assert.ok((await present(other, id, session?.id as string)).includes(true));
+      assert.equal(await store.storeSession(session as Session), "stored");
+      assert.deepEqual(await present(other, id, session?.id as string), [false, true]);
+      assert.equal((await other.get(session?.id as string))?.["b"], 2);
+    }
+  });
+
+  test("that moves it already: it ends under the last id", async (t) => {
+    const { gate, store, other } = await setUp(t);
+    for (const step of [GETS, ADD, LEAVE]) {
+      for (const ended of [false, true]) {
+        const id = await storedSession(other, { a: 1 });
+        const session = await store.open(id);
+        session.set("b", 2);
+        session.regenerate();
+        const between = session.id;
+        gate.before(step, async () => {
+          session.regenerate();
+          await (ended ? other.delete(id) : other.update(id, (fields) => ({ ...fields, c: 3 })));
+        });
+        assert.equal(await store.storeSession(session), ended ? "gone" : "stored");
+        assert.equal(gate.done, true);
+        const ids = [id, between, session.id];
+        if (!ended) assert.ok((await present(other, ...ids)).includes(true), "neither");
+        assert.equal(await store.storeSession(session), ended ? "gone" : "stored");
+        assert.deepEqual(await present(other, ...ids), [false, false, !ended]);
+        if (!ended) assert.deepEqual(await other.get(session.id), { a: 1, b: 2, c: 3 });
+      }
+    }
+  });
+
+  test("saves that overlap: moved once", async (t) => {
+    const { store, other } = await setUp(t);
+    const id = await storedSession(other, { a: 1 });
+    const session = await store.open(id);
+    session.regenerate();
+    const saves = [store.storeSession(session), store.storeSession(session)];
+    assert.deepEqual(await Promise.all(saves), ["stored", "unchanged"]);
+    assert.deepEqual(await present(other, id, session.id), [false, true]);
+  });
+});
