@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { Memcached } from "../../mod.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 
-const COUNT = 20_000;
+const COUNT = 12_000;
 
 async function allOf(keys: AsyncIterable<string>): Promise<string[]> {
   const found: string[] = [];

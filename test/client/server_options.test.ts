@@ -82,8 +82,8 @@ for (const protocol of ["meta", "classic"] as const) {
       test("and none that an append or a prepend would make so: that is not an absent one", async () => {
         const half = "y".repeat(300_000);
         await client.set("k", half);
-        for (const call of [client.append("k", half), client.prepend("k", half)]) {
-          await assert.rejects(call, (error) => {
+        for (const extend of [client.append, client.prepend]) {
+          await assert.rejects(extend.call(client, "k", half), (error) => {
             assert.ok(error instanceof ServerError);
             assert.equal(error.server?.address, server.address);
             return /too large/.test(error.message);

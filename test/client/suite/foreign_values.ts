@@ -89,8 +89,13 @@ export const foreignValues: Part = (on) => {
       const k = key();
       const bytes = typeof data === "string" ? Buffer.from(data, "latin1") : data;
       await plant(k, bytes, flags);
-      for (const call of [client.get(k), client.getItem(k), client.getAndTouch(k, 60)]) {
-        await assert.rejects(call, (error) => {
+      const reads = [
+        (): Promise<unknown> => client.get(k),
+        (): Promise<unknown> => client.getItem(k),
+        (): Promise<unknown> => client.getAndTouch(k, 60),
+      ];
+      for (const read of reads) {
+        await assert.rejects(read(), (error) => {
           assert.ok(error instanceof CorruptValueError, String(error));
           assert.equal(error.code, "CORRUPT_VALUE");
           assert.equal(error.flags, flags);
