@@ -100,6 +100,9 @@ export const META: Topics = {
     "ms a 1|x|md a T30|mg a",
     "ms a 1|x|md a v s t c f|mg a",
     `ms a 1|x|md a O${"1".repeat(32)}|mg a`,
+    "ms a 1|1|ma a c f h k l O s t u v q P L I F1 C0 N1|md a c f h k l O s t u v q P L I F1 C0 N1|mg a c",
+    "ms a 1 c f h k l O s t u v q P L I F1 T1|x|ms a 1 c f h k l O s t u v q P L I F1 T1 J1|x|mn",
+    "ms a 2147483645|x|mn",
     "md a c f h k l O s t u v q P L I F1 C1 N1 R1|md a v v",
   ],
   "ma": [
