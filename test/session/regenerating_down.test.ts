@@ -33,7 +33,7 @@ async function setUp(t: TestContext, protocol: DialectName): Promise<Scene> {
     const pick = (key: string): number => key.endsWith(id) ? 0 : 1;
     return { pick, order: (key) => [pick(key), 1 - pick(key)] };
   };
-  const store = stores.make({ servers: gates.map((gate) => gate.address), hashing, timeout: 600 });
+  const store = stores.make({ servers: gates.map((gate) => gate.address), hashing, timeout: 400 });
   return { store, ...direct, gates, servers, id };
 }
 
