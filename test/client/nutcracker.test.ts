@@ -6,6 +6,7 @@ import {
   Memcached,
   MemcachedError,
   PartialError,
+  ServerError,
   type ServerRef,
   UnsupportedError,
 } from "../../mod.ts";
@@ -144,17 +145,25 @@ describe("behind nutcracker", () => {
     assert.ok(lost.length > 5 && lost.length < 55);
     await dead.kill();
     try {
-      const outcomes = await Promise.allSettled(keys.map((key) => client.get(key)));
+      // Reads and writes of one tick: were the reads joined to lines, the proxy would close the
+      // connection on the first, and the writes would be in doubt.
+      const calls = keys.map((key) => client.get(key));
+      const writes = keys.map((key) => client.set(key, 2));
+      const outcomes = await Promise.allSettled([...calls, ...writes]);
       outcomes.forEach((outcome, i) => {
-        if (lost.includes(keys[i] as string)) {
-          assert.ok(outcome.status === "rejected" && outcome.reason instanceof MemcachedError);
-        } else assert.deepEqual(outcome, { status: "fulfilled", value: 1 });
+        if (lost.includes(keys[i % keys.length] as string)) {
+          assert.ok(outcome.status === "rejected" && outcome.reason instanceof ServerError);
+          assert.equal(outcome.reason.ambiguous, false);
+        } else {
+          const value = i < keys.length ? 1 : undefined;
+          assert.deepEqual(outcome, { status: "fulfilled", value });
+        }
       });
       // It answers a line of several keys with one error, whosever key it is: no key is a miss.
       await assert.rejects(client.getMany(keys), PartialError);
     } finally {
       await dead.restart();
     }
-    assert.equal(await client.get(keys.find((key) => !lost.includes(key)) as string), 1);
+    assert.equal(await client.get(keys.find((key) => !lost.includes(key)) as string), 2);
   });
 });

@@ -68,7 +68,7 @@ export const closing: Part = (on) => {
   test("close: at once where nothing was ever sent", async () => {
     const start = performance.now();
     await on().connect().close();
-    assert.ok(performance.now() - start < 100);
+    assert.ok(performance.now() - start < 500);
   });
 
   test("await using closes", async () => {
