@@ -147,6 +147,7 @@ export class FaultProxy implements AsyncDisposable {
     } else if ("split" in by) {
       for (let start = 0; start < rest.length; start += by.split) {
         if (start > 0) await sleep(0);
+        if (client.destroyed) return;
         await write(client, rest.subarray(start, start + by.split));
       }
     } else if ("replace" in by) {
