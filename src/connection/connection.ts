@@ -253,7 +253,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     const { ref } = this.#target;
     request.begun = true;
     if (reply.kind === Kind.error) {
-      const error = failure.refused(ref, reply.text, request.operation, this.dialect);
+      const error = failure.refused(ref, reply.text, request, this.dialect);
       const keep = keepsStep(reply.text);
       if (keep && request.members !== null) this.#askAlone(request, request.members);
       else this.#refuse(request, reply, error);

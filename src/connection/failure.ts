@@ -71,25 +71,32 @@ export function tooLarge(server: ServerRef, size: number, most: number): Memcach
   );
 }
 
-/** The server answered `operation` with an error line. */
+// A proxy's words for an answer of the server behind it that never came; twemproxy's are strerror's.
+const LOST_BEHIND = /time(d )?[ -]?out|reset|broken pipe|closed|aborted/i;
+
+/** The server answered the request with an error line. */
 export function refused(
   server: ServerRef,
   line: string,
-  operation: Operation,
+  request: Request<unknown>,
   dialect: DialectName,
 ): MemcachedError {
   const words = line.slice(0, MAX_WORDS);
   if (/^SERVER_ERROR.*too large/.test(line)) {
     return new ValueTooLargeError(`${server.address} refused the value: ${words}`, {
       server,
-      oldValueLost: losesOldValue(operation, dialect),
+      oldValueLost: losesOldValue(request.operation, dialect),
     });
   }
   if (/authenticat/i.test(line)) {
     return new AuthError(`${server.address} refused the command: ${words}`, { server });
   }
   if (keepsStep(line)) {
-    return new ServerError(`${server.address} refused the command: ${words}`, { server });
+    const ambiguous = request.ambiguous && LOST_BEHIND.test(line);
+    return new ServerError(`${server.address} refused the command: ${words}`, {
+      server,
+      ambiguous,
+    });
   }
   return new ProtocolError(`${server.address} answered ${words}; the connection was dropped`, {
     server,

@@ -166,4 +166,34 @@ describe("behind nutcracker", () => {
     }
     assert.equal(await client.get(keys.find((key) => !lost.includes(key)) as string), 2);
   });
+
+  test("a server behind it that is silent: a write is in doubt, and was done in fact", async () => {
+    const [server] = servers as [MemcachedServer];
+    const hasty = await startNutcracker([server], 100);
+    const impatient = new Memcached(hasty.address, { timeout: 5_000 });
+    try {
+      await impatient.set("n", 1);
+      server.pause();
+      const outcomes = await Promise.allSettled([
+        impatient.get("n"),
+        impatient.increment("n"),
+        impatient.set("m", 1),
+        impatient.touch("n", 0),
+      ]);
+      outcomes.forEach((outcome, i) => {
+        assert.ok(outcome.status === "rejected" && outcome.reason instanceof ServerError);
+        assert.match(outcome.reason.message, /timed out/);
+        assert.equal(outcome.reason.ambiguous, i === 1 || i === 2);
+      });
+      server.resume();
+      assert.deepEqual(
+        await impatient.getMany(["n", "m"]),
+        new Map([["n", 2], ["m", 1]]),
+      );
+    } finally {
+      server.resume();
+      await impatient.close();
+      await hasty.stop();
+    }
+  });
 });

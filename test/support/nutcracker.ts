@@ -28,15 +28,16 @@ process.on("exit", () => {
   for (const proxy of running) proxy.kill();
 });
 
-/** Starts a proxy for these servers and waits until it accepts. */
+/** Starts a proxy that waits `timeout` ms for these servers; resolves when it accepts. */
 export async function startNutcracker(
   servers: readonly { readonly host: string; readonly port: number }[],
+  timeout: number = 2_000,
 ): Promise<Nutcracker> {
   const program = findProgram("nutcracker") ?? findProgram("/usr/sbin/nutcracker");
   if (program === undefined) {
     throw new Error("No nutcracker was found; it is installed by: apt-get install nutcracker");
   }
-  const proxy = new Nutcracker(program, servers, await freePort(), await freePort());
+  const proxy = new Nutcracker(program, servers, timeout, await freePort(), await freePort());
   const limit = Date.now() + START_LIMIT;
   while (Date.now() < limit && !await accepts(proxy.port)) {
     if (proxy.gone) throw new Error(`nutcracker did not start: ${proxy.errors}`);
@@ -57,6 +58,7 @@ export class Nutcracker implements AsyncDisposable {
   constructor(
     program: string,
     servers: readonly { readonly host: string; readonly port: number }[],
+    timeout: number,
     port: number,
     statsPort: number,
   ) {
@@ -70,7 +72,7 @@ export class Nutcracker implements AsyncDisposable {
         `  listen: 127.0.0.1:${port}`,
         "  hash: md5",
         "  distribution: ketama",
-        "  timeout: 2000",
+        `  timeout: ${timeout}`,
         "  auto_eject_hosts: false",
         "  servers:",
         ...servers.map((server) => `   - ${server.host}:${server.port}:1`),
