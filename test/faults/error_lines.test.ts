@@ -31,7 +31,7 @@ const SERVER_ERRORS = [
   "SERVER_ERROR: shutdown not enabled",
   "SERVER_ERROR backend failure",
   "SERVER_ERROR Connection refused",
-  "SERVER_ERROR Connection timed out",
+  "SERVER_ERROR Host is down",
   "SERVER_ERROR unavailable",
   "SERVER_ERROR",
 ];
