@@ -177,9 +177,9 @@ describeDialects("two saves", (stores) => {
     const store = stores.make();
     const id = await storedSession(store, { a: 1 });
     const requests = Array.from({ length: 20 }, async (_, n) => {
-      const session = await store.open(id, { timeout: 5_000 });
+      const session = await store.open(id);
       session.set(`n${n}`, n);
-      return await store.storeSession(session, { timeout: 5_000 });
+      return await store.storeSession(session);
     });
     assert.deepEqual(new Set(await Promise.all(requests)), new Set(["stored"]));
     assert.equal(Object.keys(await store.get(id) as Fields).length, 21);

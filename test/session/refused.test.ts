@@ -61,7 +61,7 @@ describeDialects("a store", (stores) => {
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address, timeout: 60 });
     const session = await changed(store);
-    await store.get("connected");
+    await store.get("connected", { timeout: 5_000 });
     let release = (): void => {};
     const held = new Promise<void>((resolve) => release = resolve);
     gate.before(/./, () => held);

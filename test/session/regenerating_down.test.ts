@@ -52,7 +52,7 @@ async function eventually<T>(act: () => Promise<T>): Promise<T> {
 for (const protocol of DIALECTS) {
   test(`the old id's server is down: added and rejected; a later save deletes (${protocol})`, async (t) => {
     const { store, gates, id, 0: old, 1: fresh } = await setUp(t, protocol);
-    const session = await store.open(id);
+    const session = await store.open(id, { timeout: 5_000 });
     session.regenerate();
     session.set("b", 2);
     await gates[0].shut();
@@ -77,7 +77,7 @@ for (const protocol of DIALECTS) {
 
   test(`the old id's server hangs: added and rejected; a later save deletes (${protocol})`, async (t) => {
     const { store, servers, id, 0: old, 1: fresh } = await setUp(t, protocol);
-    const session = await store.open(id);
+    const session = await store.open(id, { timeout: 5_000 });
     session.regenerate();
     await fresh?.has("connected");
     servers[0]?.pause();
@@ -91,7 +91,7 @@ for (const protocol of DIALECTS) {
 
   test(`the new id's server is down: rejected, the old one stays (${protocol})`, async (t) => {
     const { store, gates, id, 0: old, 1: fresh } = await setUp(t, protocol);
-    const session = await store.open(id);
+    const session = await store.open(id, { timeout: 5_000 });
     session.regenerate();
     await gates[1].shut();
     await assert.rejects(store.storeSession(session), MemcachedError);
@@ -104,7 +104,7 @@ for (const protocol of DIALECTS) {
 
   test(`destroyed while the old id's server is down: both end (${protocol})`, async (t) => {
     const { store, gates, id, 0: old, 1: fresh } = await setUp(t, protocol);
-    const session = await store.open(id);
+    const session = await store.open(id, { timeout: 5_000 });
     session.regenerate();
     await gates[0].shut();
     await assert.rejects(store.storeSession(session), MemcachedError);

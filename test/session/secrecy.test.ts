@@ -131,7 +131,7 @@ describeDialects("no id and no value is to be seen", (stores) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     for (const options of Object.values(stored)) {
-      const store = stores.make({ ...options, servers: gate.address, timeout: 80 });
+      const store = stores.make({ ...options, servers: gate.address, timeout: 5_000 });
       const id = await storedSession(store, { a: VALUE });
       const words = [id, store.mcKey(id), VALUE, SECRET];
       const session = await store.open(id);
@@ -139,7 +139,7 @@ describeDialects("no id and no value is to be seen", (stores) => {
       gate.lose("reply", /^(ms|cas)/);
       assertSilent(await rejection(store.storeSession(session)), words);
       gate.before(/./, () => new Promise((resolve) => setTimeout(resolve, 150)));
-      assertSilent(await rejection(store.get(id)), words);
+      assertSilent(await rejection(store.get(id, { timeout: 30 })), words);
       await gate.shut();
       assertSilent(await rejection(store.open(id)), words);
       assertSilent(await rejection(store.storeSession(session)), words);

@@ -110,7 +110,9 @@ export class Stores {
   /** A store, closed at the end of the block. */
   make<V = Fields>(options: SessionStoreOptions = {}): SessionStore<V> {
     const { address: servers, protocol, namespace } = this;
-    const store = new SessionStore<V>({ servers, protocol, namespace, ...options });
+    // Patient, for tests share their machine with others; those of timeouts bring their own.
+    const patience = { timeout: 5_000, connectTimeout: 5_000 };
+    const store = new SessionStore<V>({ servers, protocol, namespace, ...patience, ...options });
     this.#opened.push(store);
     return store;
   }
