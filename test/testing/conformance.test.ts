@@ -87,7 +87,7 @@ if (version === REFERENCE_VERSION) {
   it("answers the list as memcached does, here and now", { timeout: 60_000 }, async () => {
     const recordings: Record<string, Recording> = {};
     const differences = await forGroups(async (name, cases) => {
-      recordings[name] = await record(cases);
+      recordings[name] = await record(cases, !cases.some(takesTime));
       return compare(cases, recordings[name]);
     });
     assert.equal(differences.flat().join("\n"), "");

@@ -84,6 +84,7 @@ export const CLASSIC: Topics = {
     raw("set a 0 0 3\r\nabc"),
     raw("version\r\nset a 0 0 3\r\nab"),
     raw("set a 0 0 3\r\nabc\r"),
+    "set a 0 0 600000|" + "x".repeat(600_010) + "|mn|get a",
     raw("version\r\nset a 0 0 3\r\n", "abc\r\n"),
     raw("set a 0 0 3\r\nabc\r\n", "get a\r\n"),
     "cas a 0 0 1|x",
