@@ -40,7 +40,15 @@ export class Deadline {
 
   /** What becomes of somebody else's promise, or what {@link left} throws if that takes too long. */
   within<T>(promise: PromiseLike<T>): Promise<T> {
-    const { timeout, signal } = this.left();
+    let part: PartOptions;
+    try {
+      part = this.left();
+    } catch (error) {
+      // Nobody waits for it any more, and if it rejects that must not end the process.
+      promise.then(undefined, () => undefined);
+      return Promise.reject(error);
+    }
+    const { timeout, signal } = part;
     return new Promise<T>((resolve, reject) => {
       const aborted = (): void => settle(() => reject(signal?.reason));
       // Not unref'd: a pending call keeps the process alive, and here is no socket that would.

@@ -1,15 +1,16 @@
 // update against somebody who always writes first.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConflictError, Memcached, TimeoutError } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
 
 for (const protocol of ["meta", "classic"] as const) {
   test(`${protocol}: update gives up after a hundred conflicts, or when its time is over`, async (t) => {
     const server = await startMemcached();
-    t.after(() => server.stop());
     const client = new Memcached(server.address, { protocol, timeout: 20_000 });
     t.after(() => client.close());
+    t.after(() => server.stop());
     let tries = 0;
     const losing = async (): Promise<number> => {
       tries++;
@@ -28,3 +29,18 @@ for (const protocol of ["meta", "classic"] as const) {
     assert.ok(performance.now() - start < 400);
   });
 }
+
+test("what an update's function rejects with when the time is over is nobody's unhandled rejection", async (t) => {
+  const server = await startMemcached();
+  const client = new Memcached(server.address);
+  t.after(() => client.close());
+  t.after(() => server.stop());
+  await client.set("k", 1);
+  const late = (): Promise<number> => {
+    const end = performance.now() + 80;
+    while (performance.now() < end); // longer than the update may take
+    return Promise.reject(new Error("too late"));
+  };
+  await assert.rejects(client.update("k", late, { timeout: 40 }), TimeoutError);
+  await sleep(10); // an unhandled rejection fails the test
+});
