@@ -1,6 +1,6 @@
 /** Reading the lines of the classic dialect's replies. */
 import type { Buffer } from "node:buffer";
-import { digitsEnd, readNumber, readToken } from "./digits.ts";
+import { digitsEnd, isCount, readNumber, readToken } from "./digits.ts";
 import {
   GARBAGE,
   IMPOSSIBLE_SIZE,
@@ -60,6 +60,7 @@ function sameBytes(bytes: Buffer, at: number, end: number, word: Uint8Array): nu
 function parseNumber(bytes: Buffer, at: number, end: number, reply: Reply): number {
   const to = digitsEnd(bytes, at);
   const after = lineEnd(bytes, to, end);
+  if (after > 0 && !isCount(bytes, at, to)) return GARBAGE;
   if (after > 0) {
     reply.kind = Kind.number;
     reply.bytes = bytes;

@@ -1,6 +1,8 @@
 /** Scanning decimal digits out of a reply's line. */
 import type { Buffer } from "node:buffer";
 
+const SPACE = 0x20;
+
 // A double holds every integer of 15 digits exactly.
 const EXACT_DIGITS = 15;
 
@@ -23,6 +25,17 @@ export function readToken(bytes: Buffer, from: number, to: number): number | str
   return to - from <= EXACT_DIGITS
     ? readNumber(bytes, from, to)
     : bytes.toString("latin1", from, to);
+}
+
+// 2^64 - 1 has so many digits.
+const MAX_COUNT_DIGITS = 20;
+
+/** Whether the bytes are a counter's: digits, and the spaces that decr leaves behind them on old servers. */
+export function isCount(bytes: Buffer, from: number, to: number): boolean {
+  let p = digitsEnd(bytes, from);
+  if (p === from || to - from > MAX_COUNT_DIGITS) return false;
+  while (p < to && bytes[p] === SPACE) p++;
+  return p === to;
 }
 
 function isDigit(byte: number): boolean {

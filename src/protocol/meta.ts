@@ -5,6 +5,7 @@
  */
 import type { Buffer } from "node:buffer";
 import { type Command, KEEP_EXPTIME } from "./command.ts";
+import { isCount } from "./digits.ts";
 import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
 import { parseMetaLine } from "./meta_reply.ts";
 import { Kind, type Reply } from "./reply.ts";
@@ -79,6 +80,11 @@ export class MetaDialect implements Dialect {
     // An error line never carries the opaque, not even of a command that sent one.
     if ((reply.kind & (Kind.error | Kind.version)) === 0) {
       if (reply.opaque !== (command.opaque + answered) % OPAQUES) return Verdict.wrong;
+    }
+    if (reply.kind === Kind.value && (operation === "increment" || operation === "decrement")) {
+      // A large value is not here yet, and no count is large.
+      const whole = reply.to - reply.from === reply.size;
+      return whole && isCount(reply.bytes, reply.from, reply.to) ? Verdict.last : Verdict.wrong;
     }
     if (operation !== "getMany") return Verdict.last;
     reply.index = answered;

@@ -119,4 +119,23 @@ for (const dialect of DIALECTS) {
       });
     }
   });
+
+  describe(`to a counter, ${dialect}`, () => {
+    const counts = ["hello", "", "-1", "1.5", "0x10", "12 3", "9".repeat(21), "9".repeat(20_000)];
+    for (const count of counts) {
+      test(`what is no number: ${JSON.stringify(count.slice(0, 30))}`, async () => {
+        await using at = await rig(dialect, async (peer) => {
+          const { opaque } = await peer.next();
+          await peer.write(
+            dialect === "meta" ? `VA ${count.length} O${opaque}\r\n${count}\r\n` : `${count}\r\n`,
+          );
+        });
+        const { error } = await outcome(at.client.increment("k"));
+        assert.ok(error instanceof ProtocolError, String(error));
+        assert.equal(error.ambiguous, true);
+        await at.assertRecovered();
+        assert.equal(at.server.connections, 2);
+      });
+    }
+  });
 }
