@@ -1,6 +1,6 @@
 // All behaviours on a server that asks for the text protocol's authentication (-Y).
 import { startMemcached } from "../support/memcached.ts";
-import { behaviours } from "./suite/behaviours.ts";
+import { behaviours, BOTH_DIALECTS } from "./suite/behaviours.ts";
 import type { Reached } from "./suite/stage.ts";
 
 const auth = { username: "someone", password: "pa:ss/wörd" };
@@ -14,7 +14,7 @@ behaviours({
     const server = await startMemcached({ auth });
     return { server, servers: server.address, options: { auth }, close: () => server.stop() };
   },
-});
+}, BOTH_DIALECTS);
 
 // Where the credentials stand makes no difference to the dialect: one run of the second will do.
 behaviours({
@@ -24,4 +24,4 @@ behaviours({
     const servers = `memcached://${userinfo}@${server.address}`;
     return { server, servers, options: {}, close: () => server.stop() };
   },
-}, ["auto"]);
+}, ["meta"]);

@@ -5,8 +5,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { deflateSync } from "node:zlib";
 import { CorruptValueError, Memcached } from "../../mod.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { rawSerializer } from "./suite/stage.ts";
 
 type PythonClient = "python-memcached" | "pymemcache";
 /** A Python value: its type and its text, bytes as base64. */
@@ -138,6 +140,21 @@ describe("Python's clients and this one read each other's values:", () => {
       assert.deepEqual(await client.get("z:bytes"), bytes);
       assert.equal(await client.get("z:short"), "short");
       assert.equal(await client.get("z:int"), BigInt("9".repeat(200)));
+    }
+  });
+
+  test("compressed values inflate to 16 MiB and no further", async () => {
+    const most = 16 * 1024 * 1024;
+    const raw = new Memcached(server.address, { serializer: rawSerializer, timeout: 10_000 });
+    await raw.set("z:most", { data: deflateSync(Buffer.alloc(most)), flags: 8 });
+    await raw.set("z:over", { data: deflateSync(Buffer.alloc(most + 1)), flags: 8 });
+    await raw.close();
+    for (const client of clients) {
+      assert.equal((await client.get<Buffer>("z:most"))?.length, most);
+      await assert.rejects(client.get("z:over"), (error) => {
+        assert.ok(error instanceof CorruptValueError);
+        return error.flags === 8 && /inflate/.test(error.message);
+      });
     }
   });
 

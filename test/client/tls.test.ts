@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { makeAuthority } from "../support/certificates.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { behaviours } from "./suite/behaviours.ts";
+import { behaviours, BOTH_DIALECTS } from "./suite/behaviours.ts";
 import type { Reached } from "./suite/stage.ts";
 
 behaviours({
@@ -24,4 +24,4 @@ behaviours({
       close,
     };
   },
-});
+}, BOTH_DIALECTS);

@@ -8,8 +8,6 @@ import { Memcached } from "../../mod.ts";
 import { type Authority, makeAuthority } from "../support/certificates.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 
-const SETS = 20_000;
-
 /** Sizes of all kinds: mostly small, some about a TLS record, some of many. */
 function sizeOf(i: number): number {
   if (i % 1000 === 0) return 150_000 + i;
@@ -47,8 +45,8 @@ describe("over TLS", () => {
     authority.dispose();
   });
 
-  for (const protocol of ["meta", "classic"] as const) {
-    test(`${protocol}: 20,000 sets of mixed sizes in one tick are all answered`, async (t) => {
+  for (const [protocol, count] of [["auto", 20_000], ["classic", 6_000]] as const) {
+    test(`${protocol}: ${count} sets of mixed sizes in one tick are all answered`, async (t) => {
       const connect = (): Memcached => {
         const client = new Memcached(server.address, {
           protocol,
@@ -56,17 +54,17 @@ describe("over TLS", () => {
           tls: { ca: readFileSync(authority.ca) },
           timeout: 30_000,
           connectTimeout: 10_000,
-          maxPending: SETS,
+          maxPending: count,
           maxPendingBytes: 2 ** 28,
         });
         t.after(() => client.close());
         return client;
       };
-      const keys = Array.from({ length: SETS }, (_, i) => `k${i}`);
+      const keys = Array.from({ length: count }, (_, i) => `k${i}`);
       const client = connect();
       await client.version();
       await Promise.all(keys.map((key, i) => client.set(key, valueOf(i))));
-      for (let from = 0; from < SETS; from += 2_000) {
+      for (let from = 0; from < count; from += 2_000) {
         const found = await client.getMany(keys.slice(from, from + 2_000));
         assert.equal(found.size, 2_000);
         for (let i = from; i < from + 2_000; i++) assertSame(found.get(`k${i}`), i);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startMemcached } from "../support/memcached.ts";
-import { behaviours } from "./suite/behaviours.ts";
+import { behaviours, BOTH_DIALECTS } from "./suite/behaviours.ts";
 import type { Reached } from "./suite/stage.ts";
 
 behaviours({
@@ -17,4 +17,4 @@ behaviours({
     };
     return { server, servers: [{ path: join(folder, "socket") }], options: {}, close };
   },
-});
+}, BOTH_DIALECTS);

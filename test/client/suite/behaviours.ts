@@ -27,6 +27,9 @@ const PARTS: readonly Part[] = [
   closing,
 ];
 
+/** For a way that makes no difference to the dialect: `auto` is meta after one line more. */
+export const BOTH_DIALECTS: readonly Protocol[] = ["auto", "classic"];
+
 /** Declares the suite's tests for this way, in each dialect, or those parts and dialects that are named. */
 export function behaviours(
   way: Way,

@@ -9,7 +9,7 @@ export const closing: Part = (on) => {
     const { client, key } = on();
     const mine = on().connect();
     const [a, b, n] = [key(), key(), key()];
-    const entries = new Map(Array.from({ length: 2_000 }, (_, i) => [key(), "v".repeat(i)]));
+    const entries = new Map(Array.from({ length: 500 }, (_, i) => [key(), "v".repeat(i)]));
     await client.set(b, "B");
     const calls: Promise<unknown>[] = [
       mine.set(a, "x".repeat(300_000)),
@@ -26,7 +26,7 @@ export const closing: Part = (on) => {
     const outcomes = await Promise.all(calls);
     assert.deepEqual(outcomes.slice(1, 5), ["B", undefined, 41n, "B!"]);
     assert.equal((await client.get<string>(a))?.length, 300_000);
-    assert.equal((await client.getMany(entries.keys())).size, 2_000);
+    assert.equal((await client.getMany(entries.keys())).size, 500);
     assert.equal(await client.get(n), 41);
     await client.deleteMany(entries.keys());
   });

@@ -45,8 +45,8 @@ export const many: Part = (on) => {
 
   test("many keys, many values, small and large", async () => {
     const { client, key } = on();
-    const entries = new Map(Array.from({ length: 2_500 }, (_, i) => {
-      const length = i % 500 === 0 ? 40_000 + i : i % 90;
+    const entries = new Map(Array.from({ length: 1_500 }, (_, i) => {
+      const length = i % 300 === 0 ? 40_000 + i : i % 90;
       return [key(), `${i}:${"v".repeat(length)}`];
     }));
     await client.setMany(entries);
@@ -72,7 +72,7 @@ export const many: Part = (on) => {
       ]
     ) {
       const small = on().connect(bounds);
-      const entries = new Map(Array.from({ length: 300 }, (_, i) => [key(), "v".repeat(i)]));
+      const entries = new Map(Array.from({ length: 120 }, (_, i) => [key(), "v".repeat(i)]));
       await small.setMany(entries);
       assert.deepEqual(await small.getMany(entries.keys()), entries);
       const deleted = await small.deleteMany(entries.keys());

@@ -138,7 +138,7 @@ export const storing: Part = (on) => {
 
   test("thousands of calls in one tick each get their own", async () => {
     const { client, key } = on();
-    const names = Array.from({ length: 3_000 }, key);
+    const names = Array.from({ length: 1_000 }, key);
     await Promise.all(names.map((name, i) => client.set(name, `${name} ${"x".repeat(i % 700)}`)));
     const found = await Promise.all(names.map((name) => client.get(name)));
     found.forEach((value, i) => assert.equal(value, `${names[i]} ${"x".repeat(i % 700)}`));

@@ -72,7 +72,7 @@ export const updating: Part = (on) => {
     const k = key();
     const never = (): Promise<undefined> => new Promise(() => {});
     const start = performance.now();
-    await assert.rejects(client.update(k, never, { timeout: 60 }), (error) => {
+    await assert.rejects(client.update(k, never, { timeout: 40 }), (error) => {
       assert.ok(error instanceof TimeoutError);
       return error.ambiguous === false;
     });
