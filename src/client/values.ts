@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
 import { CorruptValueError, invalidType, MemcachedError } from "../errors.ts";
 import type { Reply } from "../protocol/reply.ts";
-import { decodeUtf8 } from "../protocol/text.ts";
+import { decodeUtf8, isUtf8 } from "../protocol/text.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 import { decode as decodeV8, encode as encodeV8 } from "../v8/codec.ts";
 import type { Serializer } from "./options.ts";
@@ -86,7 +86,7 @@ export const tableCodec: ValueCodec = {
     const { bytes, from, to, flags } = reply;
     switch (flags) {
       case Flags.text:
-        return decodeUtf8(bytes, from, to);
+        return readText(bytes, from, to, flags);
       case Flags.bytes:
         return ownBytes(reply);
       case Flags.v8:
@@ -153,7 +153,7 @@ function decodeOthers(bytes: Buffer, from: number, to: number, flags: number): u
   const inner = flags & ~Flags.compressed;
   if ((flags & Flags.compressed) !== 0 && (inner === Flags.bytes || inner === Flags.text)) {
     const plain = inflate(bytes, from, to, flags);
-    return inner === Flags.text ? decodeUtf8(plain, 0, plain.length) : plain;
+    return inner === Flags.text ? readText(plain, 0, plain.length, flags) : plain;
   }
   if (flags === Flags.pickle || inner === Flags.pickle) {
     throw new CorruptValueError(`flags ${flags}: a Python pickle, which is never read`, { flags });
@@ -170,6 +170,17 @@ function inflate(bytes: Buffer, from: number, to: number, flags: number): Buffer
       { flags, cause },
     );
   }
+}
+
+/** Text, which must be UTF-8: PHP's clients have compressed values under the same flags. */
+function readText(bytes: Buffer, from: number, to: number, flags: number): string {
+  const text = decodeUtf8(bytes, from, to);
+  // What is no UTF-8 has become U+FFFD, but that may be what was stored. To ask costs next to nothing:
+  // most strings have one byte a character, and none of those is U+FFFD.
+  if (text.includes("\ufffd") && !isUtf8(bytes.subarray(from, to))) {
+    throw new CorruptValueError(`flags ${flags}: the value is not UTF-8`, { flags });
+  }
+  return text;
 }
 
 /** Digits, and the spaces that decr leaves behind a number that has become shorter. */

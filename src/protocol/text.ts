@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 
 // ignoreBOM, or a leading U+FEFF of a value would be dropped.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Length of a string in bytes of UTF-8. */
 export function byteLength(text: string): number {
@@ -17,6 +18,16 @@ export function decodeUtf8(bytes: Buffer, from: number, to: number): string {
   return to - from <= 512
     ? bytes.toString("utf8", from, to)
     : decoder.decode(bytes.subarray(from, to));
+}
+
+/** Whether the bytes are well-formed UTF-8. */
+export function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strictDecoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the bytes are the key's UTF-8, told without making a string where the key is ASCII. */

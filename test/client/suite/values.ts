@@ -17,6 +17,8 @@ const TABLE: ReadonlyArray<
   ["\ufeffbom", 16, "\xef\xbb\xbfbom"],
   ["\0\x01\x7f", 16, "\0\x01\x7f"],
   ["12", 16, "12"],
+  ["\ufffd", 16, "\xef\xbf\xbd"],
+  ["\ufffd".repeat(300), 16, "\xef\xbf\xbd".repeat(300)],
   ["\r\nEND\r\nVALUE a 0 1\r\nx\r\n", 16, "\r\nEND\r\nVALUE a 0 1\r\nx\r\n"],
   // Half of a surrogate pair has no UTF-8: what every encoder puts in its place is U+FFFD.
   ["a\ud83d", 16, "a\xef\xbf\xbd", "a\ufffd"],
