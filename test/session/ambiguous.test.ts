@@ -82,6 +82,20 @@ describeDialects("a write whose outcome is unknown", (stores) => {
       assert.deepEqual(await other.get(id), { a: 1, b: 2 });
     });
 
+    test(`cas, ${lost} lost, then all is set back: stored as it is now`, async (t) => {
+      const { gate, store, other } = await setUp(t);
+      const id = await storedSession(other, { a: 1, b: 1 });
+      const session = await store.open(id);
+      session.set("a", 2);
+      session.delete("b");
+      gate.lose(lost, CAS);
+      await assert.rejects(store.storeSession(session), AMBIGUOUS);
+      session.set("a", 1).set("b", 1);
+      assert.equal(await store.storeSession(session), "stored");
+      assert.deepEqual(await other.get(id), { a: 1, b: 1 });
+      assert.deepEqual(fieldsOf(session), { a: 1, b: 1 });
+    });
+
     test(`cas, ${lost} lost twice, with changes in between`, async (t) => {
       const { gate, store, other } = await setUp(t);
       const id = await storedSession(other, { a: 1, b: 1 });

@@ -123,7 +123,7 @@ describeDialects("regenerate", (stores) => {
         gate.lose(lost, step);
         await assert.rejects(store.storeSession(session), MemcachedError);
         assert.equal(gate.done, true);
-        assert.ok((await present(other, id, session.id)).includes(true));
+        assert.ok((await present(other, id, session.id)).includes(true), "neither");
         assert.equal(session.isDirty(), true);
         session.set("c", 3);
         assert.equal(await store.storeSession(session), "stored");

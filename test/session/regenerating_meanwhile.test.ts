@@ -35,7 +35,7 @@ describeDialects("regenerate while a save is under way", (stores) => {
       assert.equal(await store.storeSession(session as Session), "stored");
       assert.equal(gate.done, true);
       assert.equal(session?.isDirty(), true);
-      assert.ok((await present(other, id, session?.id as string)).includes(true));
+      assert.ok((await present(other, id, session?.id as string)).includes(true), "neither");
       assert.equal(await store.storeSession(session as Session), "stored");
       assert.deepEqual(await present(other, id, session?.id as string), [false, true]);
       assert.equal((await other.get(session?.id as string))?.["b"], 2);

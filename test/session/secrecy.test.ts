@@ -197,7 +197,7 @@ describeDialects("no id and no value is to be seen", (stores) => {
       await rejection(down.open(id));
       words.push(id, store.mcKey(id), session.id, store.mcKey(session.id));
     }
-    assert.ok(seen.length > 50);
+    assert.ok(seen.length > 50, `${seen.length} messages`);
     for (const message of seen) assertSilent(message, words);
   });
 
@@ -210,7 +210,7 @@ describeDialects("no id and no value is to be seen", (stores) => {
     await store.size();
     await store.clear();
     await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.ok(warnings.length >= 2);
+    assert.ok(warnings.length >= 2, `${warnings.length} warnings`);
     for (const warning of warnings) assertSilent(warning, [SECRET, stores.namespace]);
   });
 });

@@ -9,6 +9,7 @@
  *       });
  *     });
  */
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe } from "node:test";
 import {
@@ -120,6 +121,13 @@ export class Stores {
   /** Reads and writes what stands in memcached as it is; values are `{ data, flags }`. */
   get raw(): Memcached {
     return this.#raw as Memcached;
+  }
+
+  /** Fails unless what stands there has so many seconds left, or a few less on a slow machine. */
+  async assertTtl(key: string, ttl: number): Promise<void> {
+    const left = (await this.stored(key))?.ttl ?? NaN;
+    const right = left === ttl || (left < ttl && left >= ttl - 15);
+    assert.ok(right, `${left} seconds left, not ${ttl}`);
   }
 
   /** What stands under a key. */
