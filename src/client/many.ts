@@ -1,7 +1,7 @@
 /** Calls for many keys or all servers: one batch a server, a result for each. */
 import type { Server } from "../cluster/server.ts";
 import { COMMAND_BYTES, type Finish, Request } from "../connection/request.ts";
-import { invalidType, MemcachedError, PartialError } from "../errors.ts";
+import { invalidType, MemcachedError, PartialError, ServerDownError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
@@ -28,17 +28,33 @@ export async function getMany<T>(
   const wireKeys = names.map((key) => checkKey(key, prefix));
   const ms = callTimeout(options, timeout);
   const gathered = new Gathered<T>();
-  const requests: Addressed[] = [];
-  for (const [server, positions] of positionsByServer(core, wireKeys)) {
-    for (const own of keyPortions(positions, wireKeys, core.options)) {
-      const ownNames = own.map((i) => names[i] as string);
-      const request = new Request("getMany", "", gathered.values(core, ownNames), ms);
-      request.keys = own.map((i) => wireKeys[i] as string);
-      gathered.watch(ownNames, request);
-      requests.push({ server, request });
+  const requestsFor = (positions: readonly number[], ms: number): Addressed[] => {
+    const requests: Addressed[] = [];
+    for (const [server, theirs] of positionsByServer(core, wireKeys, positions)) {
+      for (const own of keyPortions(theirs, wireKeys, core.options)) {
+        const ownNames = own.map((i) => names[i] as string);
+        const request = new Request("getMany", "", gathered.values(core, ownNames), ms);
+        request.keys = own.map((i) => wireKeys[i] as string);
+        gathered.watch(ownNames, request);
+        requests.push({ server, request });
+      }
     }
-  }
-  await core.through(() => sendInPortions(core, requests, options?.signal));
+    return requests;
+  };
+  await core.through(async () => {
+    const end = core.sweep.now() + ms;
+    let positions: readonly number[] = [...names.keys()];
+    let left = ms;
+    do {
+      await sendInPortions(core, requestsFor(positions, left), options?.signal);
+      left = end - core.sweep.now();
+      if (core.options.failover === "none" || left <= 0) return;
+      // Those whose server has turned out to be down go where they belong now.
+      positions = positions.filter((i) =>
+        core.cluster.moves(wireKeys[i] as string) && gathered.forgetDown(names[i] as string)
+      );
+    } while (positions.length > 0);
+  });
   return gathered.settle("keys");
 }
 
@@ -125,13 +141,17 @@ function* keyPortions(
   yield positions.slice(from);
 }
 
-function positionsByServer(core: Core, wireKeys: readonly string[]): Map<Server, number[]> {
+function positionsByServer(
+  core: Core,
+  wireKeys: readonly string[],
+  positions: readonly number[],
+): Map<Server, number[]> {
   const byServer = new Map<Server, number[]>();
-  for (let i = 0; i < wireKeys.length; i++) {
+  for (const i of positions) {
     const server = core.cluster.route(wireKeys[i] as string);
-    const positions = byServer.get(server);
-    if (positions === undefined) byServer.set(server, [i]);
-    else positions.push(i);
+    const theirs = byServer.get(server);
+    if (theirs === undefined) byServer.set(server, [i]);
+    else theirs.push(i);
   }
   return byServer;
 }
@@ -174,6 +194,11 @@ class Gathered<R> {
         }
       }
     };
+  }
+
+  /** Drops the error of a name whose server was down; false: it has none of that kind. */
+  forgetDown(name: string): boolean {
+    return this.#errors.get(name) instanceof ServerDownError && this.#errors.delete(name);
   }
 
   /** The results, or a PartialError that holds them if anything failed. */

@@ -80,6 +80,11 @@ export class Cluster {
     return server;
   }
 
+  /** Whether, with failover, a key's calls go elsewhere now, because its own server is down. */
+  moves(key: string): boolean {
+    return this.serverFor(key).down && !this.route(key).down;
+  }
+
   /** Sends a request to its key's server. */
   send(request: Request<unknown>): void {
     this.route(request.key).send(request);
@@ -130,9 +135,10 @@ export class Cluster {
     });
   }
 
-  /** A request whose server went down before it was sent: it fails, unless keys may move. */
+  /** A request whose server went down before it was sent: it fails, unless its key may move. */
   #strand(request: Request<unknown>, error: MemcachedError): void {
-    if (this.#settings.failover === "none" || request.keys !== null) return request.refuse(error);
+    // Without a key it is about that server; several keys are given out anew by who has sent them.
+    if (this.#settings.failover === "none" || request.key === "") return request.refuse(error);
     const next = this.route(request.key);
     if (next.down) request.refuse(error);
     else next.send(request);

@@ -66,7 +66,7 @@ export class Server implements ConnectionOwner {
 
   /** Sends a request; refuses it at once if the server is down. */
   send(request: Request<unknown>): void {
-    if (this.#state === "down") return request.refuse(this.downError());
+    if (this.#state === "down") return this.#settings.stranded(request, this.downError());
     if (this.#connection === undefined) this.#connect();
     const connection = this.#connection as Connection;
     connection.send(request);
