@@ -13,11 +13,11 @@ import {
 } from "./limits.ts";
 import { hostIndex } from "./views.ts";
 
-/** An ES2024 buffer; Node 20 has it, its type library not. */
-interface MaybeResizable extends ArrayBuffer {
+/** An ES2024 buffer; Node 20 has it, the type library of ES2023 not, Deno's has it as required. */
+type MaybeResizable = ArrayBuffer & {
   readonly resizable?: boolean;
   readonly maxByteLength?: number;
-}
+};
 
 /** Writes an object whose prototype is not `Object.prototype`. */
 export function writeBuiltin(encoder: Encoder, object: object, within: KnownKey): void {
