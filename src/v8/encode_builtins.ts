@@ -21,6 +21,7 @@ type MaybeResizable = ArrayBuffer & {
 
 /** Writes an object whose prototype is not `Object.prototype`. */
 export function writeBuiltin(encoder: Encoder, object: object, within: KnownKey): void {
+  if (Object.getPrototypeOf(object) === Date.prototype && writeDate(encoder, object)) return;
   const kind = ArrayBuffer.isView(object) ? "view" : kindOf(object);
   const weight = weightOf(kind);
   if (weight > 0) encoder.budget.takeHeavy(weight, Infinity);
@@ -30,8 +31,8 @@ export function writeBuiltin(encoder: Encoder, object: object, within: KnownKey)
     case "Set":
       return writeSet(encoder, object as Set<unknown>, within);
     case "Date":
-      encoder.byte(0x44); // D
-      return encoder.double(Date.prototype.getTime.call(object));
+      writeDate(encoder, object);
+      return;
     case "RegExp":
       return writeRegExp(encoder, object as RegExp);
     case "Error":
@@ -56,6 +57,19 @@ export function writeBuiltin(encoder: Encoder, object: object, within: KnownKey)
     default:
       throw encoder.unstorableHere(refusal(object) ?? "an object of an unknown kind");
   }
+}
+
+/** `D`: milliseconds since 1970; false if it is no Date. Sessions have many, so they are asked for first. */
+function writeDate(encoder: Encoder, object: object): boolean {
+  let time: number;
+  try {
+    time = Date.prototype.getTime.call(object);
+  } catch {
+    return false;
+  }
+  encoder.byte(0x44); // D
+  encoder.double(time);
+  return true;
 }
 
 /** By how much an object takes more memory than bytes. */

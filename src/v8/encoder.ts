@@ -79,11 +79,13 @@ export class Encoder extends Writer {
 
   /** Any value; `within` is the key in whose value it is. Needs room for 16 bytes. */
   value(value: unknown, within: KnownKey): void {
+    if (typeof value === "string") this.string(value); // these two here: 4 % of all encoding
+    else if (typeof value === "number") this.number(value);
+    else this.#other(value, within);
+  }
+
+  #other(value: unknown, within: KnownKey): void {
     switch (typeof value) {
-      case "string":
-        return this.string(value);
-      case "number":
-        return this.number(value);
       case "boolean":
         return this.byte(value ? 0x54 : 0x46); // T F
       case "object":
@@ -108,20 +110,17 @@ export class Encoder extends Writer {
       throw this.unstorable(`a value nested deeper than ${this.#maxDepth} objects`);
     }
     this.#depth++;
-    if (this.#isArray(object)) {
-      this.#array(object, within);
-    } else {
-      const prototype = Object.getPrototypeOf(object);
-      if (prototype === Object.prototype || prototype === null) {
-        this.plain(object, within, this.#polluted);
-      } else writeBuiltin(this, object, within);
-    }
+    const prototype = this.#prototypeOf(object);
+    if (Array.isArray(object)) this.#array(object, within);
+    else if (prototype === Object.prototype || prototype === null) {
+      this.plain(object, within, this.#polluted);
+    } else writeBuiltin(this, object, within);
     this.#depth--;
   }
 
-  #isArray(object: object): object is unknown[] {
+  #prototypeOf(object: object): object | null {
     try {
-      return Array.isArray(object);
+      return Object.getPrototypeOf(object);
     } catch (cause) {
       throw this.unstorableHere("a revoked Proxy", cause);
     }

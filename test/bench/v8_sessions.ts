@@ -84,7 +84,7 @@ const parts: readonly ((session: Fields, random: Random) => void)[] = [
   (session, random) => session.expires = 1.7e12 + random.next(),
 ];
 
-/** One session of some of the parts, in one of the orders in which handlers run. */
+/** One session of some of the parts, some sessions of few and some of many. */
 function mixed(random: Random): Fields {
   const session: Fields = {};
   const likely = 2 + random.below(5);
@@ -94,10 +94,10 @@ function mixed(random: Random): Fields {
   return session;
 }
 
-/** 600 sessions of about 230 bytes. */
+/** 600 sessions of about 230 bytes, as a store has just loaded them: no text is still in pieces. */
 export function mixedSessions(): Fields[] {
   const random = new Random(600);
-  return Array.from({ length: 600 }, () => mixed(random));
+  return structuredClone(Array.from({ length: 600 }, () => mixed(random)));
 }
 
 /** About 170 bytes. */
@@ -117,7 +117,7 @@ export function smallSession(): Fields {
 /** About 2 KB: a filled cart. */
 export function mediumSession(): Fields {
   const random = new Random(2);
-  return {
+  return structuredClone({
     ...smallSession(),
     agent: AGENTS[0],
     cart: Array.from(
@@ -129,13 +129,13 @@ export function mediumSession(): Fields {
       }),
     ),
     history: PATHS,
-  };
+  });
 }
 
 /** About 50 KB: lists that had better be in a database. */
 export function largeSession(): Fields {
   const random = new Random(50);
-  return {
+  return structuredClone({
     ...mediumSession(),
     orders: Array.from({ length: 150 }, () => ({
       id: hex(random, 16),
@@ -146,5 +146,5 @@ export function largeSession(): Fields {
       items: Array.from({ length: 4 }, () => item(random)),
     })),
     measurements: Array.from({ length: 500 }, () => random.below(100_000) / 10),
-  };
+  });
 }
