@@ -6,7 +6,7 @@ import type { ConnectionSettings } from "../connection/connection.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/socket.ts";
 import type { Credentials } from "../address.ts";
-import { invalidType, type MemcachedError } from "../errors.ts";
+import { invalidRange, invalidType, type MemcachedError } from "../errors.ts";
 import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
 import { presets } from "../hashing/presets.ts";
 import { Server } from "./server.ts";
@@ -65,7 +65,7 @@ export class Cluster {
   /** The server that a key belongs to, whether or not it is up. */
   serverFor(key: string): Server {
     const { servers, selector } = this.#topology;
-    return servers.length === 1 ? servers[0] as Server : servers[selector.pick(key)] as Server;
+    return servers.length === 1 ? servers[0] as Server : serverAt(servers, selector.pick(key));
   }
 
   /** The server that a key's calls go to now: with failover the first of its order that is not down. */
@@ -74,7 +74,7 @@ export class Cluster {
     if (!server.down || this.#settings.failover === "none") return server;
     const { servers, selector } = this.#topology;
     for (const index of selector.order(key)) {
-      const next = servers[index] as Server;
+      const next = serverAt(servers, index);
       if (!next.down) return next;
     }
     return server;
@@ -160,4 +160,13 @@ export class Cluster {
     });
     this.#leaving.add(leaving);
   }
+}
+
+/** The server that a hashing means, which may be the caller's own and wrong. */
+function serverAt(servers: readonly Server[], index: number): Server {
+  const server = servers[index];
+  if (server === undefined) {
+    throw invalidRange(`hashing gave ${index} where an index of ${servers.length} servers is due`);
+  }
+  return server;
 }
