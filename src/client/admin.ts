@@ -15,6 +15,7 @@ import { checkPrefix } from "../protocol/key.ts";
 import type { Core } from "./core.ts";
 import { asMemcachedError, partial } from "./many.ts";
 import { type CallOptions, callTimeout, oneOf } from "./options.ts";
+import { begin } from "./trace.ts";
 
 /** What `stats` can be asked for. */
 export type StatsKind = "items" | "slabs" | "settings" | "sizes" | "conns" | "reset";
@@ -38,7 +39,7 @@ export async function stats(
 ): Promise<Map<string, Record<string, string | number>>> {
   if (kind !== undefined) oneOf(kind, STATS_KINDS, "kind");
   const command = kind === undefined ? "stats" : `stats ${kind}`;
-  return await onEach(core, options, async (server, timeout) => {
+  return await onEach(core, "stats", options, async (server, timeout) => {
     const found: Record<string, string | number> = {};
     const lines = answer(server, () => command, { timeout, total: true, signal: options?.signal });
     for await (const line of lines) {
@@ -59,7 +60,7 @@ export async function flushAll(
   const delay = options?.delay === undefined ? 0 : toExptime(options.delay, Date.now(), "delay");
   if (options?.delay === Infinity) throw invalidRange("delay must be a finite number of seconds");
   const command = delay === 0 ? "flush_all" : `flush_all ${delay}`;
-  await onEach(core, options, async (server, timeout) => {
+  await onEach(core, "flushAll", options, async (server, timeout) => {
     const signal = options?.signal;
     const limits = { timeout, total: true, signal, ambiguous: true };
     for await (const line of answer(server, () => command, limits)) {
@@ -80,10 +81,19 @@ export async function* keys(
   callTimeout(options, timeout);
   core.checkOpen();
   for (const server of core.cluster.servers) {
-    for await (const key of dump(server, timeout, options?.signal)) {
-      // What has been received already is not handed out after an abort.
-      options?.signal?.throwIfAborted();
-      if (key.startsWith(wanted)) yield key.slice(own.length);
+    const end = begin("keys", server.ref);
+    let failed: unknown;
+    try {
+      for await (const key of dump(server, timeout, options?.signal)) {
+        // What has been received already is not handed out after an abort.
+        options?.signal?.throwIfAborted();
+        if (key.startsWith(wanted)) yield key.slice(own.length);
+      }
+    } catch (error) {
+      failed = error;
+      throw error;
+    } finally {
+      end(failed);
     }
   }
 }
@@ -161,6 +171,7 @@ function lost({ ref: server }: Server): MemcachedError {
 /** Asks all servers at once; a PartialError if some failed, their own error if there is but one. */
 async function onEach<R>(
   core: Core,
+  operation: string,
   options: CallOptions | undefined,
   ask: (server: Server, timeout: number) => Promise<R>,
 ): Promise<Map<string, R>> {
@@ -170,9 +181,12 @@ async function onEach<R>(
   const errors = new Map<string, MemcachedError>();
   await core.through(() =>
     Promise.all(core.cluster.servers.map(async (server) => {
+      const end = begin(operation, server.ref);
       try {
         results.set(server.ref.id, await ask(server, timeout));
+        end();
       } catch (error) {
+        end(error);
         options?.signal?.throwIfAborted();
         errors.set(server.ref.id, asMemcachedError(error));
       }

@@ -17,7 +17,13 @@ import {
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/socket.ts";
 import { connectionEvents, serverEvents } from "../diagnostics.ts";
-import { AuthError, MemcachedError, ServerDownError, TimeoutError } from "../errors.ts";
+import {
+  AuthError,
+  ConnectionLostError,
+  MemcachedError,
+  ServerDownError,
+  TimeoutError,
+} from "../errors.ts";
 import type { DialectName } from "../protocol/dialect.ts";
 import { probeDelay } from "./backoff.ts";
 
@@ -211,9 +217,14 @@ export class Server implements ConnectionOwner {
   #report(event: "open" | "close", error: Error | undefined): void {
     if (!connectionEvents.hasSubscribers) return;
     const server = this.ref;
-    connectionEvents.publish(
-      error instanceof MemcachedError ? { server, event, error } : { server, event },
-    );
+    if (error === undefined) return connectionEvents.publish({ server, event });
+    const typed = error instanceof MemcachedError
+      ? error
+      : new ConnectionLostError(`the connection to ${server.address} ended: ${describe(error)}`, {
+        server,
+        cause: error,
+      });
+    connectionEvents.publish({ server, event, error: typed });
   }
 }
 
