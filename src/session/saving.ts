@@ -57,8 +57,7 @@ async function saveNow(writer: Writer, options: SavingOptions): Promise<Saved> {
       if (await write(writer, encoded, options)) return "stored";
     } else {
       if (!options.alwaysSave) return "unchanged";
-      const { ttl, ...left } = writer.options();
-      if (await writer.records.touch(writer.key, ttl, left)) return "touched";
+      if (await writer.touch()) return "touched";
     }
     state.gone = true;
     return "gone";

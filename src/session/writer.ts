@@ -74,12 +74,11 @@ export class Writer {
     for (let tries = 0; tries <= MAX_TRIES; tries++) {
       if (tries > 0) await this.deadline.within(pause(PAUSE_MS * 2 ** (tries - 1)));
       if (version === undefined) {
-        const { ttl, ...left } = this.options();
-        const item = await this.records.read(key, left, ttl);
+        const item = await this.records.read(key, this.deadline.left());
         if (item === undefined) return false;
         encoded = this.rebase(item);
         // What was to be written stands there: the write whose outcome was unknown has happened.
-        if (encoded.equals(item.value.encoded)) return true;
+        if (encoded.equals(item.value.encoded)) return await this.touch();
         version = item.cas;
       }
       const [record, known] = [encoded, version];
@@ -92,6 +91,12 @@ export class Writer {
       version = undefined;
     }
     throw conflict();
+  }
+
+  /** Sets the time to live anew. False: gone. */
+  touch(): Promise<boolean> {
+    const { ttl, ...left } = this.options();
+    return this.records.touch(this.key, ttl, left);
   }
 
   /** Last write wins. */

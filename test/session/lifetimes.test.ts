@@ -65,6 +65,24 @@ describeDialects("times to live", (stores) => {
     }
   });
 
+  test("who merges what others wrote leaves the session's own time alone", async (t) => {
+    const gate = await startGate(stores.address);
+    t.after(() => gate.stop());
+    const [store, other] = [stores.make({ servers: gate.address, ttl: 900 }), stores.make()];
+    const id = await storedSession(other, { a: 1 });
+    const [one, two] = [await other.open(id), await store.open(id)];
+    one.set("b", 1).ttl = 60;
+    await other.storeSession(one);
+    two.set("c", 1);
+    const cas = /^(ms .* C|cas )/;
+    // Its first cas is refused; what stands there before the second has the time it was given.
+    gate.before(cas, () => {});
+    gate.before(cas, () => stores.assertTtl(store.mcKey(id), 60));
+    assert.equal(await store.storeSession(two), "stored");
+    assert.equal(gate.done, true);
+    await stores.assertTtl(store.mcKey(id), 60);
+  });
+
   test("past absoluteTtl a session is deleted when it is opened or loaded", async () => {
     const store = stores.make({ absoluteTtl: 100 });
     for (const call of ["open", "load"] as const) {

@@ -14,6 +14,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Environment, findProgram } from "../support/find_memcached.ts";
 
+/** ms for a program to end once its input has. */
+const END_LIMIT = 10_000;
+
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A runtime that can run a TypeScript file. */
@@ -77,12 +80,14 @@ export class Program implements AsyncDisposable {
     return JSON.parse(value) as T;
   }
 
-  /** Ends its input, and waits until it has ended by itself. */
+  /** Ends its input, and waits until it has ended by itself; it is killed if that takes too long. */
   async end(): Promise<void> {
     const child = this.#child;
     const gone = child.exitCode === null && child.signalCode === null ? once(child, "exit") : null;
     child.stdin?.end();
+    const timer = setTimeout(() => child.kill("SIGKILL"), END_LIMIT);
     await gone;
+    clearTimeout(timer);
     if (child.exitCode !== 0) throw new Error(`the process has failed: ${this.#errors}`);
   }
 

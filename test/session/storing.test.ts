@@ -116,6 +116,17 @@ describeDialects("storeSession", (stores) => {
     assert.equal(await store.has(id), false);
   });
 
+  test("dirty without a change: written, or where that is needless touched at least", async () => {
+    const store = stores.make({ ttl: 300 });
+    const session = await store.open(await storedSession(store, { a: 1 }));
+    for (let n = 0; n < 2; n++) {
+      await store.touch(session.id, 20);
+      session.setDirty();
+      assert.equal(await store.storeSession(session), "stored");
+      await stores.assertTtl(store.mcKey(session.id), 300);
+    }
+  });
+
   test("a change inside a value is found", async () => {
     const store = stores.make();
     const id = await storedSession(store, { cart: { items: ["tea"] }, seen: new Map([["a", 1]]) });

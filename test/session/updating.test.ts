@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Session, UnsupportedError } from "../../mod.ts";
+import { type Session, TimeoutError, UnsupportedError } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { describeDialects, fieldsOf, someId, Stores } from "./stores.ts";
 
@@ -30,6 +30,12 @@ describeDialects("update", (stores) => {
     );
     await assert.rejects(store.update(id, 5 as never), { code: "ERR_INVALID_ARGUMENT" });
     assert.equal(await store.get(id), 1);
+  });
+
+  test("a function that never ends: TimeoutError", async () => {
+    const store = stores.make<number>();
+    const never = new Promise<number>(() => {});
+    await assert.rejects(store.update(someId(), () => never, { timeout: 40 }), TimeoutError);
   });
 
   test("none of many at once is lost", async () => {
