@@ -25,7 +25,7 @@ type Latin1Slice = (this: Buffer, start: number, end: number) => string;
 
 /** Undocumented, though in all runtimes, and 7 ns faster than what is documented: 6 to 13 % of all decoding. */
 const latin1Slice: Latin1Slice = (Buffer.prototype as { latin1Slice?: Latin1Slice }).latin1Slice ??
-  function (start, end) {
+  function (start, end): string {
     return this.toString("latin1", start, end);
   };
 
