@@ -56,6 +56,6 @@ test(`${COUNT} streams, seed ${SEED}`, () => {
   }
   // Most faults of each kind were noticed, so the generator does what it says.
   for (const kind of ["a reply is missing", "a stranger's reply", "a bit", "bytes left out"]) {
-    assert.ok((kinds.get(kind) ?? 0) > COUNT / 80, `${kind}: ${kinds.get(kind)} of ${COUNT}`);
+    assert.ok((kinds.get(kind) ?? 0) > COUNT / 160, `${kind}: ${kinds.get(kind)} of ${COUNT}`);
   }
 });
