@@ -12,6 +12,7 @@ import {
 } from "../../mod.ts";
 import { type MemcachedServer, startMany, startMemcached } from "../support/memcached.ts";
 import { type Nutcracker, startNutcracker } from "../support/nutcracker.ts";
+import { until } from "../support/until.ts";
 import { behaviours } from "./suite/behaviours.ts";
 import { counting } from "./suite/counting.ts";
 import { foreignValues } from "./suite/foreign_values.ts";
@@ -186,10 +187,11 @@ describe("behind nutcracker", () => {
         assert.equal(outcome.reason.ambiguous, i === 1 || i === 2);
       });
       server.resume();
-      assert.deepEqual(
-        await impatient.getMany(["n", "m"]),
-        new Map([["n", 2], ["m", 1]]),
-      );
+      // The proxy has given up the connection that they are in: the server does them when it reads it.
+      await until(async () => {
+        const found = await impatient.getMany(["n", "m"]);
+        return found.get("n") === 2 && found.get("m") === 1;
+      });
     } finally {
       server.resume();
       await impatient.close();
