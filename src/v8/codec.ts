@@ -2,30 +2,17 @@
  * The way in for the rest of memwire: encoding into a buffer that is used again, decoding out of the
  * middle of a receive buffer.
  */
-import { invalidRange, SerializationError } from "../errors.ts";
+import { CorruptValueError, SerializationError } from "../errors.ts";
 import { Decoder } from "./decoder.ts";
-import { Encoder, type EncoderOptions } from "./encoder.ts";
-import { MAX_DEPTH } from "./limits.ts";
+import { Encoder } from "./encoder.ts";
+import {
+  type DeserializeOptions,
+  encoderOptions,
+  maxDepthOf,
+  type SerializeOptions,
+} from "./options.ts";
 import { cutOff } from "./owned.ts";
 import { corrupt } from "./reader.ts";
-
-/** What {@linkcode encode} may be told. */
-export interface EncodeOptions {
-  /** How many objects may be in one another, 1 to 100,000; default 1000. */
-  maxDepth?: number;
-  /** Whether properties of arrays other than their elements are kept; default true. */
-  arrayProps?: boolean;
-  /** Whether the stacks of errors are written, which show paths of files; default false. */
-  errorStacks?: boolean;
-}
-
-/** What {@linkcode decode} may be told. */
-export interface DecodeOptions {
-  /** How many objects may be in one another, 1 to 100,000; default 1000. */
-  maxDepth?: number;
-}
-
-const DEFAULTS: EncoderOptions = { maxDepth: MAX_DEPTH, arrayProps: true, errorStacks: false };
 
 /** Encoders at rest; absent while at work, so that a getter that encodes gets another one. */
 let viewer: Encoder | undefined;
@@ -39,7 +26,7 @@ let owner: Encoder | undefined;
  * @returns A view on the codec's buffer, **valid until the next encode**: copy it at once.
  * @throws SerializationError when something in the value cannot be stored.
  */
-export function encode(value: unknown, options?: EncodeOptions): Uint8Array {
+export function encode(value: unknown, options?: SerializeOptions): Uint8Array {
   const encoder = viewer ?? new Encoder();
   viewer = undefined;
   try {
@@ -58,7 +45,7 @@ export function encode(value: unknown, options?: EncodeOptions): Uint8Array {
  * @returns The bytes, small ones in a piece of the runtime's pool for Buffers.
  * @throws SerializationError when something in the value cannot be stored.
  */
-export function encodeOwned(value: unknown, options?: EncodeOptions): Uint8Array {
+export function encodeOwned(value: unknown, options?: SerializeOptions): Uint8Array {
   const encoder = owner ?? new Encoder();
   owner = undefined;
   try {
@@ -69,9 +56,9 @@ export function encodeOwned(value: unknown, options?: EncodeOptions): Uint8Array
   }
 }
 
-function run(encoder: Encoder, value: unknown, options: EncodeOptions | undefined): void {
+function run(encoder: Encoder, value: unknown, options: SerializeOptions | undefined): void {
   try {
-    encoder.run(value, options === undefined ? DEFAULTS : checked(options));
+    encoder.run(value, encoderOptions(options));
   } catch (error) {
     throw stackOverflowed(error) ? tooDeep(error) : error;
   }
@@ -92,30 +79,15 @@ export function decode(
   bytes: Uint8Array,
   start: number,
   end: number,
-  options?: DecodeOptions,
+  options?: DeserializeOptions,
 ): unknown {
-  const maxDepth = options?.maxDepth === undefined ? MAX_DEPTH : depth(options.maxDepth);
-  const decoder = new Decoder(bytes, start, end, maxDepth);
+  const decoder = new Decoder(bytes, start, end, maxDepthOf(options));
   try {
     return decoder.run();
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw corrupt("more than this runtime can build", error); // its stack, its strings, its memory
+    if (error instanceof CorruptValueError) throw error;
+    throw corrupt("more than this runtime can build", error); // a RangeError of stack, length or memory
   }
-}
-
-function checked(options: EncodeOptions): EncoderOptions {
-  const { maxDepth, arrayProps = true, errorStacks = false } = options;
-  return {
-    maxDepth: maxDepth === undefined ? MAX_DEPTH : depth(maxDepth),
-    arrayProps,
-    errorStacks,
-  };
-}
-
-function depth(maxDepth: number): number {
-  if (Number.isInteger(maxDepth) && maxDepth >= 1 && maxDepth <= 100_000) return maxDepth;
-  throw invalidRange(`maxDepth must be an integer from 1 to 100,000, not ${maxDepth}`);
 }
 
 /** A larger `maxDepth` than the stack has room for; every engine names it so. */

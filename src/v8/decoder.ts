@@ -10,7 +10,7 @@ import { corrupt, Reader } from "./reader.ts";
 /** The largest index of an array. */
 const MAX_INDEX = 0xffff_fffe;
 
-const known = new KnownKeys();
+const knownKeys = new KnownKeys();
 
 /** Reads one value. */
 export class Decoder extends Reader {
@@ -44,7 +44,7 @@ export class Decoder extends Reader {
   /** Header, value, and nothing after it. */
   run(): unknown {
     this.#header();
-    const value = this.value(known.top);
+    const value = this.value(knownKeys.top);
     if (this.pos !== this.end) throw corrupt("bytes after its end");
     return value;
   }
@@ -194,7 +194,7 @@ export class Decoder extends Reader {
   /** Reads keys and values into `target` up to the tag `end`; how many there were. */
   #properties(target: object, end: number, within: KnownKey): number {
     const properties = target as Record<string, unknown>;
-    const place = known.placeIn(within);
+    const place = knownKeys.placeIn(within);
     let last = place.start;
     for (let count = 0;; count++) {
       const next = last.next;
@@ -234,7 +234,7 @@ export class Decoder extends Reader {
       if (this.#isNext(key.bytes)) return last.next = key;
     }
     const name = this.string();
-    const key = known.add(place, name, buf.subarray(pos, this.pos));
+    const key = knownKeys.add(place, name, buf.subarray(pos, this.pos));
     if (key === null) this.pos = pos;
     else last.next = key;
     return key;

@@ -6,18 +6,12 @@ import { writeBuiltin } from "./encode_builtins.ts";
 import { arrayIndex, type KnownKey, KnownKeys, type Place } from "./known_keys.ts";
 import { Budget } from "./limits.ts";
 import { ObjectIds } from "./object_ids.ts";
+import type { EncoderOptions } from "./options.ts";
 import { type Step, unstorable } from "./path.ts";
 import { Writer } from "./writer.ts";
 
 const { hasOwnProperty } = Object.prototype;
-const known = new KnownKeys();
-
-/** What an {@linkcode Encoder} is told for one value. */
-export interface EncoderOptions {
-  maxDepth: number;
-  arrayProps: boolean;
-  errorStacks: boolean;
-}
+const knownKeys = new KnownKeys();
 
 /** Writes one value at a time; see `codec.ts` for who owns it. */
 export class Encoder extends Writer {
@@ -44,7 +38,7 @@ export class Encoder extends Writer {
     try {
       this.byte(0xff);
       this.varint(15);
-      this.value(value, known.top);
+      this.value(value, knownKeys.top);
       this.#weigh();
     } finally {
       this.#ids.forget();
@@ -79,17 +73,18 @@ export class Encoder extends Writer {
 
   /** Any value; `within` is the key in whose value it is. Needs room for 16 bytes. */
   value(value: unknown, within: KnownKey): void {
-    if (typeof value === "string") this.string(value); // these two here: 4 % of all encoding
+    if (typeof value === "string") this.string(value);
     else if (typeof value === "number") this.number(value);
-    else this.#other(value, within);
+    else if (typeof value === "object" && value !== null) this.#object(value, within);
+    else this.#other(value);
   }
 
-  #other(value: unknown, within: KnownKey): void {
+  #other(value: unknown): void {
     switch (typeof value) {
       case "boolean":
         return this.byte(value ? 0x54 : 0x46); // T F
       case "object":
-        return value === null ? this.byte(0x30) : this.#object(value, within); // 0
+        return this.byte(0x30); // 0
       case "undefined":
         return this.byte(0x5f); // _
       case "bigint":
@@ -132,7 +127,7 @@ export class Encoder extends Writer {
    */
   plain(object: object, within: KnownKey, inherits: boolean): void {
     const source = object as Record<string, unknown>;
-    const place = known.placeIn(within);
+    const place = knownKeys.placeIn(within);
     const steps = this.#steps;
     const level = this.#depth - 1;
     let last = place.start;
@@ -187,27 +182,19 @@ export class Encoder extends Writer {
     this.string(key);
     this.room(16);
     if (this.buf[start] !== 0x22) return place.start; // two-byte keys are padded according to their place
-    const added = known.add(place, key, this.buf.subarray(start, this.pos));
+    const added = knownKeys.add(place, key, this.buf.subarray(start, this.pos));
     return added === null ? place.start : last.next = added;
   }
 
+  /** `A`: as many values as its length, then named properties; the count is of the named ones. */
   #array(array: unknown[], within: KnownKey): void {
     const names = this.#arrayProps ? Object.keys(array) : null;
     const length = array.length;
-    // Indexes come first and ascending, so the last one's place tells whether all are there.
-    const dense = names === null
-      ? !hasHole(array)
-      : length === 0 || names[length - 1] === String(length - 1);
-    if (dense) this.#denseArray(array, length, names, within);
-    else this.#sparseArray(array, length, names, within);
-  }
-
-  /** `A`: as many values as its length, then named properties; the count is of the named ones. */
-  #denseArray(array: unknown[], length: number, names: string[] | null, within: KnownKey): void {
-    this.byte(0x41); // A
-    this.varint(length);
+    if (!isDense(array, names)) return this.#sparseArray(array, length, names, within);
     const steps = this.#steps;
     const level = this.#depth - 1;
+    this.byte(0x41); // A
+    this.varint(length);
     for (let i = 0; i < length; i++) {
       const value = array[i];
       this.room(16);
@@ -241,7 +228,7 @@ export class Encoder extends Writer {
   /** Writes the named ones of an array's own properties; how many there still were. */
   #properties(array: unknown[], names: readonly string[], within: KnownKey): number {
     const source = array as unknown as Record<string, unknown>;
-    const place = known.placeIn(within);
+    const place = knownKeys.placeIn(within);
     let last = place.start;
     let count = 0;
     for (const name of names) {
@@ -260,9 +247,12 @@ function isPolluted(): boolean {
   return false;
 }
 
-function hasHole(array: readonly unknown[]): boolean {
-  for (let i = 0; i < array.length; i++) {
-    if (array[i] === undefined && !hasOwnProperty.call(array, i)) return true;
+/** Whether an array has no holes; of its names indexes come first, so the last one's place tells. */
+function isDense(array: readonly unknown[], names: readonly string[] | null): boolean {
+  const { length } = array;
+  if (names !== null) return length === 0 || names[length - 1] === String(length - 1);
+  for (let i = 0; i < length; i++) {
+    if (array[i] === undefined && !hasOwnProperty.call(array, i)) return false;
   }
-  return false;
+  return true;
 }

@@ -14,35 +14,29 @@
  *
  * @module
  */
+import { invalidType } from "../errors.ts";
 import { decode, encodeOwned } from "./codec.ts";
+import type { DeserializeOptions, SerializeOptions } from "./options.ts";
 
-/** What {@linkcode serialize} may be told. */
-export interface SerializeOptions {
-  /** How many objects may be in one another, 1 to 100,000. Default 1000, which {@linkcode deserialize} reads. */
-  maxDepth?: number;
-  /** Whether properties of arrays other than their elements are kept. Default true; false is faster. */
-  arrayProps?: boolean;
-  /** Whether the stacks of errors are written, which show paths of files. Default false. */
-  errorStacks?: boolean;
-}
-
-/** What {@linkcode deserialize} may be told. */
-export interface DeserializeOptions {
-  /** How many objects may be in one another, 1 to 100,000. Default 1000. */
-  maxDepth?: number;
-}
+export type { DeserializeOptions, SerializeOptions };
 
 /**
  * Writes a value as bytes that {@linkcode deserialize} reads, and so does `node:v8` in Node and Deno.
  *
  * Class instances become plain objects of their own enumerable properties, getters run, symbol keys
  * are left out, and the properties of a Map, Set, Date, RegExp or Error besides what makes it are
- * lost. A Proxy of a plain object or an array is stored as what it shows.
+ * lost. A Proxy of a plain object or an array is stored as what it shows, a URL, Headers and their
+ * like as the empty object that they seem to be.
+ *
+ * Limits, so that stored bytes cannot hurt who reads them: resizable buffers may grow to 16 MiB together,
+ * regular expressions have 2048 characters and 10 escapes such as `\p{L}` together, and Maps, Sets,
+ * buffers, views and boxed values number at most 32,768 and one for each 16 bytes of the value (an error
+ * or regular expression counts as eight).
  *
  * @param value Anything that is not, and does not hold, a function, symbol, Promise, WeakMap, WeakSet,
  * WeakRef, generator, iterator, `arguments`, SharedArrayBuffer, detached ArrayBuffer or Intl object.
  * @param options Limits and leanings.
- * @returns The bytes, for the caller to keep.
+ * @returns The bytes, for the caller to keep; small ones share a pool as those of `Buffer.from` do.
  * @throws {SerializationError} Something cannot be stored; `path` says where it is.
  * @throws {RangeError} `maxDepth` is out of range.
  *
@@ -66,6 +60,7 @@ export function serialize(value: unknown, options?: SerializeOptions): Uint8Arra
  * @returns The value.
  * @throws {CorruptValueError} The bytes are something else, cut short, or too deeply nested.
  * @throws {RangeError} `maxDepth` is out of range.
+ * @throws {TypeError} `bytes` are none.
  *
  * @example
  * ```ts
@@ -76,5 +71,6 @@ export function serialize(value: unknown, options?: SerializeOptions): Uint8Arra
  * ```
  */
 export function deserialize(bytes: Uint8Array, options?: DeserializeOptions): unknown {
-  return decode(bytes, 0, bytes.length, options);
+  if (!ArrayBuffer.isView(bytes)) throw invalidType("bytes must be a Uint8Array");
+  return decode(bytes, 0, bytes.byteLength, options);
 }

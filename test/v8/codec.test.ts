@@ -76,6 +76,18 @@ test("a getter may encode and serialize while its object is being encoded", () =
   assert.equal(copy.again, copy.shared);
 });
 
+test("a getter may encode while its object is being encoded into the same kind of buffer", () => {
+  const value = {
+    text: "outer",
+    get length(): number {
+      return encode({ inner: ["x".repeat(300)] }).length;
+    },
+    after: [1, 2],
+  };
+  const bytes = Uint8Array.from(encode(value));
+  assert.deepEqual(deserialize(bytes), { text: "outer", length: value.length, after: [1, 2] });
+});
+
 test("a getter that throws leaves nothing behind", () => {
   const shared = { s: 1 };
   const bad = {
@@ -112,6 +124,17 @@ test("a getter that changes what is being encoded yields a value that can be rea
     },
   });
   assert.deepEqual(deserialize(serialize(array)), Object.assign(Array(4), [1, "cut"]));
+  const sparse: unknown[] = [];
+  Object.defineProperty(sparse, 1, {
+    enumerable: true,
+    get: () => {
+      delete sparse[3];
+      return "first";
+    },
+  });
+  sparse[3] = "gone";
+  const read2 = deserialize(serialize(sparse)) as unknown[];
+  assert.deepEqual([Object.keys(read2), read2.length], [["1"], 4]);
   const map = new Map<unknown, unknown>();
   map.set(1, {
     get grows(): number {

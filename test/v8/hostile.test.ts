@@ -123,6 +123,16 @@ test("mutated values are read or refused with a typed error, in bounded time", L
   );
 });
 
+test("what no writer writes is refused", LONG, () => {
+  const valid =
+    /^(1000? sparse|100 sparse|1,107|a sparse array of|sparse arrays with|a bigint of 1 MB)|^(10 of|2 KB of|a million object)|^nested/;
+  const refused = Object.keys(bombs).filter((name) => !valid.test(name));
+  assert.ok(refused.length > 60, String(refused.length));
+  for (const name of refused) {
+    assert.throws(() => deserialize(bombs[name] as Uint8Array), { code: "CORRUPT_VALUE" }, name);
+  }
+});
+
 test("an error names neither the bytes nor the value", () => {
   const bytes = serialize({ password: "hunter2" });
   for (let end = 0; end < bytes.length; end++) {

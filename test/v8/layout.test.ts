@@ -104,6 +104,13 @@ test("what other writers may write is read too", () => {
   reads("63 02 00d8", "\ud800");
 });
 
+test("a varint of more than 32 bits is refused, not cut off as native does", () => {
+  reads("558080808000", 0);
+  for (const body of ["558080808010", "55ffffffff1f", "55808080808001"]) {
+    assert.throws(() => read(body), { code: "CORRUPT_VALUE" });
+  }
+});
+
 test("a duplicate key: the last one wins", () => {
   reads("6f 220161 4902 220161 4904 7b02", { a: 2 });
 });

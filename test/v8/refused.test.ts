@@ -178,6 +178,16 @@ test("maxDepth beyond the stack is a typed error, not a crash", () => {
   }
 });
 
+test("other arguments than bytes are a TypeError, other views are read by their bytes", () => {
+  for (const bytes of [undefined, null, "text", 5, [255, 15, 48], new ArrayBuffer(3)]) {
+    const wrong = bytes as unknown as Uint8Array;
+    assert.throws(() => deserialize(wrong), { name: "TypeError", code: "ERR_INVALID_ARGUMENT" });
+  }
+  const bytes = serialize("abc");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  assert.equal(deserialize(view as unknown as Uint8Array), "abc");
+});
+
 test("arrayProps: false drops the names of arrays and keeps their holes", () => {
   const options = { arrayProps: false };
   const named = Object.assign([1, { a: 1 }], { index: 1 });
