@@ -57,7 +57,7 @@ export async function flushAll(
   core: Core,
   options: (CallOptions & { delay?: number }) | undefined,
 ): Promise<void> {
-  const delay = options?.delay === undefined ? 0 : toExptime(options.delay, Date.now(), "delay");
+  const delay = options?.delay === undefined ? 0 : toExptime(options.delay, undefined, "delay");
   if (options?.delay === Infinity) throw invalidRange("delay must be a finite number of seconds");
   const command = delay === 0 ? "flush_all" : `flush_all ${delay}`;
   await onEach(core, "flushAll", options, async (server, timeout) => {
@@ -179,7 +179,7 @@ async function onEach<R>(
   options?.signal?.throwIfAborted();
   const results = new Map<string, R>();
   const errors = new Map<string, MemcachedError>();
-  await core.through(() =>
+  await core.run(options, () =>
     Promise.all(core.cluster.servers.map(async (server) => {
       const end = begin(operation, server.ref);
       try {
@@ -190,7 +190,6 @@ async function onEach<R>(
         options?.signal?.throwIfAborted();
         errors.set(server.ref.id, asMemcachedError(error));
       }
-    }))
-  );
+    })));
   return partial(results, errors, "servers");
 }

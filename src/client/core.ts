@@ -11,7 +11,7 @@ import { toExptime } from "../protocol/exptime.ts";
 import { checkKey } from "../protocol/key.ts";
 import { checkCas } from "../protocol/number.ts";
 import { byteLength } from "../protocol/text.ts";
-import type { PartOptions } from "./deadline.ts";
+import { Deadline, type PartOptions } from "./deadline.ts";
 import {
   type CallOptions,
   callTimeout,
@@ -22,6 +22,9 @@ import { checkKeptCas, doneOrNotResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
 import { Flags, serializerCodec, tableCodec, type ValueCodec } from "./values.ts";
 
+/** Options of a call, or of a part of one. */
+type Options = StoreOptions | PartOptions | undefined;
+
 /** The inside of a client. */
 export class Core {
   readonly options: ResolvedOptions;
@@ -29,8 +32,10 @@ export class Core {
   readonly cluster: Cluster;
   readonly sweep: Sweep = new Sweep();
   #closing: Promise<void> | undefined;
-  /** Operations of several commands that have begun. */
-  readonly #underway = new Set<Promise<unknown>>();
+  /** Operations of several commands that have begun and not ended. */
+  #underway = 0;
+  /** Called when the last of them has ended, once the client is closing. */
+  #idle: (() => void) | undefined;
   /** Closing has come to the servers: nothing goes through any more. */
   #shut = false;
 
@@ -60,7 +65,7 @@ export class Core {
     operation: Operation,
     key: string,
     finish: Finish<T>,
-    options: CallOptions | undefined,
+    options: Options,
     ttl?: number,
   ): Promise<T> {
     try {
@@ -79,7 +84,7 @@ export class Core {
     key: string,
     value: unknown,
     finish: Finish<T>,
-    options: StoreOptions | undefined,
+    options: Options,
     cas?: bigint,
     codec: ValueCodec = this.codec,
   ): Promise<T> {
@@ -97,7 +102,7 @@ export class Core {
     key: string,
     cas: bigint,
     finish: Finish<T>,
-    options: CallOptions | undefined,
+    options: Options,
   ): Promise<T> {
     try {
       const request = this.request("delete", key, finish, options);
@@ -129,7 +134,7 @@ export class Core {
     key: string,
     value: unknown,
     finish: Finish<T>,
-    options: StoreOptions | undefined,
+    options: Options,
     codec: ValueCodec = this.codec,
   ): Request<T> {
     const request = this.request(operation, key, finish, options);
@@ -144,16 +149,16 @@ export class Core {
     operation: Operation,
     key: string,
     finish: Finish<T>,
-    options: CallOptions | undefined,
+    options: Options,
   ): Request<T> {
     const wireKey = checkKey(key, this.options.prefix);
     return new Request(operation, wireKey, finish, callTimeout(options, this.options.timeout));
   }
 
   /** Sends a request to its key's server. */
-  send<T>(request: Request<T>, options: PartOptions | undefined): Promise<T> {
+  send<T>(request: Request<T>, options: Options): Promise<T> {
     if (options?.signal !== undefined) abortWith(options.signal, request);
-    if (this.#closing !== undefined && (this.#shut || options?.begun !== true)) {
+    if (this.#closing !== undefined && (this.#shut || !isPart(options))) {
       request.refuse(closedError());
     }
     if (request.settled) return request.promise;
@@ -168,15 +173,19 @@ export class Core {
     if (this.#closing !== undefined) throw closedError();
   }
 
-  /** Runs an operation of several commands, which `close` waits for. */
-  async through<T>(operation: () => Promise<T>): Promise<T> {
+  /** Runs an operation of several commands: they share a deadline, and `close` waits for its end. */
+  async run<T>(
+    options: CallOptions | undefined,
+    operation: (deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
+    const timeout = callTimeout(options, this.options.timeout);
+    const deadline = new Deadline(this.sweep, timeout, options?.signal);
     this.checkOpen();
-    const underway = operation();
-    this.#underway.add(underway);
+    this.#underway++;
     try {
-      return await underway;
+      return await operation(deadline);
     } finally {
-      this.#underway.delete(underway);
+      if (--this.#underway === 0) this.#idle?.();
     }
   }
 
@@ -186,7 +195,7 @@ export class Core {
   }
 
   async #close(): Promise<void> {
-    while (this.#underway.size > 0) await Promise.allSettled(this.#underway);
+    if (this.#underway > 0) await new Promise<void>((resolve) => this.#idle = resolve);
     this.#shut = true;
     await this.cluster.close();
   }
@@ -203,8 +212,13 @@ export class Core {
   }
 }
 
+/** What an operation has begun before the client was closed it may end. */
+function isPart(options: Options): boolean {
+  return options !== undefined && "begun" in options;
+}
+
 /** The exptime that the options of a call that stores ask for. */
-export function storeExptime(options: StoreOptions | undefined): number {
+export function storeExptime(options: Options): number {
   // Not `??`: null is no number of seconds, and a caller that passes it does not mean "for ever".
   return options?.ttl === undefined ? 0 : toExptime(options.ttl);
 }

@@ -3,7 +3,6 @@ import { TimeoutError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { checkUint64 } from "../protocol/number.ts";
 import { type Core, storeExptime } from "./core.ts";
-import { Deadline } from "./deadline.ts";
 import type { StoreOptions } from "./options.ts";
 import { countResult, doneOrNotResult } from "./results.ts";
 import { Flags } from "./values.ts";
@@ -34,8 +33,7 @@ export async function count(
   const digits = initial === undefined ? undefined : checkUint64(initial, "initial");
   const exptime = storeExptime(options);
   checkKey(key, core.options.prefix);
-  const deadline = new Deadline(core, options);
-  return await core.through(async () => {
+  return await core.run(options, async (deadline) => {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const left = deadline.left();
       const request = core.request(operation, key, countResult, left);

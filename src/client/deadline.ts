@@ -1,41 +1,45 @@
 /** One deadline for an operation of several commands. */
+import type { Sweep } from "../connection/sweep.ts";
 import { TimeoutError } from "../errors.ts";
-import type { Core } from "./core.ts";
-import { type CallOptions, callTimeout } from "./options.ts";
 
-/** Options of a command that is a part of an operation. */
-export interface PartOptions extends CallOptions {
-  /** The operation began before the client was closed, if it was: what it has begun it may end. */
-  readonly begun?: true;
+/** Options of a command that is a part of an operation, always of one shape: that is what is fast. */
+export interface PartOptions {
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+  /** Seconds to live, for a command that stores. */
+  readonly ttl: number | undefined;
+  /** Tells a part from a call. */
+  readonly begun: true;
 }
 
 /** Counts from its making; each command of the operation gets what is left. */
 export class Deadline {
-  readonly #core: Core;
+  readonly #clock: Sweep;
   readonly #timeout: number;
   readonly #end: number;
   readonly #signal: AbortSignal | undefined;
   #first = true;
 
-  constructor(core: Core, options: CallOptions | undefined) {
-    this.#core = core;
-    this.#timeout = callTimeout(options, core.options.timeout);
-    this.#end = core.sweep.now() + this.#timeout;
-    this.#signal = options?.signal;
+  /** `timeout` in ms, checked. */
+  constructor(clock: Sweep, timeout: number, signal: AbortSignal | undefined) {
+    this.#clock = clock;
+    this.#timeout = timeout;
+    this.#end = clock.now() + timeout;
+    this.#signal = signal;
   }
 
-  /** Options for the next command. Throws a TimeoutError if nothing is left, or the signal's reason. */
-  left(): PartOptions {
+  /**
+   * Options for the next command, which lets it live for `ttl` seconds if it stores. Throws a
+   * TimeoutError if nothing is left, or the signal's reason.
+   */
+  left(ttl?: number): PartOptions {
     this.#signal?.throwIfAborted();
     // The first command has it all, to the last microsecond: a timeout of the client's own length
     // counts against a silent server, a shorter one does not.
-    const timeout = this.#first ? this.#timeout : this.#end - this.#core.sweep.now();
+    const timeout = this.#first ? this.#timeout : this.#end - this.#clock.now();
     this.#first = false;
     if (timeout <= 0) throw this.#passed();
-    const begun = true;
-    return this.#signal === undefined
-      ? { timeout, begun }
-      : { timeout, begun, signal: this.#signal };
+    return { timeout, signal: this.#signal, ttl, begun: true };
   }
 
   /** What becomes of somebody else's promise, or what {@link left} throws if that takes too long. */

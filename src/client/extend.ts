@@ -3,7 +3,6 @@ import { invalidType, ServerError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 import type { Core } from "./core.ts";
-import { Deadline } from "./deadline.ts";
 import type { CallOptions } from "./options.ts";
 import { foundResult } from "./results.ts";
 
@@ -24,11 +23,10 @@ export async function extend(
     throw invalidType("what is appended or prepended must be a string or a Uint8Array");
   }
   const wireKey = checkKey(key, core.options.prefix);
-  const deadline = new Deadline(core, options);
   // Small bytes are the caller's again as soon as this has returned.
   const small = typeof data !== "string" && data.byteLength < UNCOPIED_BYTES;
   const own = small ? new Uint8Array(data) : data;
-  return await core.through(async () => {
+  return await core.run(options, async (deadline) => {
     for (let again = false;; again = true) {
       if (await core.extend(operation, key, own, deadline.left())) return true;
       if (!await core.ask("has", key, foundResult, deadline.left())) return false;

@@ -41,7 +41,7 @@ export async function getMany<T>(
     }
     return requests;
   };
-  await core.through(async () => {
+  await core.run(options, async () => {
     const end = core.sweep.now() + ms;
     let positions: readonly number[] = [...names.keys()];
     let left = ms;
@@ -76,7 +76,7 @@ export async function setMany(
     gathered.watch([key], request);
     return { server: core.cluster.route(request.key), request };
   });
-  await core.through(() => sendInPortions(core, requests, options?.signal));
+  await core.run(options, () => sendInPortions(core, requests, options?.signal));
   gathered.settle("keys");
 }
 
@@ -92,7 +92,7 @@ export async function deleteMany(
     gathered.watch([key], request);
     return { server: core.cluster.route(request.key), request };
   });
-  await core.through(() => sendInPortions(core, requests, options?.signal));
+  await core.run(options, () => sendInPortions(core, requests, options?.signal));
   return gathered.settle("keys");
 }
 
@@ -108,7 +108,7 @@ export async function version(
     gathered.watch([server.ref.id], request);
     return { server, request };
   });
-  await core.through(() => sendInPortions(core, requests, options?.signal));
+  await core.run(options, () => sendInPortions(core, requests, options?.signal));
   return gathered.settle("servers");
 }
 

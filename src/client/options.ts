@@ -2,6 +2,7 @@
 import { checkCredentials, type Credentials } from "../address.ts";
 import type { Hashing, HashingName } from "../hashing/hashing.ts";
 import type { TlsOptions } from "../connection/socket.ts";
+import type { PartOptions } from "./deadline.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { checkPrefix } from "../protocol/key.ts";
 
@@ -103,7 +104,10 @@ export function resolveOptions(options: MemcachedOptions): ResolvedOptions {
 }
 
 /** The timeout of a call, checked, or the default. */
-export function callTimeout(options: CallOptions | undefined, byDefault: number): number {
+export function callTimeout(
+  options: CallOptions | PartOptions | undefined,
+  byDefault: number,
+): number {
   if (options === undefined) return byDefault;
   if (typeof options !== "object" || options === null) {
     throw invalidType("options must be an object");

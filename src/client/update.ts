@@ -2,7 +2,6 @@
 import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { type Core, storeExptime } from "./core.ts";
-import { Deadline } from "./deadline.ts";
 import type { StoreOptions } from "./options.ts";
 import { casResult, doneOrNotResult, itemResult } from "./results.ts";
 import type { ValueCodec } from "./values.ts";
@@ -26,9 +25,8 @@ export async function update<T>(
   checkKey(key, core.options.prefix);
   storeExptime(options);
   const ttl = options?.ttl ?? 0;
-  const deadline = new Deadline(core, options);
   const readItem = itemResult<T>(codec, undefined);
-  return await core.through(async () => {
+  return await core.run(options, async (deadline) => {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const item = await core.ask("gets", key, readItem, deadline.left());
       if (item?.cas === 0n) {
@@ -37,7 +35,7 @@ export async function update<T>(
       const changed = fn(item?.value);
       const next = isPromise(changed) ? await deadline.within(changed) : changed;
       if (next === undefined) return item?.value;
-      const how = { ...deadline.left(), ttl };
+      const how = deadline.left(ttl);
       if (item === undefined) {
         const added = core.store("add", key, next, doneOrNotResult, how, undefined, codec);
         if (await added) return next;

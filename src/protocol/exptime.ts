@@ -20,10 +20,11 @@ const MAX_EXPTIME = 2 ** 31 - 1;
  * The exptime for a time to live in seconds: fractions are rounded up, 0 and Infinity never expire,
  * more than 30 days become an absolute time.
  *
- * `now` is in milliseconds since 1970; `name` is for the message. Throws a `TypeError` for what is not a number, a `RangeError`
- * for NaN, a negative number, and what ends after 2038-01-19, as a time in milliseconds does.
+ * `now` is in milliseconds since 1970, by default what the clock says; `name` is for the message.
+ * Throws a `TypeError` for what is not a number, a `RangeError` for NaN, a negative number, and what
+ * ends after 2038-01-19, as a time in milliseconds does.
  */
-export function toExptime(ttl: unknown, now: number = Date.now(), name: string = "ttl"): number {
+export function toExptime(ttl: unknown, now?: number, name: string = "ttl"): number {
   if (typeof ttl !== "number") {
     throw invalidType(
       `${name} must be a number of seconds, not ${ttl === null ? "null" : typeof ttl}`,
@@ -33,7 +34,7 @@ export function toExptime(ttl: unknown, now: number = Date.now(), name: string =
   if (ttl === 0 || ttl === Infinity) return 0;
   const seconds = Math.ceil(ttl);
   if (seconds <= MAX_RELATIVE_EXPTIME) return seconds;
-  const absolute = Math.floor(now / 1000) + seconds;
+  const absolute = Math.floor((now ?? Date.now()) / 1000) + seconds;
   if (absolute > MAX_EXPTIME) {
     throw invalidRange(`${name} must end before 2038-01-19: it is in seconds, not milliseconds`);
   }
