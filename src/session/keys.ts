@@ -51,11 +51,13 @@ export class Keys {
 
   #all(id: string): string[] {
     checkKey(id, ""); // by itself too: the empty id is never a session, not even under a namespace
-    const names = this.#seal === undefined ? [id] : this.#seal.hide(id);
-    return names.map((name) => {
-      const key = this.#namespace + name;
-      checkKey(key, this.#prefix);
-      return key;
-    });
+    if (this.#seal === undefined) return [this.#key(id)];
+    return this.#seal.hide(id).map((name) => this.#key(name));
+  }
+
+  #key(name: string): string {
+    const key = this.#namespace + name;
+    checkKey(key, this.#prefix);
+    return key;
   }
 }

@@ -12,9 +12,9 @@ export interface Lifetimes {
 export function hasEnded(
   createdAt: number,
   { absoluteTtl }: Lifetimes,
-  now: number = Date.now(),
+  now?: number,
 ): boolean {
-  return now >= createdAt + absoluteTtl * 1000;
+  return absoluteTtl !== Infinity && (now ?? Date.now()) >= createdAt + absoluteTtl * 1000;
 }
 
 /**
@@ -25,10 +25,10 @@ export function secondsToLive(
   ownTtl: number | undefined,
   createdAt: number,
   { ttl, absoluteTtl }: Lifetimes,
-  now: number = Date.now(),
+  now?: number,
 ): number {
   const idle = ownTtl ?? ttl;
   if (absoluteTtl === Infinity) return idle;
-  const left = Math.max(1, Math.ceil((createdAt - now) / 1000 + absoluteTtl));
+  const left = Math.max(1, Math.ceil((createdAt - (now ?? Date.now())) / 1000 + absoluteTtl));
   return idle === 0 ? left : Math.min(idle, left);
 }

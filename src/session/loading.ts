@@ -2,12 +2,13 @@
 import type { Deadline } from "../client/deadline.ts";
 import type { Item } from "../client/item.ts";
 import { CorruptValueError } from "../errors.ts";
-import { newId } from "./id.ts";
+import { isOpenable, newId } from "./id.ts";
 import type { Keys } from "./keys.ts";
 import { hasEnded, secondsToLive } from "./lifetime.ts";
 import { isPlainObject, type Stocked } from "./record.ts";
 import type { Records } from "./records.ts";
-import type { SessionHome, SessionState } from "./session.ts";
+import { makeSession, type Session } from "./session.ts";
+import { type SessionHome, SessionState } from "./state.ts";
 
 /** What was found, under one of the keys that its id may have. */
 export interface Found {
@@ -49,55 +50,37 @@ export class Loader {
     return undefined;
   }
 
-  /** The state of the session that was found under the id. */
-  stateOf(id: string, { key: foundKey, item }: Found): SessionState {
+  /** The session of the id; a new one if it is absent, or no id that a session can have. */
+  async open<F>(id: unknown, deadline: Deadline): Promise<Session<F>> {
+    if (!isOpenable(id)) return makeSession(this.#newState());
+    const found = await this.load(id, deadline);
+    return makeSession(found === undefined ? this.#newState() : this.#stateOf(id, found));
+  }
+
+  #stateOf(id: string, { key: foundKey, item }: Found): SessionState {
     const { value, session, encoded } = item.value;
     if (!isPlainObject(value)) {
       throw new CorruptValueError("what is stored is not a session", { flags: encoded.flags });
     }
-    const key = this.#keys.of(id);
-    return {
-      ...this.#blank(id, key),
-      isNew: false,
-      fields: value,
-      createdAt: session?.createdAt ?? Date.now(),
-      ownTtl: session?.ttl,
-      base: encoded,
-      version: item.cas,
-      fresh: false,
-      // Found under an old secret: the next save moves it.
-      moving: key === foundKey ? undefined : "secret",
-      old: new Map(key === foundKey ? [] : [[foundKey, undefined]]),
-    };
+    const state = new SessionState(this.#home, id, this.#keys.of(id));
+    state.isNew = false;
+    state.fresh = false;
+    state.fields = value;
+    state.base = encoded;
+    state.version = item.cas;
+    if (session !== undefined) {
+      state.createdAt = session.createdAt;
+      state.ownTtl = session.ttl;
+    }
+    if (state.key !== foundKey) { // made of an old secret: the next save moves it
+      state.moving = "secret";
+      state.old.set(foundKey, undefined);
+    }
+    return state;
   }
 
-  /** The state of a new session. */
-  newState(): SessionState {
+  #newState(): SessionState {
     const id = newId();
-    return this.#blank(id, this.#keys.of(id));
-  }
-
-  #blank(id: string, key: string): SessionState {
-    return {
-      id,
-      key,
-      isNew: true,
-      fields: {},
-      createdAt: Date.now(),
-      ownTtl: undefined,
-      dirty: false,
-      expired: false,
-      destroyed: false,
-      gone: false,
-      base: undefined,
-      version: undefined,
-      written: undefined,
-      fresh: true,
-      moving: undefined,
-      old: new Map(),
-      saves: 0,
-      saving: undefined,
-      store: this.#home,
-    };
+    return new SessionState(this.#home, id, this.#keys.of(id));
   }
 }

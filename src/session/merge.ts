@@ -1,7 +1,8 @@
 /** Bringing a session's changes onto a copy that somebody else has written meanwhile. */
 import { CorruptValueError } from "../errors.ts";
 import { type Encoded, isPlainObject, type RecordCodec, type Stocked } from "./record.ts";
-import { type SessionState, setField } from "./session.ts";
+import { setField } from "./session.ts";
+import type { SessionState } from "./state.ts";
 
 /**
  * Makes the session what `fresh` is, with the session's own changes on top: the top-level fields, and

@@ -7,7 +7,7 @@ import type { Item } from "../client/item.ts";
 import { ConnectionLostError, ServerDownError, TimeoutError, UnsupportedError } from "../errors.ts";
 import { merge } from "./merge.ts";
 import type { Encoded, Stocked } from "./record.ts";
-import type { Copied } from "./session.ts";
+import type { Copied } from "./state.ts";
 import { conflict, MAX_TRIES, type Writer } from "./writer.ts";
 
 /** A copy under one of the session's old keys. */
@@ -60,7 +60,7 @@ async function readOld(writer: Writer): Promise<OldCopy | "absent" | "unreachabl
     try {
       const left = deadline.left();
       // Half of the time: the new copy is to be written even if the old one's server hangs.
-      const half = { ...left, timeout: (left.timeout as number) / 2 };
+      const half = { ...left, timeout: left.timeout / 2 };
       const item = await records.read(key, half);
       if (item === undefined) continue;
       if (item.cas !== 0n) return { key, item, version: item.cas, record: item.value.encoded };

@@ -65,12 +65,14 @@ export class RecordCodec implements ValueCodec {
   }
 
   /** A value's bytes, the caller's to keep. */
-  encodeValue(value: unknown): Encoded {
+  encodeValue(value: unknown, session: 0 | typeof SESSION_FLAG = 0): Encoded {
     if (value === undefined) {
       throw invalidType("undefined cannot be stored: it could not be told from an absent value");
     }
     const { serializer } = this.#options;
-    if (serializer === undefined) return new Encoded(copyOf(encodedView(value)), Flags.v8);
+    if (serializer === undefined) {
+      return new Encoded(copyOf(encodedView(value)), Flags.v8 | session);
+    }
     const { data, flags } = serializer.serialize(value);
     if (!(data instanceof Uint8Array)) {
       throw invalidType("serializer.serialize must return data as a Uint8Array");
@@ -82,14 +84,13 @@ export class RecordCodec implements ValueCodec {
         "serializer.serialize must return 32-bit flags without the bits 512 and 1024",
       );
     }
-    return new Encoded(new Uint8Array(data), flags);
+    return new Encoded(new Uint8Array(data), (flags | session) >>> 0);
   }
 
   /** A Session's bytes. */
   encodeSession(fields: unknown, createdAt: number, ttl: number | undefined): Encoded {
     try {
-      const { plain, flags } = this.encodeValue([fields, createdAt, ttl ?? null]);
-      return new Encoded(plain, (flags | SESSION_FLAG) >>> 0);
+      return this.encodeValue([fields, createdAt, ttl ?? null], SESSION_FLAG);
     } catch (error) {
       throw error instanceof SerializationError ? inFields(error) : error;
     }
@@ -120,7 +121,7 @@ export class RecordCodec implements ValueCodec {
     const { flags } = encoded;
     const value = this.#decodePlain(encoded.plain, (flags & ~SESSION_FLAG) >>> 0, flags);
     if ((flags & SESSION_FLAG) === 0) return { value, session: undefined, encoded };
-    return { ...readSession(value, flags), encoded };
+    return readSession(value, encoded);
   }
 
   #open(reply: Reply, key: string): Buffer {
@@ -163,13 +164,16 @@ function copyOf(bytes: Uint8Array, from: number = 0, to: number = bytes.byteLeng
   return copy;
 }
 
-function readSession(value: unknown, flags: number): Pick<Stocked, "value" | "session"> {
-  if (!Array.isArray(value) || value.length !== 3) throw corrupt("not a session's record", flags);
-  const [fields, createdAt, ttl] = value as unknown[];
-  const legal = isPlainObject(fields) && Number.isFinite(createdAt) &&
-    (ttl === null || (typeof ttl === "number" && ttl >= 0));
-  if (!legal) throw corrupt("not a session's record", flags);
-  return { value: fields, session: { createdAt: createdAt as number, ttl: ttl ?? undefined } };
+function readSession(record: unknown, encoded: Encoded): Stocked {
+  if (Array.isArray(record) && record.length === 3) {
+    const [value, createdAt, ttl] = record as unknown[];
+    const legal = isPlainObject(value) && Number.isFinite(createdAt) &&
+      (ttl === null || (typeof ttl === "number" && ttl >= 0));
+    if (legal) {
+      return { value, session: { createdAt: createdAt as number, ttl: ttl ?? undefined }, encoded };
+    }
+  }
+  throw corrupt("not a session's record", encoded.flags);
 }
 
 /** Whether a value can be a Session's fields. */

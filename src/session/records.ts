@@ -1,15 +1,15 @@
 /** The commands that a store sends, each on one key; what they carry goes through the codec. */
 import type { Core } from "../client/core.ts";
-import { Deadline } from "../client/deadline.ts";
-import type { CallOptions, StoreOptions } from "../client/options.ts";
+import type { Deadline, PartOptions } from "../client/deadline.ts";
+import type { CallOptions } from "../client/options.ts";
 import * as result from "../client/results.ts";
 import type { Item } from "../client/item.ts";
 import type { Finish } from "../connection/request.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { RecordCodec, Stocked } from "./record.ts";
 
-/** Options of a command that writes. */
-export type WriteOptions = StoreOptions & { readonly ttl: number };
+/** Options of a command. */
+export type CommandOptions = CallOptions | PartOptions | undefined;
 
 /** Records by key. A value to write may also be an `Encoded`. */
 export class Records {
@@ -25,37 +25,36 @@ export class Records {
   }
 
   /** Runs an operation of several commands: they share a deadline, and closing waits for its end. */
-  async run<T>(
+  run<T>(
     options: CallOptions | undefined,
     operation: (deadline: Deadline) => Promise<T>,
   ): Promise<T> {
-    const deadline = new Deadline(this.#core, options);
-    return await this.#core.through(() => operation(deadline));
+    return this.#core.run(options, operation);
   }
 
   /** The value alone. */
-  get(key: string, options: CallOptions | undefined): Promise<unknown> {
+  get(key: string, options: CommandOptions): Promise<unknown> {
     return this.#core.ask("get", key, this.#value, options);
   }
 
   /** The value with its token; `touch`: a new time to live in the same round trip. */
   read(
     key: string,
-    options: CallOptions | undefined,
+    options: CommandOptions,
     touch?: number,
   ): Promise<Item<Stocked> | undefined> {
     return this.#core.ask("gets", key, result.itemResult(this.codec, touch), options, touch);
   }
 
-  has(key: string, options: CallOptions | undefined): Promise<boolean> {
+  has(key: string, options: CommandOptions): Promise<boolean> {
     return this.#core.ask("has", key, result.foundResult, options);
   }
 
-  touch(key: string, ttl: number, options: CallOptions | undefined): Promise<boolean> {
+  touch(key: string, ttl: number, options: CommandOptions): Promise<boolean> {
     return this.#core.ask("touch", key, result.doneOrNotResult, options, ttl);
   }
 
-  delete(key: string, options: CallOptions | undefined): Promise<boolean> {
+  delete(key: string, options: CommandOptions): Promise<boolean> {
     return this.#core.ask("delete", key, result.doneOrNotResult, options);
   }
 
@@ -63,17 +62,17 @@ export class Records {
   compareAndDelete(
     key: string,
     version: bigint,
-    options: CallOptions,
+    options: CommandOptions,
   ): Promise<"deleted" | "exists" | "missing"> {
     return this.#core.compareAndDelete(key, version, result.compareAndDeleteResult, options);
   }
 
-  set(key: string, value: unknown, how: WriteOptions): Promise<void> {
+  set(key: string, value: unknown, how: PartOptions): Promise<void> {
     return this.#core.store("set", key, value, result.doneResult, how, undefined, this.codec);
   }
 
   /** false: something is there. */
-  add(key: string, value: unknown, how: WriteOptions): Promise<boolean> {
+  add(key: string, value: unknown, how: PartOptions): Promise<boolean> {
     return this.#core.store("add", key, value, result.doneOrNotResult, how, undefined, this.codec);
   }
 
@@ -81,7 +80,7 @@ export class Records {
     key: string,
     value: unknown,
     version: bigint,
-    how: WriteOptions,
+    how: PartOptions,
   ): Promise<"stored" | "exists" | "missing"> {
     return this.#core.store("cas", key, value, result.casResult, how, version, this.codec);
   }

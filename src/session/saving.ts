@@ -7,11 +7,8 @@ import { hasEnded } from "./lifetime.ts";
 import { leaveAll, move } from "./moving.ts";
 import { type Encoded, SESSION_FLAG } from "./record.ts";
 import type { Records } from "./records.ts";
-import type { SessionState } from "./session.ts";
+import type { Saved, SessionState } from "./state.ts";
 import { Writer } from "./writer.ts";
-
-/** What storeSession did. */
-export type Saved = "stored" | "touched" | "unchanged" | "deleted" | "gone";
 
 /** How a store saves. */
 export interface SavingOptions {
@@ -29,17 +26,10 @@ export function save(
   state: SessionState,
   deadline: Deadline,
 ): Promise<Saved> {
-  const run = async (): Promise<Saved> => {
-    try {
-      return await saveNow(new Writer(records, state, deadline), options);
-    } finally {
-      if (--state.saves === 0) state.saving = undefined;
-    }
-  };
+  const run = (): Promise<Saved> => saveNow(new Writer(records, state, deadline), options);
   state.saves++;
-  const saved = state.saving === undefined ? run() : state.saving.then(run);
-  state.saving = saved.catch(() => undefined);
-  return saved;
+  state.saving = state.saving === undefined ? run() : state.saving.then(run, run);
+  return state.saving;
 }
 
 async function saveNow(writer: Writer, options: SavingOptions): Promise<Saved> {
@@ -54,7 +44,9 @@ async function saveNow(writer: Writer, options: SavingOptions): Promise<Saved> {
     const encoded = writer.encode();
     if (mustWrite(writer, encoded)) {
       state.dirty = false; // what is changed from here on is for the next save
-      if (await write(writer, encoded, options)) return "stored";
+      const there = await write(writer, encoded, options);
+      if (state.hasOld) await leaveAll(writer); // what could not be deleted until now
+      if (there) return "stored";
     } else {
       if (!options.alwaysSave) return "unchanged";
       if (await writer.touch()) return "touched";
@@ -64,23 +56,21 @@ async function saveNow(writer: Writer, options: SavingOptions): Promise<Saved> {
   } catch (error) {
     state.dirty = true;
     throw error;
+  } finally {
+    if (--state.saves === 0) state.saving = undefined;
   }
 }
 
 /** False: deleted elsewhere. */
-async function write(
+function write(
   writer: Writer,
   encoded: Encoded,
   { lastWriteWins }: SavingOptions,
 ): Promise<boolean> {
-  const { state } = writer;
-  let there = true;
-  if (lastWriteWins) await writer.set(encoded);
-  else if (state.moving !== undefined) return await move(writer, encoded);
-  else if (state.isNew) there = await writer.add(encoded) !== "gone";
-  else there = await writer.cas(encoded);
-  if (state.old.size > 0) await leaveAll(writer); // what an earlier save could not delete
-  return there;
+  const { moving, isNew } = writer.state;
+  if (lastWriteWins) return writer.set(encoded);
+  if (moving !== undefined) return move(writer, encoded);
+  return isNew ? writer.add(encoded).then((added) => added !== "gone") : writer.cas(encoded);
 }
 
 async function deleteCopies(writer: Writer): Promise<void> {
@@ -96,8 +86,8 @@ function isNothingYet({ isNew, fresh, moving, fields }: SessionState): boolean {
 }
 
 function mustWrite({ state, records }: Writer, encoded: Encoded): boolean {
-  const { isNew, dirty, base, old, fields } = state;
-  if (isNew || dirty || base === undefined || old.size > 0) return true;
+  const { isNew, dirty, base, hasOld, fields } = state;
+  if (isNew || dirty || base === undefined || hasOld) return true;
   // What `set` stored is a plain object, and stays one until it is changed.
   const isPlain = (base.flags & SESSION_FLAG) === 0;
   return !(isPlain ? records.codec.encodeValue(fields) : encoded).equals(base);

@@ -1,67 +1,9 @@
-/** A session in memory: fields with a name, and what is known of the copy in memcached. */
+/** A session as its user has it: fields with a name. */
 import { invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { newId } from "./id.ts";
-import { hasEnded, type Lifetimes } from "./lifetime.ts";
-import type { Encoded } from "./record.ts";
-
-/**
- * What a Session is made of; for the store alone.
- *
- * @internal
- */
-export interface SessionState {
-  id: string;
-  /** The id's mcKey. */
-  key: string;
-  isNew: boolean;
-  fields: Record<string, unknown>;
-  createdAt: number;
-  /** Seconds; undefined: the store's. */
-  ownTtl: number | undefined;
-  dirty: boolean;
-  expired: boolean;
-  destroyed: boolean;
-  /** Found to be deleted elsewhere: never to be written again. */
-  gone: boolean;
-  /** The record that stood in memcached when last seen there; changes are found against it. */
-  base: Encoded | undefined;
-  /** The cas token that goes with `base`; undefined after a write. */
-  version: bigint | undefined;
-  /** The record last sent, whether or not it is known to have arrived. */
-  written: Encoded | undefined;
-  /** Nothing has been found or sent under `key` yet. */
-  fresh: boolean;
-  /** Has to be added under `key` and deleted under those of `old`: for it has a new id, or for its key was made of an old secret. */
-  moving: "id" | "secret" | undefined;
-  /** Keys under which copies may still stand, the newest last, with what was copied from there. */
-  old: Map<string, Copied | undefined>;
-  /** How many saves are under way. */
-  saves: number;
-  /** Settles when the last of them has. */
-  saving: Promise<unknown> | undefined;
-  readonly store: SessionHome;
-}
-
-/**
- * A copy that was read, to be deleted once the session stands elsewhere.
- *
- * @internal
- */
-export interface Copied {
-  readonly version: bigint;
-  readonly record: Encoded;
-}
-
-/**
- * What a session needs to know of its store.
- *
- * @internal
- */
-export interface SessionHome extends Lifetimes {
-  /** The keys of an id: the one to write, then those made of older secrets. */
-  keysOf(id: string): string[];
-}
+import { hasEnded } from "./lifetime.ts";
+import type { SessionState } from "./state.ts";
 
 /**
  * The inside of a session, for the store.

@@ -4,7 +4,6 @@ import { coreOf } from "../client/memcached.ts";
 import type { CallOptions, StoreOptions } from "../client/options.ts";
 import { invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
-import { isOpenable } from "./id.ts";
 import { type KeyList, Keys } from "./keys.ts";
 import { Listing } from "./listing.ts";
 import { Loader } from "./loading.ts";
@@ -14,10 +13,11 @@ import {
   type SessionStoreOptions,
 } from "./options.ts";
 import { type Encoded, RecordCodec } from "./record.ts";
-import { Records } from "./records.ts";
+import { type CommandOptions, Records } from "./records.ts";
 import { save } from "./saving.ts";
-import { makeSession, Session, type SessionHome, stateOf } from "./session.ts";
+import { Session, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
+import type { SessionHome } from "./state.ts";
 import { updateRecord } from "./updating.ts";
 import { addDefault, deleteValue, firstThere, popValue, saveValue, setValue } from "./values.ts";
 
@@ -204,13 +204,8 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * The session of this id, TTL set anew; a new, unsaved one under a new id when it is absent, past
    * absoluteTtl, undefined, null or not /^[A-Za-z0-9_.-]{1,128}$/ (no traffic). Unreachable: rejects.
    */
-  async open(id?: string | null, options?: CallOptions): Promise<Session<V>> {
-    const state = await this.#records.run(options, async (deadline) => {
-      const found = isOpenable(id) ? await this.#loader.load(id, deadline) : undefined;
-      if (found === undefined) return this.#loader.newState();
-      return this.#loader.stateOf(id as string, found);
-    });
-    return makeSession(state);
+  open(id?: string | null, options?: CallOptions): Promise<Session<V>> {
+    return this.#records.run(options, (deadline) => this.#loader.open<V>(id, deadline));
   }
 
   /**
@@ -222,17 +217,16 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * After a write, or one whose outcome is unknown, the next call reads first and goes on only if the
    * bytes are those it wrote, else merges. If it rejects, the session is still dirty.
    */
-  async storeSession(
+  storeSession(
     session: Session<V>,
     options?: CallOptions,
   ): Promise<"stored" | "touched" | "unchanged" | "deleted" | "gone"> {
-    if (!(session instanceof Session)) throw invalidType("storeSession needs a Session");
-    const state = stateOf(session);
-    if (state.store !== this.#home) throw invalidType("the session is another store's");
-    return await this.#records.run(
-      options,
-      (deadline) => save(this.#records, this.#options, state, deadline),
-    );
+    return this.#records.run(options, (deadline) => {
+      if (!(session instanceof Session)) throw invalidType("storeSession needs a Session");
+      const state = stateOf(session);
+      if (state.store !== this.#home) throw invalidType("the session is another store's");
+      return save(this.#records, this.#options, state, deadline);
+    });
   }
 
   /** The ids that are stored now, roughly; by `onIteration`. With `secret`: UnsupportedError. */
@@ -278,7 +272,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     id: string,
     options: CallOptions | undefined,
     absent: T,
-    ask: (key: string, options: CallOptions | undefined) => Promise<T>,
+    ask: (key: string, options: CommandOptions) => Promise<T>,
   ): Promise<T> {
     const keys = this.#keys.lookup(id);
     if (keys.length === 1) return await ask(keys[0] as string, options);

@@ -37,7 +37,7 @@ export async function updateRecord<V>(
     const next = await deadline.within(Promise.resolve(fn(current?.value as V | undefined)));
     if (next === undefined) return current?.value as V | undefined;
     const record = encodeNext(next, current, records.codec);
-    const how = { ...deadline.left(), ttl: ttl ?? ttlOf(current, lifetimes) };
+    const how = deadline.left(ttl ?? ttlOf(current, lifetimes));
     const stored = item === undefined
       ? await records.add(key, record, how)
       : await records.cas(key, record, item.cas, how) === "stored";

@@ -32,7 +32,7 @@ export async function setValue(
   ttl: number,
   deadline: Deadline,
 ): Promise<void> {
-  await records.set(key, record, { ...deadline.left(), ttl });
+  await records.set(key, record, deadline.left(ttl));
   // What stands under an old secret is out of date now.
   await deleteValue(records, old, deadline);
 }
@@ -63,7 +63,7 @@ export async function addDefault(
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const there = await firstThere(tries === 0 ? old : keys, undefined, get);
     if (there !== undefined) return there;
-    if (await records.add(key, record, { ...deadline.left(), ttl })) return undefined;
+    if (await records.add(key, record, deadline.left(ttl))) return undefined;
   }
   throw new ConflictError(`others kept adding and deleting: gave up after ${MAX_TRIES} tries`);
 }
@@ -104,10 +104,10 @@ export async function saveValue(
     const [key, ...old] = keys;
     const has = (key: string): Promise<boolean> => records.has(key, deadline.left());
     if (await firstThere(old, false, has)) return "conflict";
-    return await records.add(key, record, { ...deadline.left(), ttl }) ? "stored" : "conflict";
+    return await records.add(key, record, deadline.left(ttl)) ? "stored" : "conflict";
   }
   const cas = (key: string): Promise<"stored" | "exists" | "missing"> =>
-    records.cas(key, record, version, { ...deadline.left(), ttl });
+    records.cas(key, record, version, deadline.left(ttl));
   const outcome = await firstThere(keys, "missing", cas);
   return outcome === "stored" ? "stored" : outcome === "exists" ? "conflict" : "gone";
 }

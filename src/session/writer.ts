@@ -2,15 +2,15 @@
  * Writing a session under one key: add where nothing of it should stand, cas where it stands, with a
  * note of what was sent, so that a write whose reply was lost is told from another's.
  */
-import type { Deadline } from "../client/deadline.ts";
+import type { Deadline, PartOptions } from "../client/deadline.ts";
 import type { Item } from "../client/item.ts";
 import { ConflictError, INVALID_ARGUMENT, MemcachedError } from "../errors.ts";
 import { secondsToLive } from "./lifetime.ts";
 import { merge } from "./merge.ts";
 import { pause } from "./pause.ts";
 import type { Encoded, Stocked } from "./record.ts";
-import type { Records, WriteOptions } from "./records.ts";
-import type { SessionState } from "./session.ts";
+import type { Records } from "./records.ts";
+import type { SessionState } from "./state.ts";
 
 /** How often a write that others came before is tried again. */
 export const MAX_TRIES = 5;
@@ -41,9 +41,9 @@ export class Writer {
   }
 
   /** Options of a write that begins now. */
-  options(): WriteOptions {
+  options(): PartOptions {
     const { ownTtl, createdAt, store } = this.state;
-    return { ...this.deadline.left(), ttl: secondsToLive(ownTtl, createdAt, store) };
+    return this.deadline.left(secondsToLive(ownTtl, createdAt, store));
   }
 
   /**
@@ -95,14 +95,15 @@ export class Writer {
 
   /** Sets the time to live anew. False: gone. */
   touch(): Promise<boolean> {
-    const { ttl, ...left } = this.options();
-    return this.records.touch(this.key, ttl, left);
+    const how = this.options();
+    return this.records.touch(this.key, how.ttl as number, how);
   }
 
-  /** Last write wins. */
-  async set(encoded: Encoded): Promise<void> {
+  /** Last write wins: true. */
+  async set(encoded: Encoded): Promise<true> {
     await this.#send(encoded, (how) => this.records.set(this.key, encoded, how));
     this.placed(encoded);
+    return true;
   }
 
   /** Counts the session's changes from what was read: its own, or another's with its changes on top. */
@@ -139,20 +140,18 @@ export class Writer {
   }
 
   /** Notes the record as sent, unless it turns out that it was not. */
-  async #send<T>(record: Encoded, command: (how: WriteOptions) => Promise<T>): Promise<T> {
+  #send<T>(record: Encoded, command: (how: PartOptions) => Promise<T>): Promise<T> {
     const { state } = this;
     const how = this.options();
-    if (!this.#isCurrent) return await command(how);
+    if (!this.#isCurrent) return command(how);
     const { fresh, written } = state;
     state.fresh = false;
     state.version = undefined;
     state.written = record;
-    try {
-      return await command(how);
-    } catch (error) {
+    return command(how).catch((error: unknown) => {
       if (isDefinite(error)) this.#notSent(record, fresh, written);
       throw error;
-    }
+    });
   }
 
   /** Nothing of the record stands there: takes the note back. */
