@@ -13,6 +13,8 @@ import { type SessionHome, SessionState } from "./state.ts";
 /** What was found, under one of the keys that its id may have. */
 export interface Found {
   readonly key: string;
+  /** The one that is written. */
+  readonly ownKey: string;
   readonly item: Item<Stocked>;
   /** Seconds, as set now; 0: for ever. */
   readonly ttl: number;
@@ -33,19 +35,21 @@ export class Loader {
   /** What stands there; a session past its absolute end is deleted, and absent. */
   async load(id: string, deadline: Deadline): Promise<Found | undefined> {
     const { ttl } = this.#home;
-    for (const key of this.#keys.lookup(id)) {
+    const keys = this.#keys.lookup(id);
+    const ownKey = keys[0] as string;
+    for (const key of keys) {
       const item = await this.#records.read(key, deadline.left(), ttl);
       if (item === undefined) continue;
       const { session } = item.value;
-      if (session === undefined) return { key, item, ttl };
+      if (session === undefined) return { key, ownKey, item, ttl };
       if (hasEnded(session.createdAt, this.#home)) {
         await this.#records.delete(key, deadline.left());
         return undefined;
       }
       const own = secondsToLive(session.ttl, session.createdAt, this.#home);
-      if (own === ttl) return { key, item, ttl };
+      if (own === ttl) return { key, ownKey, item, ttl };
       const there = await this.#records.touch(key, own, deadline.left());
-      return there ? { key, item, ttl: own } : undefined;
+      return there ? { key, ownKey, item, ttl: own } : undefined;
     }
     return undefined;
   }
@@ -57,12 +61,12 @@ export class Loader {
     return makeSession(found === undefined ? this.#newState() : this.#stateOf(id, found));
   }
 
-  #stateOf(id: string, { key: foundKey, item }: Found): SessionState {
+  #stateOf(id: string, { key, ownKey, item }: Found): SessionState {
     const { value, session, encoded } = item.value;
     if (!isPlainObject(value)) {
       throw new CorruptValueError("what is stored is not a session", { flags: encoded.flags });
     }
-    const state = new SessionState(this.#home, id, this.#keys.of(id));
+    const state = new SessionState(this.#home, id, ownKey);
     state.isNew = false;
     state.fresh = false;
     state.fields = value;
@@ -72,9 +76,9 @@ export class Loader {
       state.createdAt = session.createdAt;
       state.ownTtl = session.ttl;
     }
-    if (state.key !== foundKey) { // made of an old secret: the next save moves it
+    if (key !== ownKey) { // made of an old secret: the next save moves it
       state.moving = "secret";
-      state.old.set(foundKey, undefined);
+      state.old.set(key, undefined);
     }
     return state;
   }
