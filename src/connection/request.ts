@@ -48,6 +48,7 @@ export class Request<T> implements Command {
   delta = "";
   opaque = 0;
   answered = 0;
+  lineEnd = 0;
 
   /** Settles by {@link settle} or {@link refuse}, once. */
   readonly promise: Promise<T>;

@@ -42,7 +42,7 @@ export class ClassicDialect implements Dialect {
             (command.exptime === KEEP_EXPTIME ? "" : `touch ${key} ${command.exptime}\r\n`),
         );
       case "getMany":
-        return encodeGetMany(command.keys as readonly string[], out);
+        return encodeGetMany(command, out);
       case "set":
       case "add":
       case "replace":
@@ -88,7 +88,9 @@ export class ClassicDialect implements Dialect {
   }
 }
 
-function encodeGetMany(keys: readonly string[], out: WriteBuffer): void {
+function encodeGetMany(command: Command, out: WriteBuffer): void {
+  const keys = command.keys as readonly string[];
+  command.lineEnd = lineEnd(keys, 0);
   for (let from = 0; from < keys.length;) {
     const to = lineEnd(keys, from);
     let line = "get";
@@ -137,16 +139,16 @@ function acceptGetMany(command: Command, reply: Reply): VerdictName {
   const keys = command.keys as readonly string[];
   const from = command.answered;
   if (reply.kind === Kind.value) {
-    const index = findKey(keys, from, lineEnd(keys, from), reply);
+    const index = findKey(keys, from, command.lineEnd, reply);
     if (index < 0) return Verdict.wrong;
     reply.index = index;
     return Verdict.more;
   }
   if (reply.kind !== Kind.miss && reply.kind !== Kind.error) return Verdict.wrong;
   reply.index = from;
-  reply.upTo = lineEnd(keys, from);
+  reply.upTo = command.answered = command.lineEnd;
   if (reply.kind === Kind.miss) reply.kind = Kind.nothing;
-  command.answered = reply.upTo;
+  command.lineEnd = lineEnd(keys, command.answered);
   return command.answered === keys.length ? Verdict.last : Verdict.more;
 }
 

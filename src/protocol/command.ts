@@ -49,4 +49,6 @@ export interface Command {
   opaque: number;
   /** How many replies (classic `getMany`: keys) have been dealt with. Written by the dialect. */
   answered: number;
+  /** Classic `getMany`: the end of the keys on the line that is being answered. Written by the dialect. */
+  lineEnd: number;
 }
