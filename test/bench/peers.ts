@@ -1,9 +1,10 @@
 /** The other clients, each used as its own documentation shows. Their packages bring no usable types. */
 import { createRequire } from "node:module";
+import process from "node:process";
 import { closedLoop, type Contender } from "./contender.ts";
 import { keysOf, MANY } from "./workloads.ts";
 
-const require = createRequire(new URL("peers/", import.meta.url));
+const require = createRequire(process.env["MEMWIRE_PEERS"] as string);
 
 type Reply = (error: unknown, value?: unknown) => void;
 type Call = (done: Reply) => void;

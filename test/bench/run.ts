@@ -10,9 +10,10 @@
  *     npm run bench -- --no-peers --curves
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { cpus } from "node:os";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -48,12 +49,12 @@ class Child {
   readonly #lines: AsyncIterator<string>;
 
   constructor(name: string) {
-    const file = fileURLToPath(new URL("child.ts", import.meta.url));
     // The peers run in Node, where they are at home; memwire and the floor in the runtime asked for.
     const own = name === "memwire" || name === "floor";
-    const [command, args] = own ? runner(values.runtime) : runner(process.execPath);
-    this.#process = spawn(command, [...args, file, name], {
+    const [command, ...args] = commandIn(own ? values.runtime : process.execPath);
+    this.#process = spawn(command as string, [...args, name], {
       stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, MEMWIRE_PEERS: fileURLToPath(new URL("peers/", import.meta.url)) },
     });
     const stdout = this.#process.stdout as NonNullable<ChildProcess["stdout"]>;
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
@@ -73,14 +74,23 @@ class Child {
   }
 }
 
-function runner(runtime: string): [command: string, args: string[]] {
+/** Deno and Bun read TypeScript as it is; Node gets what is published for it: compiled by tsc. */
+function commandIn(runtime: string): string[] {
   const name = runtime.split("/").at(-1) as string;
-  if (name.startsWith("deno")) return [runtime, ["run", "-A", "--no-check"]];
-  if (name.startsWith("bun")) return [runtime, []];
-  const [major = 0] = execFileSync(runtime, ["-v"]).toString().slice(1).split(
-    ".",
-  ).map(Number);
-  return [runtime, major >= 24 ? ["--expose-gc"] : ["--import", "tsx"]];
+  const source = fileURLToPath(new URL("child.ts", import.meta.url));
+  if (name.startsWith("deno")) return [runtime, "run", "-A", "--no-check", source];
+  if (name.startsWith("bun")) return [runtime, source];
+  return [runtime, join(compiled, "test/bench/child.js")];
+}
+
+function compile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "memwire-bench-"));
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const options = ["--noEmit", "false", "--declaration", "true", "--rootDir", root];
+  execFileSync(process.execPath, [compiler, "-p", root, ...options, "--outDir", folder]);
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  return folder;
 }
 
 async function startRedis(): Promise<
@@ -153,6 +163,7 @@ async function measure(
   return measured;
 }
 
+const compiled = compile();
 const servers = await Promise.all(
   [1, 2, 3, 4, 5, 6, 7, 8].map(() => startMemcached({ args: ["-m", "512"] })),
 );
@@ -184,5 +195,6 @@ if (values.curves) {
   }
 }
 redis?.stop();
+rmSync(compiled, { recursive: true });
 await Promise.all(servers.map((server) => server.stop()));
 process.exit(0);

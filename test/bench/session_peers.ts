@@ -1,9 +1,10 @@
 /** Session stores of express-session: load, change, save. */
 import { createRequire } from "node:module";
+import process from "node:process";
 import { closedLoop, type Contender } from "./contender.ts";
 import { sessionFields } from "./memwire.ts";
 
-const require = createRequire(new URL("peers/", import.meta.url));
+const require = createRequire(process.env["MEMWIRE_PEERS"] as string);
 
 type Done = (error: unknown, value?: unknown) => void;
 
