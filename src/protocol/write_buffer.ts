@@ -115,30 +115,23 @@ export class WriteBuffer {
     this.#to += value.byteLength;
   }
 
-  /** Guesses that a long string is ASCII, and writes its length again if it was not. */
+  /** Guesses that a long string is ASCII, and encodes it by itself if it is not. */
   #longString(head: string, value: string, tail: string): void {
-    if (value.length * 3 > CAPACITY / 2) {
-      const bytes = encoder.encode(value);
-      this.#text += `${head}${bytes.byteLength}${tail}\r\n`;
-      this.#encodeText();
-      this.#cut();
-      this.#add(bytes);
-      this.#text = "\r\n";
-      return;
+    const before = this.#text + head;
+    if (value.length < UNCOPIED_BYTES) {
+      const text = `${before}${value.length}${tail}\r\n`;
+      this.#reserve(text.length * 3 + value.length);
+      const start = this.#to + encoder.encodeInto(text, this.#buffer.subarray(this.#to)).written;
+      const { read, written } = encoder.encodeInto(value, this.#buffer.subarray(start));
+      if (read === value.length && written === read) {
+        this.#to = start + written;
+        this.#text = "\r\n";
+        return;
+      }
     }
-    this.#encodeText();
-    const line = `${head}${value.length}${tail}\r\n`;
-    this.#reserve((line.length + value.length) * 3);
-    const start = this.#to;
-    this.#to += encoder.encodeInto(line, this.#buffer.subarray(start)).written;
-    const { written } = encoder.encodeInto(value, this.#buffer.subarray(this.#to));
-    if (written === value.length) {
-      this.#to += written;
-    } else {
-      this.#to = start;
-      const right = `${head}${written}${tail}\r\n${value}`;
-      this.#to += encoder.encodeInto(right, this.#buffer.subarray(start)).written;
-    }
+    const bytes = encoder.encode(value);
+    this.#text = `${before}${bytes.byteLength}${tail}\r\n`;
+    this.#bytes(bytes);
     this.#text = "\r\n";
   }
 

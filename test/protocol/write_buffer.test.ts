@@ -7,7 +7,7 @@ import { Random } from "../hashing/random.ts";
 
 type Command = string | { readonly key: string; readonly value: string | Uint8Array };
 
-/** Around every threshold: 1024 characters, a sixth of 68 KiB, 16 KiB, 64 KiB, the buffer's own 68. */
+/** Around every threshold: 1024 characters, 16 KiB, 64 KiB, the buffer's own 68; and some between. */
 const LENGTHS = [
   ...[0, 1, 2, 1023, 1024, 1025, 1026, 11_604, 11_605, 11_606, 11_607],
   ...[16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 69_631, 69_632, 69_633, 200_000],
