@@ -8,7 +8,7 @@ import type { Contender } from "./contender.ts";
 import { keysOf, MANY, type Workload } from "./workloads.ts";
 
 // As long as memwire's opaques are most of the time.
-const OPAQUE = "O123456";
+const OPAQUE = "O1234";
 
 /** A bare node:net socket. */
 export const floor: Contender = async (workload, place) => {

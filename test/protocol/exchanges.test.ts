@@ -149,18 +149,18 @@ describe("the classic dialect's lines for many keys", () => {
   });
 });
 
-test("the meta dialect's opaques go from 0 to 999,999 and round again", () => {
+test("the meta dialect's opaques go from 0 to 9,999 and round again", () => {
   const dialect = newDialect("meta");
   const keys = new Array<string>(1000).fill("k");
   const many = Object.assign(new Request("getMany", "", () => undefined, 1000), { keys });
   const out = new WriteBuffer();
-  for (let i = 0; i < 999; i++) {
+  for (let i = 0; i < 9; i++) {
     dialect.encode(many, out);
     out.take();
     out.restart(true);
   }
   encode(dialect, Object.assign(many, { keys: keys.slice(0, 999) }));
   const one = requestFor({ operation: "get", key: "k" });
-  assert.equal(encode(dialect, one), "mg k v f O999999\r\n");
+  assert.equal(encode(dialect, one), "mg k v f O9999\r\n");
   assert.equal(encode(dialect, one), "mg k v f O0\r\n");
 });
