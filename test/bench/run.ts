@@ -49,8 +49,9 @@ class Child {
   readonly #lines: AsyncIterator<string>;
 
   constructor(name: string) {
-    // The peers run in Node, where they are at home; memwire and the floor in the runtime asked for.
-    const own = name === "memwire" || name === "floor";
+    // The clients run in Node, where they are at home; memwire, the floor and the session stores in the
+    // runtime asked for.
+    const own = name === "memwire" || name === "floor" || name.startsWith("connect-");
     const [command, ...args] = commandIn(own ? values.runtime : process.execPath);
     this.#process = spawn(command as string, [...args, name], {
       stdio: ["pipe", "pipe", "inherit"],
@@ -78,7 +79,8 @@ class Child {
 function commandIn(runtime: string): string[] {
   const name = runtime.split("/").at(-1) as string;
   const source = fileURLToPath(new URL("child.ts", import.meta.url));
-  if (name.startsWith("deno")) return [runtime, "run", "-A", "--no-check", source];
+  // connect-memcached sets __proto__.
+  if (name.startsWith("deno")) return [runtime, "run", "-A", "--unsafe-proto", "--no-check", source];
   if (name.startsWith("bun")) return [runtime, source];
   return [runtime, join(compiled, "test/bench/child.js")];
 }
