@@ -21,7 +21,7 @@ export interface Result {
   readonly able: boolean;
   readonly opsPerSecond: number;
   readonly cpuMicrosPerOp: number;
-  readonly peakMiB: number;
+  readonly rssMiB: number;
 }
 
 const sources: Readonly<Record<string, () => Promise<Contender>>> = {
@@ -32,6 +32,7 @@ const sources: Readonly<Record<string, () => Promise<Contender>>> = {
   memcached: async () => (await import("./peers.ts")).memcached,
   "memcache-client": async () => (await import("./peers.ts")).memcacheClient,
   ioredis: async () => (await import("./peers.ts")).ioredis,
+  redis: async () => (await import("./peers.ts")).redis,
   "connect-redis": async () => (await import("./session_peers.ts")).connectRedis,
   "connect-memcached": async () => (await import("./session_peers.ts")).connectMemcached,
 };
@@ -57,7 +58,7 @@ async function perform({ workload, place, ms }: Job): Promise<Result> {
     able: running !== undefined,
     opsPerSecond: 0,
     cpuMicrosPerOp: 0,
-    peakMiB: 0,
+    rssMiB: 0,
   };
   if (running === undefined || ms === 0) return nothing;
   const cpu = process.cpuUsage();
@@ -69,6 +70,6 @@ async function perform({ workload, place, ms }: Job): Promise<Result> {
     able: true,
     opsPerSecond: operations / seconds,
     cpuMicrosPerOp: (user + system) / operations,
-    peakMiB: process.memoryUsage().rss / 1024 / 1024,
+    rssMiB: process.memoryUsage().rss / 1024 / 1024,
   };
 }

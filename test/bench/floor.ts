@@ -5,7 +5,7 @@
 import { connect, type Socket } from "node:net";
 import type { Buffer } from "node:buffer";
 import type { Contender } from "./contender.ts";
-import { keysOf, MANY, type Workload } from "./workloads.ts";
+import { keysOf, manyKeysOf, type Workload } from "./workloads.ts";
 
 // As long as memwire's opaques are most of the time.
 const OPAQUE = "O1234";
@@ -58,10 +58,8 @@ function bytesOf(
       };
     case "getMany": {
       const line = (key: string): string => `mg ${key} v f ${OPAQUE}\r\n`;
-      return {
-        requests: [keys.slice(0, MANY).map(line).join("")],
-        replyBytes: MANY * hit,
-      };
+      const many = manyKeysOf(workload);
+      return { requests: [many.map(line).join("")], replyBytes: many.length * hit };
     }
     default:
       return {

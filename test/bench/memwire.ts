@@ -1,7 +1,7 @@
 /** memwire, as shipped: deadlines, key checks, bounds, hashing and diagnostics in place. */
 import { Memcached, SessionStore } from "../../mod.ts";
 import { closedLoop, type Contender } from "./contender.ts";
-import { keysOf, MANY } from "./workloads.ts";
+import { keysOf, manyKeysOf } from "./workloads.ts";
 
 /** The client and the session store. */
 export const memwire: Contender = async (workload, place) => {
@@ -22,7 +22,7 @@ export const memwire: Contender = async (workload, place) => {
   if (kind === "get") {
     return closedLoop(inFlight, (i) => client.get(key(i)), close);
   }
-  const many = keys.slice(0, MANY);
+  const many = manyKeysOf(workload);
   return closedLoop(inFlight, () => client.getMany(many), close);
 };
 

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import process from "node:process";
 import { closedLoop, type Contender } from "./contender.ts";
-import { keysOf, MANY } from "./workloads.ts";
+import { keysOf, manyKeysOf } from "./workloads.ts";
 
 const require = createRequire(process.env["MEMWIRE_PEERS"] as string);
 
@@ -50,7 +50,7 @@ function contender(
     }
     const { getMany } = peer;
     if (getMany === undefined) return undefined;
-    return closedLoop(inFlight, () => getMany(keys.slice(0, MANY)), peer.close);
+    return closedLoop(inFlight, () => getMany(manyKeysOf(workload)), peer.close);
   };
 }
 
@@ -120,6 +120,21 @@ export const ioredis: Contender = contender((_server, redis) => {
     set: (key, value) => client.set(key, value),
     getMany: (keys) => client.mget(keys),
     close: () => client.disconnect(),
+    binary: false,
+  };
+});
+
+/** node-redis, which pipelines by itself. */
+export const redis: Contender = contender((_server, address) => {
+  if (address === undefined) return undefined;
+  const { createClient } = require("redis");
+  const client = createClient({ url: `redis://${address}` });
+  client.connect(); // calls wait until it has
+  return {
+    get: (key) => client.get(key),
+    set: (key, value) => client.set(key, value),
+    getMany: (keys) => client.mGet(keys),
+    close: () => client.destroy(),
     binary: false,
   };
 });

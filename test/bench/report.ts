@@ -1,6 +1,6 @@
 /** The tables. */
 import type { Result } from "./child.ts";
-import type { Workload } from "./workloads.ts";
+import type { Curve, Workload } from "./workloads.ts";
 
 /** One workload's medians, by contender. */
 export interface Measured {
@@ -16,12 +16,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
 }
 
-const NOT_MEMCACHED = new Set(["floor", "memwire", "ioredis", "connect-redis"]);
+const NOT_MEMCACHED = new Set(["floor", "memwire", "ioredis", "redis", "connect-redis"]);
 
 /** One line a workload: throughput, CPU, memory, ratio to the floor and to the best memcached peer. */
 export function table(measured: readonly Measured[], column: number): string {
   const lines = [
-    "| workload | floor op/s | memwire op/s | of the floor | asked | CPU us/op | peak MiB | best peer | times it | others |",
+    "| workload | floor op/s | memwire op/s | of the floor | asked | CPU us/op | MiB | best peer | times it | others |",
     "|---|---|---|---|---|---|---|---|---|---|",
   ];
   for (const { workload, results } of measured) {
@@ -45,7 +45,7 @@ export function table(measured: readonly Measured[], column: number): string {
         `${own.cpuMicrosPerOp.toFixed(2)}${
           floor === undefined ? "" : ` (${floor.cpuMicrosPerOp.toFixed(2)})`
         }`,
-        own.peakMiB.toFixed(0),
+        own.rssMiB.toFixed(0),
         best === undefined ? "" : `${best[0]} ${thousands(best[1].opsPerSecond)}`,
         best === undefined ? "" : times(own, best[1]),
         others.join(", "),
@@ -55,19 +55,23 @@ export function table(measured: readonly Measured[], column: number): string {
   return lines.join("\n");
 }
 
-/** Cost against one thing that grows. */
+/** Cost against one thing that doubles from row to row. */
 export function curveTable(
-  what: string,
+  { what, operations = () => 1 }: Curve,
   measured: readonly Measured[],
 ): string {
-  const lines = [`| ${what} | op/s | CPU us/op |`, "|---|---|---|"];
+  const lines = [`| ${what} | op/s | CPU us/op | cost, of the row before |`, "|---|---|---|---|"];
+  let before: number | undefined;
   for (const { workload, results } of measured) {
-    const own = results.get("memwire");
-    if (own === undefined) continue;
-    const name = workload.servers === undefined ? workload.name : `${workload.servers}`;
+    const { opsPerSecond, cpuMicrosPerOp } = results.get("memwire") as Result;
+    const cost = cpuMicrosPerOp * operations(workload);
+    const growth = before === undefined ? "" : (cost / before).toFixed(2);
     lines.push(
-      `| ${name} | ${thousands(own.opsPerSecond)} | ${own.cpuMicrosPerOp.toFixed(2)} |`,
+      `| ${workload.name} | ${thousands(opsPerSecond)} | ${
+        cpuMicrosPerOp.toFixed(2)
+      } | ${growth} |`,
     );
+    before = cost;
   }
   return lines.join("\n");
 }

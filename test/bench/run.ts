@@ -25,7 +25,7 @@ import type { Place } from "./contender.ts";
 import { curveTable, type Measured, median, table } from "./report.ts";
 import { curves, type Workload, workloads } from "./workloads.ts";
 
-const PEERS = ["memcache", "memjs", "memcached", "memcache-client", "ioredis"];
+const PEERS = ["memcache", "memjs", "memcached", "memcache-client", "ioredis", "redis"];
 const SESSION_PEERS = ["connect-redis", "connect-memcached"];
 
 const { values } = parseArgs({
@@ -80,7 +80,9 @@ function commandIn(runtime: string): string[] {
   const name = runtime.split("/").at(-1) as string;
   const source = fileURLToPath(new URL("child.ts", import.meta.url));
   // connect-memcached sets __proto__.
-  if (name.startsWith("deno")) return [runtime, "run", "-A", "--unsafe-proto", "--no-check", source];
+  if (name.startsWith("deno")) {
+    return [runtime, "run", "-A", "--unsafe-proto", "--no-check", source];
+  }
   if (name.startsWith("bun")) return [runtime, source];
   return [runtime, join(compiled, "test/bench/child.js")];
 }
@@ -155,7 +157,7 @@ async function measure(
         able: true,
         opsPerSecond: median(list.map((result) => result.opsPerSecond)),
         cpuMicrosPerOp: median(list.map((result) => result.cpuMicrosPerOp)),
-        peakMiB: Math.max(...list.map((result) => result.peakMiB)),
+        rssMiB: Math.max(...list.map((result) => result.rssMiB)),
       });
     }
     measured.push({ workload, results: medians });
@@ -190,10 +192,8 @@ console.log(
 console.log(table(measured, column));
 if (values.svg !== undefined) writeFileSync(values.svg, chart(measured));
 if (values.curves) {
-  for (const [what, list] of Object.entries(curves)) {
-    console.log(
-      `\n${curveTable(what, await measure(list, ["memwire"], place))}`,
-    );
+  for (const curve of curves) {
+    console.log(`\n${curveTable(curve, await measure(curve.rows, ["memwire"], place))}`);
   }
 }
 redis?.stop();

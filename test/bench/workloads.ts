@@ -12,6 +12,8 @@ export interface Workload {
   readonly inFlight: number;
   /** memcached servers. Default 1. */
   readonly servers?: number;
+  /** Keys of one getMany. Default 100. */
+  readonly keys?: number;
   /** Default "meta". */
   readonly dialect?: "meta" | "classic";
   /** Of the floor, asked of memwire: in Node, Deno, Bun. */
@@ -53,15 +55,45 @@ export const workloads: readonly Workload[] = [
   },
 ];
 
-/** How cost grows with one thing at a time. */
-export const curves: Readonly<Record<string, readonly Workload[]>> = {
-  "requests in flight": [1, 10, 100, 1000, 2000].map((n) => row("get", 100, "text", n)),
-  "value size": [100, 200, 400, 800, 1600, 3200].map((n) => row("get", n, "bytes", 100)),
-  "servers": [1, 2, 4, 8].map((n) => ({
-    ...row("get", 100, "text", 100),
-    servers: n,
-  })),
-};
+/** One thing that doubles from row to row. */
+export interface Curve {
+  readonly what: string;
+  readonly rows: readonly Workload[];
+  /** Operations whose cost is compared; default 1. */
+  readonly operations?: (workload: Workload) => number;
+}
+
+/** How cost grows with one thing at a time: never more than it does itself. */
+export const curves: readonly Curve[] = [
+  {
+    what: "requests in flight",
+    rows: doublings(1, 2048).map((n) => row("get", 100, "text", n)),
+    operations: ({ inFlight }) => inFlight,
+  },
+  { what: "bytes of a value", rows: doublings(100, 6400).map((n) => row("get", n, "bytes", 100)) },
+  {
+    what: "keys of a getMany",
+    rows: doublings(25, 800).map((keys) => ({
+      ...row("getMany", 100, "text", 2),
+      name: `getMany of ${keys} 100 B, 2`,
+      keys,
+    })),
+  },
+  {
+    what: "servers",
+    rows: doublings(1, 8).map((servers) => ({
+      ...row("get", 100, "text", 100),
+      name: `get 100 B, 100, ${servers} servers`,
+      servers,
+    })),
+  },
+];
+
+function doublings(first: number, last: number): number[] {
+  const list: number[] = [];
+  for (let n = first; n <= last; n *= 2) list.push(n);
+  return list;
+}
 
 function row(
   kind: Workload["kind"],
@@ -92,6 +124,7 @@ export const CONTENDERS = [
   "memcached",
   "memcache-client",
   "ioredis",
+  "redis",
   "connect-redis",
   "connect-memcached",
 ] as const;
@@ -108,5 +141,7 @@ export function keysOf({ size }: Workload): string[] {
   );
 }
 
-/** Keys of one getMany. */
-export const MANY = 100;
+/** Those of one getMany. */
+export function manyKeysOf(workload: Workload): string[] {
+  return keysOf(workload).slice(0, workload.keys ?? 100);
+}
