@@ -5,32 +5,17 @@
  * Source: libmemcached/hosts.cc update_continuum(), libmemcached/hash.cc dispatch_host().
  */
 import { type Address, DEFAULT_PORT } from "../address.ts";
-import { Continuum } from "./continuum.ts";
-import { distinct, hashingOf } from "./selector.ts";
 import type { Hashing } from "./hashing.ts";
-import { md5Word, md5Words } from "./md5.ts";
+import { ketamaRing, walking } from "./ketama_ring.ts";
+import { hashingOf } from "./selector.ts";
 
 /** Points of a server of average weight (MEMCACHED_POINTS_PER_SERVER_KETAMA); each md5 gives four. */
 const POINTS = 160;
 
 /** libmemcached's weighted ketama. */
-export const ketama: Hashing = hashingOf((servers) => {
-  const count = servers.length;
-  const total = servers.reduce((sum, { weight }) => sum + weight, 0);
-  const ring = new Continuum(count, (add) => {
-    servers.forEach(({ id, weight }, server) => {
-      const digests = digestsOf(weight, total, count);
-      for (let i = 0; i < digests; i++) {
-        for (const point of md5Words(`${id}-${i}`)) add(point, server);
-      }
-    });
-  });
-  const positionOf = (key: string): number => ring.atOrAfter(md5Word(key));
-  return {
-    pick: (key) => ring.ownerOf(positionOf(key)),
-    order: (key) => distinct(ring.walk(positionOf(key)), count),
-  };
-});
+export const ketama: Hashing = hashingOf((servers) =>
+  walking(ketamaRing(servers, digestsOf), servers.length)
+);
 
 /**
  * Digests of a server, in float32 step by step as the C computes them: `floor(pct * 160 / 4 *

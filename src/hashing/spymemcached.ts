@@ -6,10 +6,10 @@
  * KetamaNodeKeyFormatter.java getKeyForNode().
  */
 import type { Address } from "../address.ts";
-import { Continuum } from "./continuum.ts";
 import type { Hashing } from "./hashing.ts";
 import { digestsOf } from "./ketama.ts";
-import { md5Word, md5Words } from "./md5.ts";
+import { ketamaRing } from "./ketama_ring.ts";
+import { md5Word } from "./md5.ts";
 import { distinct, hashingOf } from "./selector.ts";
 
 /** Digests of each server when no weights are given; each gives four points. */
@@ -23,14 +23,7 @@ export const spymemcached: Hashing = hashingOf((servers) => {
   const count = servers.length;
   const total = servers.reduce((sum, { weight }) => sum + weight, 0);
   // Its TreeMap keeps the last server put at a point.
-  const ring = new Continuum(count, (add) => {
-    servers.forEach(({ id, weight }, server) => {
-      const digests = total === count ? DIGESTS : digestsOf(weight, total, count);
-      for (let i = 0; i < digests; i++) {
-        for (const point of md5Words(`${id}-${i}`)) add(point, server);
-      }
-    });
-  }, "last");
+  const ring = ketamaRing(servers, total === count ? () => DIGESTS : digestsOf, "last");
   const serverAt = (hash: number): number => ring.ownerOf(ring.atOrAfter(hash));
   function* tries(key: string): Generator<number, void, undefined> {
     let hash = md5Word(key);
