@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { ConflictError, MemcachedError, type SessionStore, ValueTooLargeError } from "../../mod.ts";
 import { type Gate, startGate } from "./gate.ts";
+import { ADD } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, storedSession } from "./stores.ts";
 
-const ADD = /^(ms .* ME|add )/;
 const CAS = /^(ms .* C\d|cas )/;
 
 /** The write was lost on its way ("request"), or its reply was ("reply"): nobody can tell which. */

@@ -1,29 +1,12 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { MemcachedError, type SessionStore, UnsupportedError } from "../../mod.ts";
+import { MemcachedError, UnsupportedError } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { type Gate, startGate } from "./gate.ts";
-import { describeDialects, type Fields, fieldsOf, storedSession, Stores } from "./stores.ts";
-
-const ADD = /^(ms .* ME|add )/;
-/** The conditional delete of the old copy. */
-const LEAVE = /^(md .* C\d|cas \S+ 0 2592001 )/;
-const GETS = /^(mg .* v|gets )/;
-
-type Scene = { gate: Gate; store: SessionStore<Fields>; other: SessionStore<Fields> };
+import { ADD, GETS, LEAVE, present, type Scene, setScene } from "./moves.ts";
+import { describeDialects, fieldsOf, storedSession, Stores } from "./stores.ts";
 
 describeDialects("regenerate", (stores) => {
-  /** A store behind a gate, and one beside it. */
-  async function setUp(t: TestContext): Promise<Scene> {
-    const gate = await startGate(stores.address);
-    t.after(() => gate.stop());
-    return { gate, store: stores.make({ servers: gate.address }), other: stores.make() };
-  }
-
-  /** Which of the two ids has a session. */
-  async function present(store: SessionStore<Fields>, ...ids: string[]): Promise<boolean[]> {
-    return await Promise.all(ids.map((id) => store.has(id)));
-  }
+  const setUp = (t: TestContext): Promise<Scene> => setScene(t, stores);
 
   test("a new id now; stored by add, then the old one is deleted", async (t) => {
     const { gate, store, other } = await setUp(t);

@@ -1,28 +1,11 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { Session, SessionStore } from "../../mod.ts";
-import { type Gate, startGate } from "./gate.ts";
-import { describeDialects, type Fields, storedSession } from "./stores.ts";
-
-const ADD = /^(ms .* ME|add )/;
-/** The conditional delete of the old copy. */
-const LEAVE = /^(md .* C\d|cas \S+ 0 2592001 )/;
-const GETS = /^(mg .* v|gets )/;
-
-type Scene = { gate: Gate; store: SessionStore<Fields>; other: SessionStore<Fields> };
+import type { Session } from "../../mod.ts";
+import { ADD, GETS, LEAVE, present, type Scene, setScene } from "./moves.ts";
+import { describeDialects, storedSession } from "./stores.ts";
 
 describeDialects("regenerate while a save is under way", (stores) => {
-  /** A store behind a gate, and one beside it. */
-  async function setUp(t: TestContext): Promise<Scene> {
-    const gate = await startGate(stores.address);
-    t.after(() => gate.stop());
-    return { gate, store: stores.make({ servers: gate.address }), other: stores.make() };
-  }
-
-  /** Which of the ids has a session. */
-  async function present(store: SessionStore<Fields>, ...ids: string[]): Promise<boolean[]> {
-    return await Promise.all(ids.map((id) => store.has(id)));
-  }
+  const setUp = (t: TestContext): Promise<Scene> => setScene(t, stores);
 
   test("of a new or known session: nothing is lost", async (t) => {
     const { gate, store, other } = await setUp(t);

@@ -2,14 +2,11 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { SessionStore } from "../../mod.ts";
 import { type Gate, startGate } from "./gate.ts";
+import { ADD, GETS, LEAVE } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, someId, storedSession } from "./stores.ts";
 
 const OLD = "the old secret, long enough";
 const NEW = "the new secret, long enough";
-
-const ADD = /^(ms .* ME|add )/;
-const LEAVE = /^(md .* C\d|cas \S+ 0 2592001 )/;
-const GETS = /^(mg .* v|gets )/;
 
 describeDialects("a new secret before the old one", (stores) => {
   const before = (): SessionStore<Fields> => stores.make({ secret: OLD });

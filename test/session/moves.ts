@@ -1,0 +1,31 @@
+/** Watching a session move to another key: a store behind a gate, one beside it, the commands of a move. */
+import type { TestContext } from "node:test";
+import type { SessionStore } from "../../mod.ts";
+import { type Gate, startGate } from "./gate.ts";
+import type { Fields, Stores } from "./stores.ts";
+
+/** The add of the new copy. */
+export const ADD: RegExp = /^(ms .* ME|add )/;
+/** The conditional delete of the old copy. */
+export const LEAVE: RegExp = /^(md .* C\d|cas \S+ 0 2592001 )/;
+/** A read with its token. */
+export const GETS: RegExp = /^(mg .* v|gets )/;
+
+/** A store behind a gate, and one beside it. */
+export interface Scene {
+  readonly gate: Gate;
+  readonly store: SessionStore<Fields>;
+  readonly other: SessionStore<Fields>;
+}
+
+/** A scene until the test ends. */
+export async function setScene(t: TestContext, stores: Stores): Promise<Scene> {
+  const gate = await startGate(stores.address);
+  t.after(() => gate.stop());
+  return { gate, store: stores.make({ servers: gate.address }), other: stores.make() };
+}
+
+/** Which of the ids has a session. */
+export function present(store: SessionStore<Fields>, ...ids: string[]): Promise<boolean[]> {
+  return Promise.all(ids.map((id) => store.has(id)));
+}
