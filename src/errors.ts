@@ -219,3 +219,9 @@ export function invalidType(rule: string): TypeError & { code: string } {
 export function invalidRange(rule: string): RangeError & { code: string } {
   return Object.assign(new RangeError(rule), { code: INVALID_ARGUMENT });
 }
+
+/** An error as PartialError and the channels have it: what is none of ours is a signal's reason. */
+export function asMemcachedError(error: unknown): MemcachedError {
+  if (error instanceof MemcachedError) return error;
+  return new MemcachedError("ABORTED", "the call was aborted", { cause: error });
+}

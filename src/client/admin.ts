@@ -3,6 +3,7 @@ import type { Server } from "../cluster/server.ts";
 import type { AdminLimits } from "../connection/admin_connection.ts";
 import { isAtLeast } from "../connection/handshake.ts";
 import {
+  asMemcachedError,
   ConnectionLostError,
   invalidRange,
   type MemcachedError,
@@ -13,7 +14,7 @@ import {
 import { toExptime } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
 import type { Core } from "./core.ts";
-import { asMemcachedError, partial } from "./many.ts";
+import { partial } from "./many.ts";
 import { type CallOptions, callTimeout, oneOf } from "./options.ts";
 import { begin } from "./trace.ts";
 

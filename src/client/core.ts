@@ -18,7 +18,7 @@ import {
   type ResolvedOptions,
   type StoreOptions,
 } from "./options.ts";
-import { checkKeptCas, doneOrNotResult } from "./results.ts";
+import { checkKeptCas, doneOrNotResult, valueResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
 import { Flags, serializerCodec, tableCodec, type ValueCodec } from "./values.ts";
 
@@ -29,6 +29,8 @@ type Options = StoreOptions | PartOptions | undefined;
 export class Core {
   readonly options: ResolvedOptions;
   readonly codec: ValueCodec;
+  /** Makes a value of a reply. */
+  readonly value: Finish<unknown>;
   readonly cluster: Cluster;
   readonly sweep: Sweep = new Sweep();
   #closing: Promise<void> | undefined;
@@ -43,6 +45,7 @@ export class Core {
     this.options = options;
     const { serializer } = options;
     this.codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
+    this.value = valueResult(this.codec);
     this.cluster = new Cluster(servers, {
       hashing: options.hashing,
       failover: options.failover,

@@ -1,7 +1,13 @@
 /** Calls for many keys or all servers: one batch a server, a result for each. */
 import type { Server } from "../cluster/server.ts";
 import { COMMAND_BYTES, type Finish, Request } from "../connection/request.ts";
-import { invalidType, MemcachedError, PartialError, ServerDownError } from "../errors.ts";
+import {
+  asMemcachedError,
+  invalidType,
+  type MemcachedError,
+  PartialError,
+  ServerDownError,
+} from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
@@ -222,10 +228,4 @@ export function partial<R>(
     cause: first,
     ambiguous: all.some((error) => error.ambiguous),
   });
-}
-
-/** An error as PartialError and the channels have it. */
-export function asMemcachedError(error: unknown): MemcachedError {
-  if (error instanceof MemcachedError) return error;
-  return new MemcachedError("ABORTED", "the call was aborted", { cause: error });
 }

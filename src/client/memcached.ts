@@ -48,11 +48,9 @@ export class Memcached implements AsyncDisposable {
   }
 
   readonly #core: Core;
-  readonly #value: ReturnType<typeof result.valueResult>;
 
   /**
    * Checks the servers and options; connects to nobody.
-   *
    * @param servers Server specifications; a string may name several, separated by commas. Default "localhost:11211".
    * @param options Defaults stand with {@link MemcachedOptions}.
    */
@@ -61,7 +59,6 @@ export class Memcached implements AsyncDisposable {
     options: MemcachedOptions = {},
   ) {
     this.#core = new Core(parseServers(servers), resolveOptions(options));
-    this.#value = result.valueResult(this.#core.codec);
   }
 
   /**
@@ -70,12 +67,11 @@ export class Memcached implements AsyncDisposable {
    * @example `const cart = await memcached.get<Cart>("cart:17");`
    */
   get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined> {
-    return this.#core.ask("get", key, this.#value, options) as Promise<T | undefined>;
+    return this.#core.ask("get", key, this.#core.value, options) as Promise<T | undefined>;
   }
 
   /**
    * What was found, by key; duplicates are asked once; no keys, no traffic.
-   *
    * Rejects with `PartialError` if a server could not be asked; its `results` has the rest.
    *
    * @example `const found = await memcached.getMany(["a", "b"]); found.get("a");`
@@ -94,13 +90,8 @@ export class Memcached implements AsyncDisposable {
     options?: CallOptions & { touch?: number },
   ): Promise<Item<T> | undefined> {
     const touch = options?.touch;
-    return this.#core.ask(
-      "gets",
-      key,
-      result.itemResult<T>(this.#core.codec, touch),
-      options,
-      touch,
-    );
+    const item = result.itemResult<T>(this.#core.codec, touch);
+    return this.#core.ask("gets", key, item, options, touch);
   }
 
   /**
@@ -113,7 +104,7 @@ export class Memcached implements AsyncDisposable {
     ttl: number,
     options?: CallOptions,
   ): Promise<T | undefined> {
-    return this.#core.ask("gat", key, this.#value, options, ttl) as Promise<T | undefined>;
+    return this.#core.ask("gat", key, this.#core.value, options, ttl) as Promise<T | undefined>;
   }
 
   /**
@@ -136,7 +127,6 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * set for each entry (a Map will do), one batch a server.
-   *
    * Rejects with `PartialError`, which names the keys that failed.
    *
    * @example `await memcached.setMany(new Map([["a", 1], ["b", 2]]), { ttl: 60 });`
@@ -186,7 +176,6 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * Stores if nobody wrote since `cas` was read; "exists": somebody did.
-   *
    * Rejects with UnsupportedError for the token 0n, which a server gives that keeps none (`-C`).
    *
    * @example `await memcached.cas("stock", item.value - 1, item.cas);`
@@ -284,7 +273,6 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * Empties all servers, after `delay` seconds if given.
-   *
    * Rejects with UnsupportedError where a server refuses (`-F`, or a proxy).
    *
    * @example `await memcached.flushAll();`

@@ -2,7 +2,7 @@
 import type { ServerRef } from "../address.ts";
 import type { Request } from "../connection/request.ts";
 import { commandEnd, type CommandMessage, commandStart } from "../diagnostics.ts";
-import { asMemcachedError } from "./many.ts";
+import { asMemcachedError } from "../errors.ts";
 
 /** Whether somebody listens. */
 export function traced(): boolean {

@@ -1,38 +1,33 @@
-/** The chart: a bar a contender, a group a workload, on a logarithmic scale. */
+/** The chart: a group a workload, a bar a contender, each group on a scale of its own from 0. */
 import type { Measured } from "./report.ts";
 
-const WIDTH = 860;
-const LEFT = 230;
-const BAR = 11;
-const GAP = 16;
+const WIDTH = 760;
+const LEFT = 200;
+const LONGEST = 380;
+const BAR = 12;
+const GAP = 14;
 const COLOURS: Readonly<Record<string, string>> = {
   floor: "#9aa5b1",
   memwire: "#1f7a8c",
 };
 const OTHER = "#d9a441";
 
-/** The measured throughputs as SVG. */
+/** The measured throughputs as SVG, of those workloads that a peer can do. */
 export function chart(measured: readonly Measured[]): string {
-  const all = measured.flatMap(({ results }) => [...results.values()].map((r) => r.opsPerSecond));
-  const low = Math.log10(Math.min(...all)) - 0.2;
-  const high = Math.log10(Math.max(...all));
-  const x = (value: number): number =>
-    LEFT + (Math.log10(value) - low) / (high - low) * (WIDTH - LEFT - 120);
   const shapes: string[] = [];
-  let y = 10;
+  let y = 12;
   for (const { workload, results } of measured) {
     const sorted = [...results].sort(([, a], [, b]) => b.opsPerSecond - a.opsPerSecond);
-    shapes.push(text(4, y + BAR - 1, workload.name, "start", "bold"));
+    if (sorted.every(([name]) => name in COLOURS)) continue;
+    const [, fastest] = sorted[0] as (typeof sorted)[number];
+    shapes.push(text(LEFT - 8, y + BAR - 3, workload.name, "end", "bold"));
     for (const [name, { opsPerSecond }] of sorted) {
-      const end = x(opsPerSecond);
+      const length = opsPerSecond / fastest.opsPerSecond * LONGEST;
+      const rate = `${Math.round(opsPerSecond).toLocaleString("en")}/s`;
       shapes.push(
-        `<rect x="${LEFT}" y="${y}" width="${(end - LEFT).toFixed(1)}" height="${BAR - 2}" ` +
+        `<rect x="${LEFT}" y="${y}" width="${length.toFixed(1)}" height="${BAR - 2}" ` +
           `fill="${COLOURS[name] ?? OTHER}"/>`,
-        text(
-          end + 4,
-          y + BAR - 2,
-          `${name} ${Math.round(opsPerSecond).toLocaleString("en")}/s`,
-        ),
+        text(LEFT + length + 5, y + BAR - 3, `${name} ${rate}`),
       );
       y += BAR;
     }
