@@ -95,6 +95,8 @@ export class MetaDialect implements Dialect {
       const whole = reply.to - reply.from === reply.size;
       return whole && isCount(reply.bytes, reply.from, reply.to) ? Verdict.last : Verdict.wrong;
     }
+    // A value without the flags that were asked for would be read as bytes.
+    if (reply.kind === Kind.value && reply.flags < 0) return Verdict.wrong;
     if (operation !== "getMany") return Verdict.last;
     reply.index = answered;
     reply.upTo = command.answered = answered + 1;

@@ -45,7 +45,8 @@ export class Reply {
   kind: ReplyKind = Kind.nothing;
   /** Bytes of the value that follows the line, -1 for none. */
   size = -1;
-  flags = 0;
+  /** Client flags; -1: the reply has none. */
+  flags = -1;
   /** The cas token: a number while it is exact (15 digits), else its digits; 0 for none. */
   cas: number | string = 0;
   /** Seconds left, -1 for ever, UNKNOWN_TTL. */
@@ -73,7 +74,7 @@ export class Reply {
   reset(): void {
     this.kind = Kind.nothing;
     this.size = -1;
-    this.flags = 0;
+    this.flags = -1;
     this.cas = 0;
     this.ttl = UNKNOWN_TTL;
     this.opaque = -1;

@@ -62,6 +62,7 @@ const ONLY: Readonly<Record<Dialect, Readonly<Record<string, Reply>>>> = {
     "a miss with another opaque": () => "EN O31\r\n",
     "a miss without an opaque": () => "EN\r\n",
     "HD where a value is due": (get) => `HD O${get.opaque}\r\n`,
+    "no flags, which were asked for": (get) => `VA 5 O${get.opaque}\r\nhello\r\n`,
     "a flag that was not asked for": (get) => `VA 5 f16 Q1 O${get.opaque}\r\nhello\r\n`,
     "the classic dialect": (get) => `VALUE ${get.key} 0 5\r\nhello\r\nEND\r\n`,
   },

@@ -15,12 +15,13 @@ const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
   ["MN", { kind: Kind.noop }],
   ["0", { kind: Kind.number, bytes: "0" }],
   ["18446744073709551615", { kind: Kind.number, bytes: "18446744073709551615" }],
-  ["VALUE a 0 0", { kind: Kind.value, key: "a", size: 0 }],
+  ["VALUE a 0 0", { kind: Kind.value, flags: 0, key: "a", size: 0 }],
   ["VALUE key:1 16 5", { kind: Kind.value, key: "key:1", flags: 16, size: 5 }],
   ["VALUE k 4294967295 1048576", { kind: Kind.value, key: "k", flags: 2 ** 32 - 1, size: 2 ** 20 }],
   ["VALUE k 2 1 7", { kind: Kind.value, key: "k", flags: 2, size: 1, cas: 7 }],
   ["VALUE k 0 3 999999999999999", {
     kind: Kind.value,
+    flags: 0,
     key: "k",
     size: 3,
     cas: 999_999_999_999_999,
@@ -28,12 +29,14 @@ const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
   // From 16 digits on a token need not be exact as a number.
   ["VALUE k 0 3 1000000000000000", {
     kind: Kind.value,
+    flags: 0,
     key: "k",
     size: 3,
     cas: "1000000000000000",
   }],
   ["VALUE k 0 3 18446744073709551615", {
     kind: Kind.value,
+    flags: 0,
     key: "k",
     size: 3,
     cas: "18446744073709551615",
@@ -45,8 +48,8 @@ const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
     size: 0,
     cas: 1,
   }],
-  ["VALUE \xc3\xa9\xff 0 1", { kind: Kind.value, key: "\xc3\xa9\xff", size: 1 }],
-  ["VALUE VALUE 0 1", { kind: Kind.value, key: "VALUE", size: 1 }],
+  ["VALUE \xc3\xa9\xff 0 1", { kind: Kind.value, flags: 0, key: "\xc3\xa9\xff", size: 1 }],
+  ["VALUE VALUE 0 1", { kind: Kind.value, flags: 0, key: "VALUE", size: 1 }],
   ["VERSION 1.6.18", { kind: Kind.version, text: "VERSION 1.6.18" }],
   ["VERSION 1.6.18 b\xe4r", { kind: Kind.version, text: "VERSION 1.6.18 b\xe4r" }],
   ["ERROR", { kind: Kind.error, text: "ERROR" }],
@@ -134,6 +137,7 @@ describe("a classic line", () => {
   test("with a size that no item has is garbage", () => {
     checkEveryPrefix(parseClassicLine, `VALUE k 0 ${2 ** 30}\r\n`, {
       kind: Kind.value,
+      flags: 0,
       key: "k",
       size: 2 ** 30,
     });

@@ -126,7 +126,7 @@ function tell(reply: Reply, of: number, request: Request<unknown>, most: number)
     else told.size = reply.size;
     if (reply.owned) told.owned = true;
   }
-  if (reply.flags !== 0) told.flags = reply.flags;
+  if (reply.flags > 0) told.flags = reply.flags;
   if (reply.cas !== 0) told.cas = reply.cas;
   if (reply.ttl !== -2) told.ttl = reply.ttl;
   if (reply.text !== "") told.text = reply.text;

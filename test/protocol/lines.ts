@@ -50,7 +50,7 @@ export function checkEveryPrefix(parse: Parse, line: string, read: Read): void {
   const { key, bytes: digits, ...fields } = read;
   assert.deepEqual(
     { kind, size, flags, cas, ttl, opaque, text },
-    { size: -1, flags: 0, cas: 0, ttl: -2, opaque: -1, text: "", ...fields },
+    { size: -1, flags: -1, cas: 0, ttl: -2, opaque: -1, text: "", ...fields },
     what,
   );
   if (key !== undefined) {

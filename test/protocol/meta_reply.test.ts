@@ -28,6 +28,7 @@ const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
   }],
   ["VA 3 f0 c18446744073709551615 t-1 O1", {
     kind: Kind.value,
+    flags: 0,
     size: 3,
     cas: "18446744073709551615",
     ttl: -1,
@@ -35,13 +36,14 @@ const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
   }],
   ["VA 3 f0 c999999999999999 t0 O1", {
     kind: Kind.value,
+    flags: 0,
     size: 3,
     cas: 999_999_999_999_999,
     ttl: 0,
     opaque: 1,
   }],
   // Tokens that another client's leases leave on an item, in either order.
-  ["VA 3 f0 O1 W", { kind: Kind.value, size: 3, opaque: 1 }],
+  ["VA 3 f0 O1 W", { kind: Kind.value, size: 3, flags: 0, opaque: 1 }],
   ["VA 3 W f8 X Z O1", { kind: Kind.value, size: 3, flags: 8, opaque: 1 }],
   ["HD O1 X W", { kind: Kind.done, opaque: 1 }],
   [`VA ${2 ** 30} O1`, { kind: Kind.value, size: 2 ** 30, opaque: 1 }],
