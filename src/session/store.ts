@@ -94,13 +94,14 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * The value, TTL untouched; of a Session its fields. An id that makes no legal key, the empty one
    * included, is absent without traffic here and in has, delete, pop, touch, load.
    */
-  async get(id: string, options?: CallOptions): Promise<V | undefined> {
-    return await this.#first<unknown>(
+  get(id: string, options?: CallOptions): Promise<V | undefined> {
+    const value = this.#first<unknown>(
       id,
       options,
       undefined,
       (key, left) => this.#records.get(key, left),
-    ) as V | undefined;
+    );
+    return value as Promise<V | undefined>;
   }
 
   /** Last write wins, and it can bring back what was deleted: for sessions use storeSession. */
@@ -268,15 +269,15 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /** Asks under each key that the id may have, until something is there. */
-  async #first<T>(
+  #first<T>(
     id: string,
     options: CallOptions | undefined,
     absent: T,
     ask: (key: string, options: CommandOptions) => Promise<T>,
   ): Promise<T> {
     const keys = this.#keys.lookup(id);
-    if (keys.length === 1) return await ask(keys[0] as string, options);
-    return await this.#records.run(
+    if (keys.length === 1) return ask(keys[0] as string, options);
+    return this.#records.run(
       options,
       (deadline) => firstThere(keys, absent, (key) => ask(key, deadline.left())),
     );
