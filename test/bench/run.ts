@@ -184,19 +184,22 @@ const runtimeName = (values.runtime.split("/").at(-1) as string).replace(
 );
 const column = runtimeName === "deno" ? 1 : runtimeName === "bun" ? 2 : 0;
 
-const measured = await measure(wanted, ["floor", "memwire", ...peers], place);
-const machine = `${cpus()[0]?.model ?? "?"}, ${cpus().length} cores`;
-console.log(
-  `\n${values.runtime}, ${machine}, ${rounds} rounds of ${ms} ms, medians\n`,
-);
-console.log(table(measured, column));
-if (values.svg !== undefined) writeFileSync(values.svg, chart(measured));
-if (values.curves) {
-  for (const curve of curves) {
-    console.log(`\n${curveTable(curve, await measure(curve.rows, ["memwire"], place))}`);
+try {
+  const measured = await measure(wanted, ["floor", "memwire", ...peers], place);
+  const machine = `${cpus()[0]?.model ?? "?"}, ${cpus().length} cores`;
+  console.log(
+    `\n${values.runtime}, ${machine}, ${rounds} rounds of ${ms} ms, medians\n`,
+  );
+  console.log(table(measured, column));
+  if (values.svg !== undefined) writeFileSync(values.svg, chart(measured));
+  if (values.curves) {
+    for (const curve of curves) {
+      console.log(`\n${curveTable(curve, await measure(curve.rows, ["memwire"], place))}`);
+    }
   }
+} finally {
+  redis?.stop();
+  rmSync(compiled, { recursive: true });
+  await Promise.all(servers.map((server) => server.stop()));
 }
-redis?.stop();
-rmSync(compiled, { recursive: true });
-await Promise.all(servers.map((server) => server.stop()));
 process.exit(0);
