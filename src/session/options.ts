@@ -37,7 +37,7 @@ export interface SessionStoreOptions extends
   alwaysSave?: boolean;
   /** storeSession and save are a plain set, as in the seed. Default false. */
   lastWriteWins?: boolean;
-  /** Hides ids and seals values; a list rotates: the first writes, all read. 16 bytes at least. */
+  /** Hides ids and seals values; a list rotates: the first writes, all read. 16 bytes at least; undefined is refused. */
   secret?: string | readonly string[];
   /** Largest encoded value, bytes. Default 1_000_000. */
   maxBytes?: number;
@@ -95,7 +95,8 @@ export function resolveStoreOptions(options: SessionStoreOptions): ResolvedStore
     onIteration,
     alwaysSave: checkBoolean(options.alwaysSave ?? false, "alwaysSave"),
     lastWriteWins: checkBoolean(options.lastWriteWins ?? false, "lastWriteWins"),
-    seal: options.secret === undefined ? undefined : new Seal(options.secret),
+    // Given but undefined, as an unset variable of the environment is: never to be left unsealed by that.
+    seal: Object.hasOwn(options, "secret") ? new Seal(options.secret as string) : undefined,
     maxBytes: checkCount(options.maxBytes ?? 1_000_000, "maxBytes"),
     serializer,
     ...clientOf(options),

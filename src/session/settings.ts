@@ -32,19 +32,19 @@ export function optionsFromSettings(
   }
   if (!(SessionTimeout >= 0)) throw invalidRange("SessionTimeout must be 0 or more minutes");
   return {
+    ...options,
     ...(options.client === undefined
       ? {
-        servers: settings.MemcachedServers ?? ["localhost:11211"],
+        servers: options.servers ?? settings.MemcachedServers ?? ["localhost:11211"],
         // Webware runs on python-memcached 1.59 as Debian has it.
-        hashing: "python-memcached-1.59",
+        hashing: options.hashing ?? "python-memcached-1.59",
       }
       : {}),
-    ttl: SessionTimeout * 60,
-    namespace: MemcachedNamespace ?? "",
-    onIteration: policyOf(MemcachedOnIteration),
-    alwaysSave: AlwaysSaveSessions,
-    lastWriteWins: true,
-    ...options,
+    ttl: options.ttl ?? SessionTimeout * 60,
+    namespace: options.namespace ?? MemcachedNamespace ?? "",
+    onIteration: options.onIteration ?? policyOf(MemcachedOnIteration),
+    alwaysSave: options.alwaysSave ?? AlwaysSaveSessions,
+    lastWriteWins: options.lastWriteWins ?? true,
   };
 }
 

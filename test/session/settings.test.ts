@@ -145,6 +145,20 @@ test("each setting by its own name; options go before", () => {
   assert.equal(optionsFromSettings(settings, { ttl: 7, lastWriteWins: false }).ttl, 7);
 });
 
+test("an option that is undefined is not given", () => {
+  const settings: WebwareSettings = { MemcachedServers: ["a:1"], SessionTimeout: 1 };
+  const names = ["servers", "hashing", "ttl", "namespace", "onIteration", "alwaysSave"];
+  const nothing = Object.fromEntries([...names, "lastWriteWins"].map((name) => [name, undefined]));
+  assert.deepEqual(optionsFromSettings(settings, nothing), optionsFromSettings(settings, {}));
+});
+
+test("a secret that is undefined is refused: nothing is to be left unsealed by that", () => {
+  const secret = undefined as never;
+  const refused = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: /^secret must be/ };
+  assert.throws(() => SessionStore.fromSettings({}, { secret }), refused);
+  assert.throws(() => new SessionStore({ secret }), refused);
+});
+
 test("MemcachedNamespace and MemcachedOnIteration as the seed reads them", () => {
   for (const none of [null, ""]) {
     assert.equal(SessionStore.fromSettings({ MemcachedNamespace: none }).mcKey("id"), "id");
