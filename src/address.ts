@@ -40,7 +40,7 @@ export type ServerSpec =
     path: string;
     /** Share of the keys, 1 to 65535. Default 1. */
     weight?: number;
-    /** Name on the ring. Default: the address. */
+    /** Name on the ring. Default: the path, as the hashing preset's own client writes it. */
     id?: string;
   };
 

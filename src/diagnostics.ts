@@ -39,7 +39,10 @@ export interface ServerMessage {
   readonly error?: MemcachedError;
 }
 
-export const commandStart: Channel<unknown, CommandMessage> = channel("memwire:command:start");
-export const commandEnd: Channel<unknown, CommandMessage> = channel("memwire:command:end");
-export const connectionEvents: Channel<unknown, ConnectionMessage> = channel("memwire:connection");
-export const serverEvents: Channel<unknown, ServerMessage> = channel("memwire:server");
+export const commandStart = channel("memwire:command:start") as Channel<unknown, CommandMessage>;
+export const commandEnd = channel("memwire:command:end") as Channel<unknown, CommandMessage>;
+export const connectionEvents = channel("memwire:connection") as Channel<
+  unknown,
+  ConnectionMessage
+>;
+export const serverEvents = channel("memwire:server") as Channel<unknown, ServerMessage>;

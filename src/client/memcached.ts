@@ -231,7 +231,7 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * Counts up; the new count, exact to 2^64 - 1, where it wraps; undefined: absent and no `initial`.
-   * `ttl` counts on creation only.
+   * `ttl` applies only when the counter is made.
    *
    * @example `const hits = await memcached.increment("hits", 1, { initial: 1, ttl: 60 });`
    */

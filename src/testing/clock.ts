@@ -22,7 +22,8 @@ export interface Clock {
 }
 
 /**
- * A clock that stands still until a test moves it.
+ * A clock that stands still until a test moves it. It is the server's alone: what a client turns into
+ * an absolute time (a TTL over 30 days, a session's `absoluteTtl`) follows the machine's.
  *
  * @example
  * ```ts

@@ -5,7 +5,7 @@
  *
  * @example
  * ```ts
- * import { deserialize, serialize } from "@memwire/memwire/v8";
+ * import { deserialize, serialize } from "memwire/v8";
  *
  * const session = { user: 7, seen: new Date(0), roles: new Set(["admin"]) };
  * const copy = deserialize(serialize(session)) as typeof session;
@@ -30,7 +30,7 @@ export type { DeserializeOptions, SerializeOptions };
  *
  * Limits, so that stored bytes cannot hurt who reads them: resizable buffers may grow to 16 MiB together,
  * regular expressions have 2048 characters and 10 escapes such as `\p{L}` together, and Maps, Sets,
- * buffers, views and boxed values number at most 32,768 and one for each 16 bytes of the value (an error
+ * buffers, views and boxed values number at most 32,768 plus one for each 16 bytes of the value (an error
  * or regular expression counts as eight).
  *
  * @param value Anything that is not, and does not hold, a function, symbol, Promise, WeakMap, WeakSet,
@@ -42,7 +42,7 @@ export type { DeserializeOptions, SerializeOptions };
  *
  * @example
  * ```ts
- * import { serialize } from "@memwire/memwire/v8";
+ * import { serialize } from "memwire/v8";
  *
  * console.log(serialize({ id: 7 })); // ff 0f 6f 22 02 69 64 49 0e 7b 01
  * ```
@@ -64,7 +64,7 @@ export function serialize(value: unknown, options?: SerializeOptions): Uint8Arra
  *
  * @example
  * ```ts
- * import { deserialize, serialize } from "@memwire/memwire/v8";
+ * import { deserialize, serialize } from "memwire/v8";
  *
  * const bytes = serialize(new Map([["a", 1n]]));
  * console.log(deserialize(bytes)); // Map(1) { "a" => 1n }
