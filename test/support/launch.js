@@ -20,6 +20,7 @@ if (askedByBun && process.versions["bun"] === undefined) {
   const bun = process.env["npm_execpath"] ?? "bun";
   const child = spawn(bun, [resolve(file), ...args], { stdio: "inherit" });
   process.on("SIGINT", () => {}); // the child got it too, and ends when it is done
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
   child.on("exit", (code) => process.exitCode = code ?? 1);
 } else {
   if (process.versions["bun"] === undefined && Number.parseInt(process.versions.node) < 24) {
