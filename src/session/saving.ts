@@ -28,8 +28,10 @@ export function save(
 ): Promise<Saved> {
   const run = (): Promise<Saved> => saveNow(new Writer(records, state, deadline), options);
   state.saves++;
-  state.saving = state.saving === undefined ? run() : state.saving.then(run, run);
-  return state.saving;
+  const saved = state.saving === undefined ? run() : state.saving.then(run, run);
+  // One that needed no command has ended by now, and the next looks at the session at once as well.
+  if (state.saves > 0) state.saving = saved;
+  return saved;
 }
 
 async function saveNow(writer: Writer, options: SavingOptions): Promise<Saved> {
@@ -39,7 +41,7 @@ async function saveNow(writer: Writer, options: SavingOptions): Promise<Saved> {
       await deleteCopies(writer);
       return "deleted";
     }
-    if (state.gone) return "gone";
+    if (state.gone && !options.lastWriteWins) return "gone";
     if (isNothingYet(state)) return "unchanged";
     const encoded = writer.encode();
     if (mustWrite(writer, encoded)) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CorruptValueError } from "../../mod.ts";
+import { CorruptValueError, SerializationError } from "../../mod.ts";
 import { deserialize } from "../../src/v8/mod.ts";
 import { startGate } from "./gate.ts";
 import { describeDialects, fieldsOf, someId, storedSession } from "./stores.ts";
@@ -253,6 +253,36 @@ describeDialects("storeSession", (stores) => {
       await store.set(id, value);
       await assert.rejects(store.open(id), CorruptValueError);
     }
+  });
+
+  test("what is stored is what there was at the call, also after a save without a command", async () => {
+    const store = stores.make();
+    const session = await store.open();
+    assert.equal(await store.storeSession(session), "unchanged");
+    session.set("a", 1);
+    const saved = store.storeSession(session);
+    session.set("a", 2);
+    assert.equal(await saved, "stored");
+    assert.deepEqual(await store.get(session.id), { a: 1 });
+    const known = await store.open(session.id);
+    known.set("a", () => 1);
+    await assert.rejects(store.storeSession(known), SerializationError);
+    known.set("a", 3);
+    const again = store.storeSession(known);
+    known.set("a", 4);
+    assert.equal(await again, "stored");
+    assert.deepEqual(await store.get(session.id), { a: 3 });
+    assert.equal(known.isDirty(), true);
+  });
+
+  test("lastWriteWins: what was found gone is written again when it is changed", async () => {
+    const store = stores.make({ lastWriteWins: true, alwaysSave: true });
+    const session = await store.open(await storedSession(store, { a: 1 }));
+    await store.delete(session.id);
+    assert.equal(await store.storeSession(session), "gone");
+    session.set("b", 2);
+    assert.equal(await store.storeSession(session), "stored");
+    assert.deepEqual(await store.get(session.id), { a: 1, b: 2 });
   });
 
   test("lastWriteWins: a plain set, whatever was there or was not", async (t) => {
