@@ -32,7 +32,7 @@ export async function move(writer: Writer, encoded: Encoded): Promise<boolean> {
   const added = await writer.add(encoded, shared);
   if (added === "gone") return await retract(writer);
   if (added === "joined" && shared) {
-    state.old.clear(); // whoever was first deletes it
+    forgetOld(writer); // whoever was first deletes it
     return true;
   }
   if (typeof old !== "string" && !await leave(writer, old.key, old)) return await retract(writer);
@@ -50,6 +50,11 @@ export async function leaveAll(writer: Writer): Promise<void> {
 /** The newest last; without the writer's own, which regenerate() has put there if it was called meanwhile. */
 function oldKeys({ state, key: own }: Writer): string[] {
   return [...state.old.keys()].filter((key) => key !== own);
+}
+
+/** The old copies are another's to delete. */
+function forgetOld(writer: Writer): void {
+  for (const key of oldKeys(writer)) writer.state.old.delete(key);
 }
 
 /** The newest copy under an old key. */
@@ -96,7 +101,7 @@ async function leave(writer: Writer, key: string, copied: Copied): Promise<boole
 /** Others have moved it already. */
 function join(writer: Writer, encoded: Encoded): Promise<boolean> {
   const { state } = writer;
-  state.old.clear();
+  forgetOld(writer);
   writer.placed(state.base);
   return writer.cas(encoded);
 }

@@ -78,12 +78,11 @@ export async function popValue(
     for (let tries = 0;; tries++) {
       const item = await records.read(key, deadline.left());
       if (item === undefined) break;
+      // A copy under an older secret must not be there for the next caller. It is out of date: if it
+      // cannot be deleted, nothing is lost; after the value itself has been, that would be.
+      await deleteValue(records, keys.slice(at + 1), deadline);
       const outcome = await records.compareAndDelete(key, item.cas, deadline.left());
-      if (outcome === "deleted") {
-        // A copy under an older secret must not be there for the next caller.
-        await deleteValue(records, keys.slice(at + 1), deadline);
-        return item.value.value;
-      }
+      if (outcome === "deleted") return item.value.value;
       if (outcome === "missing") break;
       if (tries === MAX_TRIES) throw new ConflictError("others kept writing the value");
     }

@@ -45,6 +45,18 @@ describeDialects("a new secret before the old one", (stores) => {
     assert.equal(await old.has(id), false);
   });
 
+  test("pop whose delete of the older copy fails takes nothing out", async (t) => {
+    const { gate, store } = await behindGate(t);
+    const [old, fresh] = [before(), after()];
+    const id = someId();
+    await old.set(id, { a: 1 });
+    await fresh.set(id, { a: 2 });
+    gate.before(/^(md \S+ O|delete )/, () => gate.shut());
+    await assert.rejects(store.pop(id));
+    await gate.reopen();
+    assert.deepEqual(await fresh.get(id), { a: 2 });
+  });
+
   test("values are written under the new one, and not left under the old one", async () => {
     const [old, fresh, store] = [before(), after(), both()];
     assert.equal(store.mcKey("id"), fresh.mcKey("id"));
@@ -106,6 +118,26 @@ describeDialects("a new secret before the old one", (stores) => {
       assert.deepEqual(await fresh.get(id), { a: 1, b: 2, c: 3 });
       assert.deepEqual(fieldsOf(await store.open(id)), { a: 1, b: 2, c: 3 });
       assert.equal(await old.has(id), false);
+    }
+  });
+
+  test("regenerated while another request moves it too: it goes on under the new id alone", async (t) => {
+    const { gate, store } = await behindGate(t);
+    const [old, fresh, other] = [before(), after(), both()];
+    for (const step of [GETS, ADD, LEAVE]) {
+      const id = await storedSession(old, { a: 1 });
+      const [one, two] = [await store.open(id), await other.open(id)];
+      one.set("b", 2);
+      two.set("c", 3);
+      gate.before(step, async () => {
+        await other.storeSession(two);
+        one.regenerate();
+      });
+      assert.equal(await store.storeSession(one), "stored");
+      assert.equal(gate.done, true);
+      assert.equal(await store.storeSession(one), "stored");
+      assert.deepEqual([await old.has(id), await fresh.has(id)], [false, false]);
+      assert.deepEqual(await fresh.get(one.id), { a: 1, b: 2, c: 3 });
     }
   });
 
