@@ -86,6 +86,7 @@ export function resolveStoreOptions(options: SessionStoreOptions): ResolvedStore
   toExptime(ttl);
   if (typeof absoluteTtl !== "number") throw invalidType("absoluteTtl must be a number of seconds");
   if (!(absoluteTtl > 0)) throw invalidRange("absoluteTtl must be more than 0 seconds");
+  toExptime(absoluteTtl, undefined, "absoluteTtl"); // as what is left of it will be, with each write
   oneOf(onIteration, ["warning", "error", "none", "scan"], "onIteration");
   if (serializer !== undefined) checkSerializer(serializer);
   return {

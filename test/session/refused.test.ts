@@ -156,6 +156,7 @@ test("options: what cannot be is refused by the constructor, and tells the rule"
     "absoluteTtl 0": { absoluteTtl: 0 },
     "absoluteTtl NaN": { absoluteTtl: NaN },
     "absoluteTtl text": { absoluteTtl: "1" as never },
+    "absoluteTtl ms": { absoluteTtl: 30 * 86_400_000 },
     "onIteration": { onIteration: "Warning" as never },
     "alwaysSave": { alwaysSave: 1 as never },
     "lastWriteWins": { lastWriteWins: "yes" as never },
