@@ -1,4 +1,4 @@
-/** What all commands go through: checks first, then a request to the key's server. Nothing here throws. */
+/** What all commands go through: checks first, then a request to the key's server. */
 import type { ServerConfig } from "../address.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { abortWith } from "../connection/abort.ts";
@@ -63,7 +63,7 @@ export class Core {
     });
   }
 
-  /** A command without a value. `ttl` is a must for touch and gat, else it is left as it is. */
+  /** A command without a value; what is wrong with it rejects. `ttl` is a must for touch and gat, else it is left as it is. */
   ask<T>(
     operation: Operation,
     key: string,
@@ -81,7 +81,7 @@ export class Core {
     }
   }
 
-  /** A command that stores a value; `cas` is for the operation of that name. */
+  /** A command that stores a value, rejecting in the same way; `cas` is for the operation of that name. */
   store<T>(
     operation: StoreOperation,
     key: string,
@@ -160,13 +160,17 @@ export class Core {
 
   /** Sends a request to its key's server. */
   send<T>(request: Request<T>, options: Options): Promise<T> {
+    // First, for a hashing of the caller's own may throw: nobody would ever take what an abort rejects.
+    const server = this.cluster.route(request.key);
     if (options?.signal !== undefined) abortWith(options.signal, request);
     if (this.#closing !== undefined && (this.#shut || !isPart(options))) {
       request.refuse(closedError());
     }
     if (request.settled) return request.promise;
-    const server = this.cluster.route(request.key);
-    if (traced()) trace(request, server.ref);
+    if (traced()) {
+      request.keepValue(); // a listener may store something, and the codec's buffer is one for all
+      trace(request, server.ref);
+    }
     server.send(request);
     return request.promise;
   }

@@ -1,5 +1,5 @@
 /** increment and decrement, with an initial value where there is no counter yet. */
-import { TimeoutError } from "../errors.ts";
+import { ConflictError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { checkUint64 } from "../protocol/number.ts";
 import { type Core, storeExptime } from "./core.ts";
@@ -47,6 +47,6 @@ export async function count(
       add.exptime = exptime;
       if (await core.send(add, still)) return BigInt(digits);
     }
-    throw new TimeoutError("the counter was deleted again and again while it was being made");
+    throw new ConflictError("the counter was deleted again and again while it was being made");
   });
 }

@@ -4,7 +4,6 @@ import { checkKey } from "../protocol/key.ts";
 import { type Core, storeExptime } from "./core.ts";
 import type { StoreOptions } from "./options.ts";
 import { casResult, doneOrNotResult, itemResult } from "./results.ts";
-import type { ValueCodec } from "./values.ts";
 
 const MAX_TRIES = 100;
 // Pauses are random between 0 and this, so that writers that met once part.
@@ -19,13 +18,12 @@ export async function update<T>(
   key: string,
   fn: Change<T>,
   options: StoreOptions | undefined,
-  codec: ValueCodec = core.codec,
 ): Promise<T | undefined> {
   if (typeof fn !== "function") throw invalidType("update needs a function");
   checkKey(key, core.options.prefix);
   storeExptime(options);
   const ttl = options?.ttl ?? 0;
-  const readItem = itemResult<T>(codec, undefined);
+  const readItem = itemResult<T>(core.codec, undefined);
   return await core.run(options, async (deadline) => {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const item = await core.ask("gets", key, readItem, deadline.left());
@@ -37,10 +35,10 @@ export async function update<T>(
       if (next === undefined) return item?.value;
       const how = deadline.left(ttl);
       if (item === undefined) {
-        const added = core.store("add", key, next, doneOrNotResult, how, undefined, codec);
+        const added = core.store("add", key, next, doneOrNotResult, how);
         if (await added) return next;
       } else {
-        const stored = core.store("cas", key, next, casResult, how, item.cas, codec);
+        const stored = core.store("cas", key, next, casResult, how, item.cas);
         if (await stored === "stored") return next;
       }
       await deadline.within(pause(Math.random() * MAX_PAUSE_MS));

@@ -65,7 +65,7 @@ export const tableCodec: ValueCodec = {
         stored.flags = Flags.long;
         return;
       case "undefined":
-        throw invalidType("undefined cannot be stored: it could not be told from an absent value");
+        throw undefinedValue();
       case "object":
         if (value instanceof Uint8Array) {
           stored.value = value;
@@ -104,33 +104,50 @@ export const tableCodec: ValueCodec = {
 export function serializerCodec(serializer: Serializer): ValueCodec {
   return {
     encode(value: unknown, stored: Stored): void {
-      if (value === undefined) {
-        throw invalidType("undefined cannot be stored: it could not be told from an absent value");
-      }
-      const { data, flags } = serializer.serialize(value);
-      if (!(data instanceof Uint8Array)) {
-        throw invalidType("serializer.serialize must return data as a Uint8Array");
-      }
-      if (!Number.isInteger(flags) || flags < 0 || flags > 0xffffffff) {
-        throw invalidType("serializer.serialize must return flags from 0 to 2^32 - 1");
-      }
+      const { data, flags } = serialized(serializer, value);
       stored.value = data;
       stored.flags = flags;
     },
 
     decode(reply: Reply): unknown {
-      const { flags } = reply;
-      try {
-        return serializer.deserialize(ownBytes(reply), flags);
-      } catch (cause) {
-        if (cause instanceof MemcachedError) throw cause;
-        throw new CorruptValueError("the serializer could not read the stored value", {
-          flags,
-          cause,
-        });
-      }
+      return deserialized(serializer, ownBytes(reply), reply.flags);
     },
   };
+}
+
+/** What the caller's serializer makes of a value, checked. */
+export function serialized(
+  serializer: Serializer,
+  value: unknown,
+): { data: Uint8Array; flags: number } {
+  if (value === undefined) throw undefinedValue();
+  const { data, flags } = serializer.serialize(value);
+  if (!(data instanceof Uint8Array)) {
+    throw invalidType("serializer.serialize must return data as a Uint8Array");
+  }
+  if (!Number.isInteger(flags) || flags < 0 || flags > 0xffffffff) {
+    throw invalidType("serializer.serialize must return flags from 0 to 2^32 - 1");
+  }
+  return { data, flags };
+}
+
+/** The value that the caller's serializer makes of bytes, which are its own to keep. */
+export function deserialized(serializer: Serializer, data: Uint8Array, flags: number): unknown {
+  try {
+    return serializer.deserialize(data, flags);
+  } catch (cause) {
+    if (cause instanceof MemcachedError) throw cause;
+    // Without the cause: what such an error says may be a piece of the value, as with JSON.parse.
+    const name = cause instanceof Error ? cause.name : typeof cause;
+    throw new CorruptValueError(`the serializer could not read the stored value (${name})`, {
+      flags,
+    });
+  }
+}
+
+/** The refusal of the one value that nobody can store. */
+export function undefinedValue(): TypeError {
+  return invalidType("undefined cannot be stored: it could not be told from an absent value");
 }
 
 /** The V8 form of a value: a view on the codec's buffer if it is small, its own bytes if not. */

@@ -5,11 +5,10 @@
 import { Buffer } from "node:buffer";
 import type { Serializer } from "../client/options.ts";
 import type { Stored, ValueCodec } from "../client/values.ts";
-import { encodedView, Flags } from "../client/values.ts";
+import { deserialized, encodedView, Flags, serialized, undefinedValue } from "../client/values.ts";
 import {
   CorruptValueError,
   invalidType,
-  MemcachedError,
   SerializationError,
   ValueTooLargeError,
 } from "../errors.ts";
@@ -66,23 +65,14 @@ export class RecordCodec implements ValueCodec {
 
   /** A value's bytes, the caller's to keep. */
   encodeValue(value: unknown, session: 0 | typeof SESSION_FLAG = 0): Encoded {
-    if (value === undefined) {
-      throw invalidType("undefined cannot be stored: it could not be told from an absent value");
-    }
+    if (value === undefined) throw undefinedValue();
     const { serializer } = this.#options;
     if (serializer === undefined) {
       return new Encoded(copyOf(encodedView(value)), Flags.v8 | session);
     }
-    const { data, flags } = serializer.serialize(value);
-    if (!(data instanceof Uint8Array)) {
-      throw invalidType("serializer.serialize must return data as a Uint8Array");
-    }
-    const legal = Number.isInteger(flags) && flags >= 0 && flags <= 0xffffffff &&
-      (flags & (SESSION_FLAG | SEALED_FLAG)) === 0;
-    if (!legal) {
-      throw invalidType(
-        "serializer.serialize must return 32-bit flags without the bits 512 and 1024",
-      );
+    const { data, flags } = serialized(serializer, value);
+    if ((flags & (SESSION_FLAG | SEALED_FLAG)) !== 0) {
+      throw invalidType("serializer.serialize must return flags without the bits 512 and 1024");
     }
     return new Encoded(new Uint8Array(data), (flags | session) >>> 0);
   }
@@ -146,14 +136,7 @@ export class RecordCodec implements ValueCodec {
       if (inner !== Flags.v8) throw corrupt(`flags ${flags} are not a session store's`, flags);
       return decode(plain, 0, plain.byteLength);
     }
-    try {
-      return serializer.deserialize(new Uint8Array(plain), inner);
-    } catch (cause) {
-      if (cause instanceof MemcachedError) throw cause;
-      // Without the cause: what such an error says may be a piece of the value, as with JSON.parse.
-      const name = cause instanceof Error ? cause.name : typeof cause;
-      throw corrupt(`the serializer could not read the stored value (${name})`, flags);
-    }
+    return deserialized(serializer, new Uint8Array(plain), inner);
   }
 }
 
