@@ -156,7 +156,8 @@ export const foreignValues: Part = (on) => {
     await unreadable.set(k, 1);
     await assert.rejects(unreadable.get(k), (error) => {
       assert.ok(error instanceof CorruptValueError);
-      return error.flags === 7 && error.cause === mistake;
+      // Without the mistake itself, whose message may hold a piece of the value.
+      return error.flags === 7 && error.cause === undefined && /\(Error\)$/.test(error.message);
     });
     await assert.rejects(unreadable.set(k, undefined), TypeError);
   });
