@@ -79,8 +79,10 @@ export class RecordCodec implements ValueCodec {
 
   /** A Session's bytes. */
   encodeSession(fields: unknown, createdAt: number, ttl: number | undefined): Encoded {
+    // JSON would write Infinity as null, which is the store's own; 0 says the same.
+    const seconds = ttl === Infinity ? 0 : ttl ?? null;
     try {
-      return this.encodeValue([fields, createdAt, ttl ?? null], SESSION_FLAG);
+      return this.encodeValue([fields, createdAt, seconds], SESSION_FLAG);
     } catch (error) {
       throw error instanceof SerializationError ? inFields(error) : error;
     }

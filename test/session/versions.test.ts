@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { startGate } from "./gate.ts";
 import { describeDialects, type Fields, someId, storedSession } from "./stores.ts";
@@ -134,6 +135,19 @@ describeDialects("a serializer instead of the V8 format", (stores) => {
       assert.deepEqual(await store.get(session.id), { b: 2, c: 3, d: 4 });
     });
   }
+
+  test("a session that lives for ever does so with JSON too, which has no Infinity", async () => {
+    const serializer = {
+      serialize: (value: unknown) => ({ data: Buffer.from(JSON.stringify(value)), flags: 0 }),
+      deserialize: (data: Uint8Array): unknown => JSON.parse(Buffer.from(data).toString()),
+    };
+    const store = stores.make<Fields>({ serializer, ttl: 60 });
+    const session = await store.open();
+    session.set("a", 1).ttl = Infinity;
+    await store.storeSession(session);
+    await store.open(session.id);
+    await stores.assertTtl(store.mcKey(session.id), Infinity);
+  });
 
   test("what a serializer may not return is refused, and nothing is sent", async () => {
     const wrong = [
