@@ -85,9 +85,10 @@ export async function* keys(
     const end = begin("keys", server.ref);
     let failed: unknown;
     try {
-      for await (const key of dump(server, timeout, options?.signal)) {
-        // What has been received already is not handed out after an abort.
+      for await (const key of dump(core, server, timeout, options?.signal)) {
+        // What has been received already is not handed out after an abort, nor after `close`.
         options?.signal?.throwIfAborted();
+        core.checkOpen();
         if (key.startsWith(wanted)) yield key.slice(own.length);
       }
     } catch (error) {
@@ -100,6 +101,7 @@ export async function* keys(
 }
 
 async function* dump(
+  core: Core,
   server: Server,
   timeout: number,
   signal: AbortSignal | undefined,
@@ -107,6 +109,7 @@ async function* dump(
   const command = (version: string): string =>
     `lru_crawler metadump ${isAtLeast(version, DUMP_HASH_SINCE) ? "hash" : "all"}`;
   for (let tries = 0;; tries++) {
+    core.checkOpen();
     let busy = false;
     for await (const line of answer(server, command, { timeout, total: false, signal })) {
       if (line === "END") return;
@@ -123,9 +126,27 @@ async function* dump(
       if (key !== undefined && alive) yield key;
     }
     if (!busy) throw lost(server);
-    await new Promise((resolve) => setTimeout(resolve, BUSY_MS * 2 ** tries));
-    signal?.throwIfAborted();
+    await pause(BUSY_MS * 2 ** tries, core, signal);
   }
+}
+
+/** Waits; the signal and the end of the client end it at once, by an error. */
+async function pause(ms: number, core: Core, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  const { closables } = core.cluster;
+  let end = (): void => {};
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    const abort = (): void => reject(signal?.reason);
+    const closable = { close: reject };
+    signal?.addEventListener("abort", abort, { once: true });
+    closables.add(closable);
+    end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      closables.delete(closable);
+    };
+  }).finally(() => end());
 }
 
 async function* answer(

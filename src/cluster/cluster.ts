@@ -6,10 +6,10 @@ import type { ConnectionSettings } from "../connection/connection.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/socket.ts";
 import type { Credentials } from "../address.ts";
-import { invalidRange, invalidType, type MemcachedError } from "../errors.ts";
+import { ClosedError, invalidRange, invalidType, type MemcachedError } from "../errors.ts";
 import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
 import { presets } from "../hashing/presets.ts";
-import { Server } from "./server.ts";
+import { type Closable, Server } from "./server.ts";
 
 /** What all servers of a cluster share. */
 export interface ClusterSettings {
@@ -35,6 +35,8 @@ export class Cluster {
   /** By address, way of connecting and id, so that a server that stays keeps its connection. */
   #known = new Map<string, Server>();
   readonly #leaving = new Set<Promise<void>>();
+  /** What `close` ends and does not wait for: a list of keys is read as slowly as its reader likes. */
+  readonly closables: Set<Closable> = new Set();
   readonly #connections: ConnectionSettings;
 
   constructor(configs: readonly ServerConfig[], settings: ClusterSettings) {
@@ -95,8 +97,10 @@ export class Cluster {
     this.#topology = this.#build(configs);
   }
 
-  /** Resolves when what is in flight has settled and all sockets are closed. */
+  /** Ends lists of keys; resolves when what else is in flight has settled and all sockets are closed. */
   async close(): Promise<void> {
+    const closed = new ClosedError("the client has been closed");
+    for (const closable of this.closables) closable.close(closed);
     await Promise.all([...this.servers.map((server) => server.close()), ...this.#leaving]);
   }
 
@@ -131,6 +135,7 @@ export class Cluster {
       tls: config.tls ? tls ?? {} : tls,
       auth: config.auth ?? auth,
       connections: this.#connections,
+      closables: this.closables,
       stranded: (request, error) => this.#strand(request, error),
     });
   }

@@ -30,6 +30,11 @@ import { probeDelay } from "./backoff.ts";
 // Timeouts in silence that make a server down.
 const MAX_SILENT_TIMEOUTS = 3;
 
+/** What can be ended from outside, with the error for who waits for it. */
+export interface Closable {
+  close(error: MemcachedError): void;
+}
+
 /** What a server is made of. */
 export interface ServerSettings {
   readonly ref: ServerRef;
@@ -37,6 +42,11 @@ export interface ServerSettings {
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
   readonly connections: ConnectionSettings;
+  /**
+   * What the client's end ends: the connections of admin commands that are open. Of the client, for a
+   * server that leaves the list lets them finish.
+   */
+  readonly closables: Set<Closable>;
   /** Takes requests that were never sent to this server, now that it is down. */
   readonly stranded: (request: Request<unknown>, error: MemcachedError) => void;
 }
@@ -54,6 +64,8 @@ export class Server implements ConnectionOwner {
   #failedProbes = 0;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: (() => void) | undefined;
+  /** The end of a connection is being dealt with. */
+  #ending = false;
   #closed: Promise<void> | undefined;
 
   constructor(settings: ServerSettings) {
@@ -73,22 +85,23 @@ export class Server implements ConnectionOwner {
   /** Sends a request; refuses it at once if the server is down. */
   send(request: Request<unknown>): void {
     if (this.#state === "down") return this.#settings.stranded(request, this.downError());
-    if (this.#connection === undefined) this.#connect();
-    const connection = this.#connection as Connection;
-    connection.send(request);
-    // A call for many keys that was begun before the server left the list.
-    if (this.#closing !== undefined) connection.close();
+    const connection = this.#connection;
+    if (connection === undefined || this.#closing !== undefined) this.#sendAll([request]);
+    else connection.send(request);
   }
 
   /** A connection for one administrative command. Throws if the server is down. */
   openAdmin(limits: Omit<AdminLimits, "connectTimeout">): AdminConnection {
     if (this.#state === "down") throw this.downError();
-    const { ref, address, tls, auth, connections } = this.#settings;
+    const { ref, address, tls, auth, connections, closables } = this.#settings;
     const { connectTimeout } = connections;
-    return new AdminConnection(
+    const admin = new AdminConnection(
       { ref, address, tls, auth, dialect: undefined, alone: true },
       { ...limits, connectTimeout },
+      () => closables.delete(admin),
     );
+    closables.add(admin);
+    return admin;
   }
 
   /** Why calls are refused now. */
@@ -108,8 +121,10 @@ export class Server implements ConnectionOwner {
     this.#closed ??= new Promise<void>((resolve) => {
       clearTimeout(this.#probeTimer);
       this.#closing = resolve;
-      if (this.#connection === undefined) resolve();
-      else if (this.#state === "down") this.#connection.drop(this.downError());
+      if (this.#connection === undefined) {
+        // Called by who hears that it has ended: there may be requests that go to the next one.
+        if (!this.#ending) resolve();
+      } else if (this.#state === "down") this.#connection.drop(this.downError());
       else this.#connection.close();
     });
     return this.#closed;
@@ -147,12 +162,14 @@ export class Server implements ConnectionOwner {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     this.#alone ||= connection.alone;
-    this.#report("close", ending.error);
     const { reason, interrupted, returned } = ending;
+    // A proxy that does not know `mn`: not a failure, and not to be asked again.
+    if (reason === "refused-meta") this.#dialect = "classic";
+    this.#ending = true;
+    // Who hears it may call anything: send a request, which opens a connection, or close.
+    this.#report("close", ending.error);
     if (reason === "refused-meta") {
-      // A proxy that does not know `mn`: not a failure, and not to be asked again.
-      this.#dialect = "classic";
-      this.#reconnect(returned);
+      this.#sendAll(returned);
     } else if (reason === "unreachable") {
       if (this.#state === "down") this.#failedProbes++;
       this.#goDown(ending.error);
@@ -161,26 +178,30 @@ export class Server implements ConnectionOwner {
       this.#strand(returned);
     } else if (returned.length > 0 || (interrupted && reason === "lost" && !this.#closing)) {
       // The one reconnect, at once: if it fails, the server is down.
-      this.#reconnect(returned);
+      this.#sendAll(returned);
     }
+    this.#ending = false;
     if (this.#connection === undefined) this.#closing?.();
   }
 
-  #reconnect(returned: readonly Request<unknown>[]): void {
-    this.#connect();
-    const connection = this.#connection as unknown as Connection;
-    for (const request of returned) connection.send(request);
+  /** Sends requests over the connection that there is, else over a new one; opens it for none too. */
+  #sendAll(requests: readonly Request<unknown>[]): void {
+    const open = this.#connection;
+    const connection = open ?? this.#open();
+    for (const request of requests) connection.send(request);
+    // Only now, when it has something to do: who hears it may close the client.
+    if (open === undefined) this.#report("open", undefined);
+    // A call for many keys that was begun before the server left the list.
     if (this.#closing !== undefined) connection.close();
   }
 
-  #connect(): void {
+  #open(): Connection {
     const { ref, address, tls, auth, connections } = this.#settings;
-    this.#connection = new Connection(
+    return this.#connection = new Connection(
       { ref, address, tls, auth, dialect: this.#dialect, alone: this.#alone },
       connections,
       this,
     );
-    this.#report("open", undefined);
   }
 
   #goDown(cause: Error | undefined): void {
@@ -204,7 +225,7 @@ export class Server implements ConnectionOwner {
     clearTimeout(this.#probeTimer);
     const delay = probeDelay(this.#failedProbes, Math.random());
     this.#probeTimer = setTimeout(() => {
-      if (this.#connection === undefined) this.#connect();
+      if (this.#connection === undefined) this.#sendAll([]);
     }, delay);
     // A probe never keeps the process alive.
     this.#probeTimer.unref();

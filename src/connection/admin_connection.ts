@@ -45,6 +45,7 @@ const encoder = new TextEncoder();
 export class AdminConnection implements SocketEvents {
   readonly #target: Target;
   readonly #limits: AdminLimits;
+  readonly #ended: () => void;
   readonly #socket: Socket;
   readonly #handshake: Handshake;
   readonly #buffer = new ReadBuffer();
@@ -63,12 +64,15 @@ export class AdminConnection implements SocketEvents {
   #over = false;
   #wake: (() => void) | undefined;
 
-  constructor(target: Target, limits: AdminLimits) {
+  /** `ended` is told once, when it is over. */
+  constructor(target: Target, limits: AdminLimits, ended: () => void) {
     this.#target = target;
     this.#limits = limits;
+    this.#ended = ended;
     this.#handshake = new Handshake({ auth: target.auth, protocol: "classic", known: undefined });
-    this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     this.#socket = new Socket(target.address, target.tls, this);
+    // Not before there is a socket that it can end.
+    this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     limits.signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
@@ -98,9 +102,9 @@ export class AdminConnection implements SocketEvents {
     }
   }
 
-  /** Ends it; nothing more is yielded. */
-  close(): void {
-    this.#fail(new ConnectionLostError("the connection was closed"));
+  /** Ends it; who waits for a line, or asks for one more than has come, gets the error. */
+  close(error: MemcachedError = new ConnectionLostError("the connection was closed")): void {
+    this.#fail(error);
   }
 
   place(): Uint8Array {
@@ -235,6 +239,7 @@ export class AdminConnection implements SocketEvents {
     clearTimeout(this.#timer);
     this.#limits.signal?.removeEventListener("abort", this.#abort);
     this.#socket.destroy();
+    this.#ended();
     this.#notify();
   }
 

@@ -99,6 +99,8 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   /** Whether the socket keeps the process alive. */
   #held = false;
   #replied = false;
+  /** When bytes came last, on the sweep's clock. */
+  #heardAt = -Infinity;
 
   constructor(target: Target, settings: ConnectionSettings, owner: ConnectionOwner) {
     this.#target = target;
@@ -235,6 +237,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   received(count: number): void {
     this.#replies.received(count);
     this.#replied = true;
+    this.#heardAt = this.#settings.sweep.now();
     if (this.#phase === "connecting") return this.#shakeHands();
     if (this.#phase === "ended") return;
     if (!this.#replies.read(this.#dialect, this)) return this.#outOfStep();
@@ -246,7 +249,8 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   }
 
   wants(request: Request<unknown>, size: number): boolean {
-    return !request.settled && request.operation !== "has" && size <= this.#settings.maxValueBytes;
+    return !request.abandoned && request.operation !== "has" &&
+      size <= this.#settings.maxValueBytes;
   }
 
   replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void {
@@ -298,7 +302,7 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   sweep(now: number): boolean {
     if (this.#phase === "ended") return false;
     this.#expire(now);
-    if (this.#isStuck(now)) {
+    if (this.#pending.isStuck(now, 2 * this.#settings.timeout)) {
       this.drop(failure.stuck(this.#target.ref));
       return false;
     }
@@ -314,18 +318,11 @@ export class Connection implements ReplySink, SocketEvents, Swept {
       if (sent && request.timeout >= this.#settings.timeout) counted++;
       request.refuse(failure.timeout(this.#target.ref, request));
     });
-    if (counted === 0) return;
+    // Slow, but it does answer: what times out behind a long queue is no silence.
+    if (counted === 0 || now - this.#heardAt < this.#settings.timeout / 2) return;
     const replied = this.#replied;
     this.#replied = false;
     this.#owner.timedOut(this, counted, replied);
-  }
-
-  /** Whether a reply that nobody waits for any more is overdue by so much that it will not come. */
-  #isStuck(now: number): boolean {
-    const oldest = this.#pending.oldest();
-    if (oldest === undefined || !oldest.abandoned) return false;
-    const { deadline, timeout } = oldest.members?.[0] ?? oldest;
-    return deadline > 0 && now > deadline - timeout + 2 * this.#settings.timeout;
   }
 
   // Ending

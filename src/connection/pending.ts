@@ -119,6 +119,14 @@ export class Pending {
     }
   }
 
+  /** Whether a reply that nobody waits for any more is so long overdue that it will not come. */
+  isStuck(now: number, patience: number): boolean {
+    const oldest = this.oldest();
+    if (oldest === undefined || !oldest.abandoned) return false;
+    const { deadline, timeout } = oldest.members?.[0] ?? oldest;
+    return deadline > 0 && now > deadline - timeout + patience;
+  }
+
   /** Takes everything out that still waits, oldest first, with whether it was written. */
   *drain(): Generator<{ request: Request<unknown>; sent: boolean }> {
     for (let entry = this.#sent.shift(); entry !== undefined; entry = this.#sent.shift()) {

@@ -42,9 +42,7 @@ export class Socket {
 
   constructor(address: Address, tlsOptions: TlsOptions | undefined, events: SocketEvents) {
     this.#events = events;
-    this.#socket = tlsOptions === undefined
-      ? connectPlain(address, events)
-      : connectTls(address, tlsOptions, events);
+    this.#socket = this.#connect(address, tlsOptions);
     const connected = tlsOptions === undefined ? "connect" : "secureConnect";
     // Where a name has several addresses Node makes a new handle for each it tries, and each holds.
     this.#socket.on("connectionAttempt", () => this.hold(this.#held));
@@ -102,6 +100,19 @@ export class Socket {
   /** Ends it at once; `closed` is still reported. */
   destroy(): void {
     this.#close();
+  }
+
+  /** What cannot even begin, for a PEM that is none say, is over like what was refused: a little later. */
+  #connect(address: Address, tlsOptions: TlsOptions | undefined): net.Socket {
+    try {
+      return tlsOptions === undefined
+        ? connectPlain(address, this.#events)
+        : connectTls(address, tlsOptions, this.#events);
+    } catch (error) {
+      this.#error = error as Error;
+      queueMicrotask(() => this.#close());
+      return new net.Socket();
+    }
   }
 
   #writePaced(): void {

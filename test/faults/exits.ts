@@ -29,6 +29,13 @@ switch (how) {
     await client.close();
     break;
   }
+  case "closes with a paused list of keys": {
+    const keys = client.keys();
+    console.log((await keys.next()).value);
+    await client.close();
+    console.log(await keys.next().catch(code));
+    break;
+  }
   case "forgets":
     await client.set("k", "v");
     break;

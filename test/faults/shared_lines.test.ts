@@ -147,4 +147,28 @@ describe("gets that share a line", () => {
     await rig.assertRecovered();
     assert.equal(rig.server.connections, 1);
   });
+
+  test("a large value that all have given up on is read past, not kept", async (t) => {
+    const size = 123_457;
+    const kept: number[] = [];
+    const { allocUnsafeSlow } = Buffer;
+    Buffer.allocUnsafeSlow = (wanted) => {
+      kept.push(wanted);
+      return allocUnsafeSlow(wanted);
+    };
+    t.after(() => Buffer.allocUnsafeSlow = allocUnsafeSlow);
+    const controller = new AbortController();
+    const { signal } = controller;
+    await using rig = await sharing(async (peer) => {
+      controller.abort();
+      await sleep(20);
+      await peer.write(`VALUE bb 16 ${size}\r\n${"x".repeat(size)}\r\nEND\r\n`);
+    });
+    const ends = await Promise.all(KEYS.map((key) => outcome(rig.client.get(key, { signal }))));
+    for (const { error } of ends) assert.equal(error?.name, "AbortError");
+    await rig.assertRecovered();
+    assert.equal(rig.server.connections, 1);
+    assert.ok(kept.length > 0, "buffers are seen here");
+    assert.ok(!kept.includes(size));
+  });
 });
