@@ -6,6 +6,7 @@
  * calls are refused at once, and a probe off the callers' path finds out when it is up again. Only a
  * probe that got through the whole handshake brings it back.
  */
+import { clearTimeout, setTimeout } from "node:timers";
 import type { Address, Credentials, ServerRef } from "../address.ts";
 import { AdminConnection, type AdminLimits } from "../connection/admin_connection.ts";
 import {

@@ -6,6 +6,7 @@
  * checked against the oldest one, and the first that does not fit ends the connection: from there on
  * nobody can know whose bytes are whose.
  */
+import { clearInterval, setInterval } from "node:timers";
 import type { Address, Credentials, ServerRef } from "../address.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";

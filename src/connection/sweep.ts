@@ -2,6 +2,7 @@
  * The clock of a client: one timer looks at all deadlines, for a timer a call costs up to four fifths
  * of the throughput.
  */
+import { clearInterval, setInterval } from "node:timers";
 
 /** Milliseconds between two looks. A call is rejected by the second one after its deadline: 50 at most. */
 export const SWEEP_INTERVAL = 20;

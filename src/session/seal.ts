@@ -6,7 +6,7 @@
  * tag (16 bytes). What a seal cannot stop is the replay of an older value of the same key.
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { invalidType } from "../errors.ts";
 import { byteLength } from "../protocol/text.ts";
 
@@ -76,8 +76,10 @@ export class Seal {
   }
 }
 
+/** HKDF-SHA-256 (RFC 5869) without salt, one block; hkdfSync is missing in Bun before 1.2.10. */
 function derive(secret: string, purpose: string): Buffer {
-  return Buffer.from(hkdfSync("sha256", secret, "", purpose, KEY_BYTES));
+  const pseudorandom = createHmac("sha256", Buffer.alloc(KEY_BYTES)).update(secret).digest();
+  return createHmac("sha256", pseudorandom).update(`${purpose}\x01`).digest();
 }
 
 // Flags are bound too: a value must not be read as something else than it was stored as.
