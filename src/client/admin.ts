@@ -1,5 +1,6 @@
 /** Commands for the people who run the servers: stats, flush_all, and the list of keys. */
 import type { Server } from "../cluster/server.ts";
+import { onAbort } from "../connection/abort.ts";
 import type { AdminLimits } from "../connection/admin_connection.ts";
 import { isAtLeast } from "../connection/handshake.ts";
 import {
@@ -137,13 +138,12 @@ async function pause(ms: number, core: Core, signal: AbortSignal | undefined): P
   let end = (): void => {};
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    const abort = (): void => reject(signal?.reason);
+    const forget = signal === undefined ? undefined : onAbort(signal, reject);
     const closable = { close: reject };
-    signal?.addEventListener("abort", abort, { once: true });
     closables.add(closable);
     end = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
+      forget?.();
       closables.delete(closable);
     };
   }).finally(() => end());

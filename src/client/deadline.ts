@@ -1,4 +1,5 @@
 /** One deadline for an operation of several commands. */
+import { onAbort } from "../connection/abort.ts";
 import type { Sweep } from "../connection/sweep.ts";
 import { TimeoutError } from "../errors.ts";
 
@@ -54,15 +55,16 @@ export class Deadline {
     }
     const { timeout, signal } = part;
     return new Promise<T>((resolve, reject) => {
-      const aborted = (): void => settle(() => reject(signal?.reason));
+      const forget = signal === undefined
+        ? undefined
+        : onAbort(signal, (reason) => settle(() => reject(reason)));
       // Not unref'd: a pending call keeps the process alive, and here is no socket that would.
       const timer = setTimeout(() => settle(() => reject(this.#passed())), timeout);
       const settle = (settled: () => void): void => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", aborted);
+        forget?.();
         settled();
       };
-      signal?.addEventListener("abort", aborted, { once: true });
       promise.then((value) => settle(() => resolve(value)), (e) => settle(() => reject(e)));
     });
   }

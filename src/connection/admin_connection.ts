@@ -12,6 +12,7 @@ import {
 import { ClassicDialect } from "../protocol/classic.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
+import { onAbort } from "./abort.ts";
 import type { Target } from "./connection.ts";
 import * as failure from "./failure.ts";
 import { Handshake } from "./handshake.ts";
@@ -51,7 +52,7 @@ export class AdminConnection implements SocketEvents {
   readonly #buffer = new ReadBuffer();
   readonly #reply = new Reply();
   readonly #dialect = new ClassicDialect();
-  readonly #abort = (): void => this.#fail(this.#limits.signal?.reason);
+  readonly #forgetSignal: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout>;
   #lastLook = false;
   #commandFor: (version: string) => string = () => "";
@@ -73,7 +74,8 @@ export class AdminConnection implements SocketEvents {
     this.#socket = new Socket(target.address, target.tls, this);
     // Not before there is a socket that it can end.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
-    limits.signal?.addEventListener("abort", this.#abort, { once: true });
+    const { signal } = limits;
+    if (signal !== undefined) this.#forgetSignal = onAbort(signal, (reason) => this.#fail(reason));
   }
 
   /** What the server says of itself, once the first line has come. */
@@ -237,7 +239,7 @@ export class AdminConnection implements SocketEvents {
     this.#over = true;
     this.#error = error;
     clearTimeout(this.#timer);
-    this.#limits.signal?.removeEventListener("abort", this.#abort);
+    this.#forgetSignal?.();
     this.#socket.destroy();
     this.#ended();
     this.#notify();

@@ -49,6 +49,31 @@ describe("leaks", () => {
     assert.doesNotMatch(inspect(error, { depth: 9, showHidden: true }), /secret-token/);
   });
 
+  test("calls of several commands that share a signal have one listener on it", async () => {
+    await using client = new Memcached(server.address);
+    const controller = new AbortController();
+    const { signal } = controller;
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal) as (...args: unknown[]) => void;
+    signal.addEventListener = (...args: unknown[]): void => {
+      listeners++;
+      add(...args);
+    };
+    const never = new Promise<number>(() => {});
+    const updates = Array.from(
+      { length: 12 },
+      (_, i) => client.update(`shared${i}`, () => never, { signal }),
+    );
+    const stats = Array.from({ length: 12 }, () => client.stats(undefined, { signal }));
+    await Promise.all(stats);
+    await sleep(20);
+    controller.abort();
+    for (const outcome of await Promise.allSettled(updates)) {
+      assert.ok(outcome.status === "rejected" && outcome.reason === signal.reason);
+    }
+    assert.equal(listeners, 1);
+  });
+
   test("a call that a hashing made impossible is over: its signal may abort later", async () => {
     const hashing = (): { pick(): number; order(): number[] } => ({
       pick: () => 5,
