@@ -13,7 +13,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -154,6 +154,22 @@ export class MemcachedServer implements AsyncDisposable {
   /** From now on connections are accepted (by the kernel) and nothing is answered. */
   pause(): void {
     this.signal("SIGSTOP");
+    // Its threads stop one by one, and a busy one may still answer what comes now.
+    const end = performance.now() + 1_000;
+    while (!this.#isStopped() && performance.now() < end);
+  }
+
+  /** Whether all threads of the process have stopped; true where that cannot be seen. */
+  #isStopped(): boolean {
+    if (this.#command?.signal !== undefined) return true;
+    const tasks = `/proc/${this.#child?.pid}/task`;
+    try {
+      return readdirSync(tasks).every((task) =>
+        /\) T /.test(readFileSync(`${tasks}/${task}/stat`, "latin1"))
+      );
+    } catch {
+      return true;
+    }
   }
 
   /** Answers again, also what came while paused. */

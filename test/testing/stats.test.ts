@@ -36,11 +36,9 @@ interface Both {
   play(line: string): Promise<void>;
 }
 
-async function startBoth(t: TestContext): Promise<Both> {
+async function startBoth(t: TestContext, args: readonly string[] = []): Promise<Both> {
   const server = await MemcachedServer.start();
-  // One worker: with several one may still hold the item that it has sent when another counts it up, which
-  // then makes a new item of it (do_add_delta) and counts that.
-  const memcached = await startMemcached({ args: ["-t", "1"] });
+  const memcached = await startMemcached({ args: [...args] });
   const embedded = await Control.open(server.address);
   const real = await Control.open(memcached.address);
   t.after(async () => {
@@ -73,7 +71,10 @@ if (reference) {
 
 function besideMemcached(): void {
   it("counts as memcached does", async (t) => {
-    const { embedded, real, play } = await startBoth(t);
+    // An item that another thread holds (a worker that has just sent it, the one that keeps the LRU) is
+    // counted up as a new one (do_add_delta), and by chance total_items would be higher.
+    const alone = ["-t", "1", "-o", "no_lru_maintainer"];
+    const { embedded, real, play } = await startBoth(t, alone);
     for (const line of TRAFFIC) {
       await play(line);
       const [ours, theirs] = [await embedded.stats(), await real.stats()];
