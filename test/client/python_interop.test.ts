@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 import { CorruptValueError, Memcached } from "../../mod.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { python } from "../support/programs.ts";
 import { rawSerializer } from "./suite/stage.ts";
 
 type PythonClient = "python-memcached" | "pymemcache";
@@ -15,8 +16,6 @@ type PythonClient = "python-memcached" | "pymemcache";
 type PythonValue = readonly [type: string, text: string];
 type Step = readonly [client: PythonClient, operation: string, key: string, ...unknown[]];
 
-// The distribution's own Python, which has the distribution's packages; not the first on the PATH.
-const PYTHON = "/usr/bin/python3";
 const SCRIPT = fileURLToPath(new URL("./python_interop.py", import.meta.url));
 const CLIENTS: readonly PythonClient[] = ["python-memcached", "pymemcache"];
 
@@ -48,7 +47,7 @@ class PythonClients {
   #errors = "";
 
   constructor(port: number) {
-    const child = spawn(PYTHON, [SCRIPT, String(port)], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(python(), [SCRIPT, String(port)], { stdio: ["pipe", "pipe", "pipe"] });
     child.stderr.setEncoding("utf8").on("data", (text: string) => this.#errors += text);
     child.once("error", (error) => this.#errors += error.message);
     this.#process = child;
@@ -59,10 +58,7 @@ class PythonClients {
     this.#process.stdin?.write(`${JSON.stringify(steps)}\n`);
     const { value, done } = await this.#answers.next();
     if (done !== true) return JSON.parse(value) as PythonValue[];
-    throw new Error(
-      `the real clients cannot be asked; they are installed by ` +
-        `"apt-get install python3-memcache python3-pymemcache":\n${this.#errors}`,
-    );
+    throw new Error(`The real clients cannot be asked:\n${this.#errors}`);
   }
 
   close(): void {

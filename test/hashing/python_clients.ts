@@ -4,6 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { python } from "../support/programs.ts";
 import type { HashingName } from "../../src/hashing/hashing.ts";
 
 /** The presets whose real client can be asked. */
@@ -38,23 +39,17 @@ export interface Answer {
   readonly tries: readonly (number | Search)[];
 }
 
-// The distribution's own Python, which has the distribution's packages; not the first on the PATH.
-const PYTHON = "/usr/bin/python3";
 const SCRIPT = fileURLToPath(new URL("./python_clients.py", import.meta.url));
 
-/** Asks the real clients; throws, saying what to install, if they are not there. */
+/** Asks the real clients; throws if they cannot be asked. */
 export function askPythonClients(questions: readonly Question[]): Answer[] {
-  const { error, status, stdout, stderr } = spawnSync(PYTHON, [SCRIPT], {
+  const { error, status, stdout, stderr } = spawnSync(python(), [SCRIPT], {
     input: JSON.stringify(questions),
     encoding: "utf8",
     maxBuffer: 2 ** 26,
   });
   if (error !== undefined || status !== 0) {
-    throw new Error(
-      `the real clients cannot be asked; they are installed by ` +
-        `"apt-get install python3-memcache python3-pymemcache python3-pylibmc":\n${stderr ?? ""}`,
-      { cause: error },
-    );
+    throw new Error(`The real clients cannot be asked:\n${stderr ?? ""}`, { cause: error });
   }
   return JSON.parse(stdout) as Answer[];
 }

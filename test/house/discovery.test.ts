@@ -5,8 +5,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { findMemcached, findOrInstallMemcached, givenServers } from "../support/find_memcached.ts";
+import { findMemcached, givenServers } from "../support/find_memcached.ts";
 import { startMemcached } from "../support/memcached.ts";
+import { GROUP_NAMES, plan } from "../support/programs.ts";
 
 const FAKE_DOCKER = fileURLToPath(new URL("fake_docker.sh", import.meta.url));
 
@@ -58,9 +59,42 @@ describe("memcached is found", () => {
   });
 });
 
+describe("what the tests start", () => {
+  const nothing = { PATH: "", PYTHON: "/nowhere/python3" };
+
+  test("is installed in one go where that is possible", () => {
+    const { install, missing } = plan(["tests"], nothing, true);
+    const clients = ["python3-memcache", "python3-pymemcache", "python3-pylibmc"];
+    for (const name of ["memcached", ...clients]) assert.ok(install.includes(name), name);
+    assert.deepEqual(missing, []);
+    assert.deepEqual(plan(["tests"], process.env, true), { install: [], missing: [] });
+  });
+
+  test("is named in one message elsewhere, with a way to get each", () => {
+    const { install, missing } = plan(["tests"], nothing, false);
+    assert.deepEqual(install, []);
+    assert.match(missing.join("\n"), /^memcached\n[^]*python3 with python-memcached, pymemcache/m);
+    for (const line of missing) assert.match(line, /^.+\n +\S/, "a name, then a hint");
+  });
+
+  test("Docker stands in for memcached only where the package cannot be installed", (t) => {
+    const docker = { ...nothing, PATH: folderWith(t, { docker: FAKE_DOCKER }) };
+    assert.ok(plan(["tests"], docker, true).install.includes("memcached"));
+    const { missing } = plan(["tests"], docker, false);
+    assert.ok(!missing.some((line) => line.startsWith("memcached")));
+    assert.ok(missing.some((line) => line.startsWith("python3")));
+  });
+
+  test("can be asked for by the name of a group", () => {
+    assert.ok(GROUP_NAMES.includes("chromium"));
+    assert.deepEqual(plan(["chromium"], nothing, true).install, ["chromium"]);
+    assert.throws(() => plan(["chrome"], nothing, true), /unknown group "chrome".*chromium/);
+  });
+});
+
 test("a server in a container lives, pauses, dies and comes back as any other", async (t) => {
-  const program = findOrInstallMemcached(() => {});
-  assert.equal(program.kind, "program", "this test needs a memcached besides Docker");
+  const program = findMemcached();
+  assert.ok(program?.kind === "program", "this test needs a memcached besides Docker");
   const variables = {
     FAKE_MEMCACHED: program.path,
     FAKE_DOCKER: folderWith(t, {}),

@@ -10,6 +10,7 @@ import {
   type WebwareSettings,
 } from "../../mod.ts";
 import { optionsFromSettings } from "../../src/session/settings.ts";
+import { python } from "../support/programs.ts";
 import { done, miss } from "../support/replies.ts";
 import { type ScriptedServer, startScriptedServer } from "../support/scripted_server.ts";
 import { startGate } from "./gate.ts";
@@ -49,15 +50,14 @@ async function storeAsSeed(job: {
   minutes: number;
   ids: readonly string[];
 }): Promise<void> {
-  // The distribution's own Python, which has the distribution's packages.
-  const python = spawn("/usr/bin/python3", [fileURLToPath(new URL("./seed.py", import.meta.url))], {
+  const child = spawn(python(), [fileURLToPath(new URL("./seed.py", import.meta.url))], {
     stdio: ["pipe", "ignore", "pipe"],
   });
   let errors = "";
-  python.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
-  python.stdin.end(JSON.stringify(job));
-  const [status] = await once(python, "exit");
-  assert.equal(status, 0, `needs Debian's python3-memcache: ${errors}`);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
+  child.stdin.end(JSON.stringify(job));
+  const [status] = await once(child, "exit");
+  assert.equal(status, 0, `The real python-memcached did not store: ${errors}`);
 }
 
 for (const minutes of [180, 1, 0, 43_200]) {

@@ -3,17 +3,17 @@
  *
  * 1. `$MEMCACHED`: path or name of the program. Set, but not to a program, is an error.
  * 2. `memcached` on PATH.
- * 3. A running Docker: servers run in containers of the official image.
- * 4. As root on Debian or Ubuntu, and only if the caller allows it: the distribution's package is
- *    installed.
+ * 3. A running Docker: servers run in containers of the official image, on loopback.
+ *
+ * Nothing is installed here: programs.ts does that before the tests start.
  *
  * `$MEMCACHED_SERVERS` is apart from these: it names servers that already run (a container, say),
  * separated by commas. A test that only talks to a server takes it from there if it is set
  * (`borrowMemcached` in memcached.ts). A test that kills servers, fills them to the brim or needs
- * options of its own cannot do that to somebody's server: it starts its own from 1 to 4 either way.
+ * options of its own cannot do that to somebody's server: it starts its own from 1 to 3 either way.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
@@ -51,7 +51,7 @@ export function findProgram(name: string, env: Environment = process.env): strin
   });
 }
 
-/** The program or Docker, in the order above; undefined if there is neither. Installs nothing. */
+/** The program or Docker, in the order above; undefined if there is neither. */
 export function findMemcached(env: Environment = process.env): MemcachedSource | undefined {
   const named = env["MEMCACHED"];
   if (named) {
@@ -69,33 +69,13 @@ export function findMemcached(env: Environment = process.env): MemcachedSource |
   return engine.status === 0 ? { kind: "docker", path: docker } : undefined;
 }
 
-/** As findMemcached, but installs the distribution's package where it may, and throws where it cannot. */
-export function findOrInstallMemcached(say: (line: string) => void): MemcachedSource {
-  let found = findMemcached();
-  if (found === undefined && mayInstall()) {
-    say("No memcached here: installing the package memcached with apt-get.");
-    for (const command of [["update"], ["install", "-y", "--no-install-recommends", "memcached"]]) {
-      const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-      spawnSync("apt-get", ["-q", ...command], { env, stdio: ["ignore", "ignore", "inherit"] });
-    }
-    found = findMemcached();
-  }
-  if (found === undefined) throw new Error(`No memcached was found. ${WAYS_TO_GET_ONE}`);
-  if (found.kind === "docker") pullImage(found.path, say);
-  return found;
-}
-
 /** The addresses in `$MEMCACHED_SERVERS`; none if it is not set. */
 export function givenServers(env: Environment = process.env): string[] {
   return (env["MEMCACHED_SERVERS"] ?? "").split(",").map((part) => part.trim()).filter(Boolean);
 }
 
-function mayInstall(): boolean {
-  return process.getuid?.() === 0 && existsSync("/etc/debian_version") &&
-    findProgram("apt-get") !== undefined;
-}
-
-function pullImage(docker: string, say: (line: string) => void): void {
+/** Pulls the image, unless it is there. */
+export function pullImage(docker: string, say: (line: string) => void): void {
   if (spawnSync(docker, ["image", "inspect", DOCKER_IMAGE]).status === 0) return;
   say(`Pulling the image ${DOCKER_IMAGE}.`);
   const pulled = spawnSync(docker, ["pull", "-q", DOCKER_IMAGE], { encoding: "utf8" });

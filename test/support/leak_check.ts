@@ -10,9 +10,9 @@ import process from "node:process";
 /** What keeps a process alive without being a leak: the pipes to the test runner. */
 const OWN = new Set(["PipeWrap", "TTYWrap", "CloseReq"]);
 
-// Only in a test file's own process, not in the runner's and not in what tests start with the same
-// options: there node:test would begin to report on standard output.
-if (process.env["NODE_TEST_CONTEXT"] !== undefined && process.argv[1]?.endsWith(".test.ts")) {
+// Only in a test file's own process, not in what tests start with the same options: there node:test
+// would begin to report on standard output.
+if (process.argv[1]?.endsWith(".test.ts")) {
   const { after } = await import("node:test");
   after(() => {
     setTimeout(() => {

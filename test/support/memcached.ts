@@ -19,7 +19,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findOrInstallMemcached, givenServers, type MemcachedSource } from "./find_memcached.ts";
+import {
+  findMemcached,
+  givenServers,
+  type MemcachedSource,
+  WAYS_TO_GET_ONE,
+} from "./find_memcached.ts";
 import {
   type Command,
   memcachedCommand,
@@ -46,13 +51,11 @@ export async function startMemcached(
   options: StartOptions = {},
   from?: MemcachedSource,
 ): Promise<MemcachedServer> {
-  if (from === undefined) source ??= findOrInstallMemcached((line) => console.error(line));
+  source ??= findMemcached();
+  const program = from ?? source;
+  if (program === undefined) throw new Error(`No memcached was found. ${WAYS_TO_GET_ONE}`);
   for (let attempt = 1;; attempt++) {
-    const server = new MemcachedServer(
-      from ?? source as MemcachedSource,
-      options,
-      await choosePlace(options),
-    );
+    const server = new MemcachedServer(program, options, await choosePlace(options));
     try {
       await server.restart();
       return server;

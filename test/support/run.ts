@@ -1,58 +1,116 @@
 /**
- * The test command: `npm test`, `deno task test`, `bun run test`.
- *
- *     npm test                                   type check, then all tests in the Node at hand
- *     npm test -- test/session test/house/imports.test.ts      some folders or files
- *     npm test -- --runtime deno                 or bun, or the path of a node, deno or bun
- *     npm test -- --no-types                     without the type check
- *     npm test -- --limit 60                     seconds until a run that hangs is ended; 240
+ * The test command: `npm test`, `deno task test`, `bun run test`. USAGE below says what it takes.
  *
  * Tests are `test/<folder>/<name>.test.ts`, on node:test and node:assert, one suite for Node 20 and
- * newer, Deno and Bun. `test/bench` and `test/examples` are no tests. What all three have, and so
- * what tests may use: `test`, `t.test`, `describe`, `it`, `before`, `after`, `beforeEach`,
- * `afterEach`, `t.after`, `t.diagnostic`, `t.mock`, the `timeout` option, `await using`. What tests
- * must know:
+ * newer, Deno and Bun. What all three have, and so what tests may use: `test`, `t.test`,
+ * `describe`, `it`, `before`, `after`, `beforeEach`, `afterEach`, `t.after`, `t.diagnostic`,
+ * `t.mock`, the `timeout` option, `await using`. What tests must know:
  *
- * - Bun runs all files in one process: undo what you do to `process.env` or to globals (`t.after`),
- *   and keep `before` and `beforeEach` inside a `describe`.
+ * - Several files run at once, each in a process of its own (test_process.ts).
  * - `t.assert.snapshot` and `tracingChannel().hasSubscribers` are missing in Bun.
  * - `t.after` hooks run in the order in which they were set, so what was opened first is closed
  *   first; `await using` closes the other way round, and before any of them.
  * - Nothing is ever skipped: a test that needs a server starts one (memcached.ts,
  *   scripted_server.ts, fault_proxy.ts) and stops it in `t.after`.
  * - Under Node a file that leaves something open fails (leak_check.ts).
- * - After the run all processes that tests have started are killed.
+ * - What a file prints is shown only if it fails, or if it is the only one.
  */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { connect } from "node:net";
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { findOrInstallMemcached, findProgram, givenServers } from "./find_memcached.ts";
+import { findMemcached, givenServers } from "./find_memcached.ts";
+import { GROUP_NAMES, provide } from "./programs.ts";
+import { findTestFiles } from "./test_files.ts";
+import { type FileResult, findRuntime, runTestFile } from "./test_process.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** ms for one test, and in Node 20 for one file. */
-const TEST_LIMIT = 120_000;
-const NOT_TESTS = ["bench", "examples", "support"];
+const USAGE =
+  `npm test                                type check, then all tests in the Node at hand
+npm test -- test/session                some folders or files
+npm test -- --name "regenerate"         tests whose name contains this
+npm test -- --runtime deno              or bun, or the path of a node, deno or bun
+npm test -- --no-types                  without the type check
+npm test -- --limit 60                  seconds until a file that hangs is ended; 120
+npm test -- --install chromium          only installs programs (as root on Debian or Ubuntu):
+                                        ${GROUP_NAMES.join(", ")}`;
 
-process.chdir(ROOT);
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runtime: { type: "string", default: process.execPath },
-    "no-types": { type: "boolean", default: false },
-    limit: { type: "string", default: "240" },
-  },
-});
+process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
+process.on("SIGINT", () => process.exit(130)).on("SIGTERM", () => process.exit(143));
 try {
-  if (!values["no-types"]) checkTypes();
-  await provideMemcached();
-  process.exitCode = await run(testCommand(values.runtime, findTests(positionals)));
+  process.exitCode = await main();
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = readCommandLine();
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (values.install !== undefined) {
+    provide(values.install, console.log);
+    return 0;
+  }
+  const limit = Number(values.limit);
+  if (!(limit > 0)) throw new Error(`--limit is ${values.limit}, expected a number of seconds.`);
+  const files = findTestFiles(positionals, values.name);
+  const runtime = findRuntime(values.runtime);
+  provide(["tests"], console.log);
+  for (const address of givenServers()) await mustAnswer(address);
+  if (!values["no-types"]) checkTypes();
+  console.log(`Servers: ${memcachedVersion()}\nTests: ${files.length} files in ${runtime.path}\n`);
+
+  const results: FileResult[] = [];
+  const waiting = files.values();
+  const work = async (): Promise<void> => {
+    for (const file of waiting) {
+      const show = files.length === 1;
+      const result = await runTestFile(runtime, file, { name: values.name, limit, show });
+      results.push(result);
+      report(result, show);
+    }
+  };
+  // Many tests wait for a deadline or a server: one file more than cores keeps the cores busy.
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, work));
+  return summarize(results);
+}
+
+function readCommandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        runtime: { type: "string", default: process.execPath },
+        name: { type: "string" },
+        "no-types": { type: "boolean", default: false },
+        limit: { type: "string", default: "120" },
+        install: { type: "string", multiple: true },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n\n${USAGE}`);
+  }
+}
+
+function report({ file, ok, passed, seconds, output }: FileResult, shown: boolean): void {
+  if (!ok && !shown) console.log(`\n${output.trim().replace(/^/gm, "    ")}\n`);
+  console.log(`${ok ? "ok  " : "FAIL"} ${file}  ${passed} passed, ${seconds.toFixed(1)} s`);
+}
+
+function summarize(results: readonly FileResult[]): number {
+  const bad = results.filter(({ ok }) => !ok);
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  if (bad.length > 0) console.log(`\nFailed:\n${bad.map(({ file }) => `  ${file}`).join("\n")}`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  if (passed + failed === 0) console.error("No test has run.");
+  return passed > 0 && failed === 0 ? 0 : 1;
 }
 
 function checkTypes(): void {
@@ -66,15 +124,16 @@ function checkTypes(): void {
   console.log("Types are right.");
 }
 
-/** Makes sure that there are servers before a test asks, and that all tests take the same program. */
-async function provideMemcached(): Promise<void> {
-  for (const address of givenServers()) await mustAnswer(address);
-  const { kind, path } = findOrInstallMemcached(console.log);
+/** What servers are started from, with its version; all tests take the same. */
+function memcachedVersion(): string {
+  const found = findMemcached();
+  if (found === undefined) throw new Error("No memcached was found.");
+  const { kind, path } = found;
   if (kind === "program") process.env["MEMCACHED"] = path;
-  const version = spawnSync(path, kind === "program" ? ["-V"] : ["--version"], {
+  const { stdout } = spawnSync(path, [kind === "program" ? "-V" : "--version"], {
     encoding: "utf8",
   });
-  console.log(`Servers: ${path} (${version.stdout.trim()})`);
+  return `${path} (${stdout.trim()})`;
 }
 
 function mustAnswer(address: string): Promise<void> {
@@ -89,69 +148,4 @@ function mustAnswer(address: string): Promise<void> {
     socket.setTimeout(3_000, fail);
     socket.write("version\r\n");
   }).finally(() => socket.destroy());
-}
-
-function findTests(asked: readonly string[]): string[] {
-  const folders = readdirSync("test").filter((name) => !NOT_TESTS.includes(name));
-  const wanted = asked.length > 0 ? asked : folders.map((name) => join("test", name));
-  const files = wanted.flatMap((path) => {
-    if (!existsSync(path)) throw new Error(`There is no ${path}.`);
-    return statSync(path).isFile() ? [path] : readdirSync(path).map((name) => join(path, name));
-  });
-  const tests = files.filter((file) => file.endsWith(".test.ts")).sort();
-  if (tests.length === 0) throw new Error(`No tests in ${wanted.join(", ")}.`);
-  return tests;
-}
-
-function testCommand(runtime: string, files: readonly string[]): readonly string[] {
-  const path = findProgram(runtime);
-  if (path === undefined) throw new Error(`There is no program ${runtime}.`);
-  const name = basename(path);
-  if (name.startsWith("deno")) {
-    return [path, "test", "-A", "--no-check", ...files];
-  }
-  if (name.startsWith("bun")) {
-    return [path, "test", "--timeout", String(TEST_LIMIT), ...files.map((file) => `./${file}`)];
-  }
-  const version = execFileSync(path, ["-p", "process.versions.node"], { encoding: "utf8" });
-  const types = Number.parseInt(version) < 24 ? ["--import", "tsx"] : []; // 24 has `await using`
-  const support = (file: string): string => `./test/support/${file}`;
-  const report = ["--test-reporter", support("reporter.js"), "--test-reporter-destination=stdout"];
-  const load = [...types, "--import", support("leak_check.ts")];
-  return [path, ...load, ...report, `--test-timeout=${TEST_LIMIT}`, "--test", ...files];
-}
-
-/** Runs it in a process group of its own, of which nothing is left afterwards. */
-async function run([program = "", ...args]: readonly string[]): Promise<number> {
-  const limit = Number(values.limit);
-  console.log(`Tests: ${program} ${args.filter((arg) => !arg.endsWith(".test.ts")).join(" ")}\n`);
-  const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1" };
-  const child = spawn(program, args, {
-    stdio: ["ignore", "inherit", "inherit"],
-    detached: true,
-    env,
-  });
-  const killGroup = (): void => {
-    try {
-      process.kill(-(child.pid as number), "SIGKILL");
-    } catch {
-      // Nobody is left.
-    }
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      killGroup();
-      process.exit(130);
-    });
-  }
-  const timer = setTimeout(() => {
-    console.error(`\nHANGS: the tests did not end within ${limit} s and were killed.`);
-    killGroup();
-  }, limit * 1000);
-  const code = await new Promise<number | null>((done, reject) => {
-    child.once("error", reject).once("exit", done);
-  });
-  clearTimeout(timer);
-  killGroup();
-  return code ?? 1;
 }

@@ -1,0 +1,42 @@
+/** Which test files a command line means. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** Folders under test/ whose files are not part of `npm test`; .ci/run has a step for most of them. */
+const NOT_TESTS = ["bench", "examples", "support"];
+
+/**
+ * The test files under some paths.
+ *
+ * @param paths Files or folders; none: all tests.
+ * @param name Only files in which a test of this name can be; undefined: all.
+ */
+export function findTestFiles(paths: readonly string[], name?: string): string[] {
+  const folders = readdirSync("test").filter((folder) => !NOT_TESTS.includes(folder));
+  const wanted = paths.length > 0 ? paths : folders.map((folder) => join("test", folder));
+  const files = wanted.flatMap((path) => {
+    if (!existsSync(path)) throw new Error(`There is no ${path}.`);
+    return statSync(path).isFile() ? [path] : readdirSync(path).map((file) => join(path, file));
+  });
+  const tests = files.filter((file) => file.endsWith(".test.ts")).sort();
+  if (tests.length === 0) throw new Error(`No tests in ${wanted.join(", ")}.`);
+  if (name === undefined) return tests;
+  const words = name.toLowerCase().match(/[a-z]{3,}/g) ?? [];
+  const named = tests.filter((file) => {
+    const text = textWithImports(file).toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+  if (named.length === 0) throw new Error(`No test's name can contain "${name}".`);
+  return named;
+}
+
+/** A file's text and that of the files under test/ that it imports: a suite's tests stand there. */
+function textWithImports(file: string, seen = new Set<string>()): string {
+  if (seen.has(file)) return "";
+  seen.add(file);
+  const text = readFileSync(file, "utf8");
+  const imports = [...text.matchAll(/from "(\.\.?\/[^"]+\.ts)"/g)]
+    .map(([, path = ""]) => join(dirname(file), path))
+    .filter((path) => path.startsWith("test/") && !path.startsWith("test/support/"));
+  return [text, ...imports.map((path) => textWithImports(path, seen))].join("\n");
+}
