@@ -109,6 +109,7 @@ test("writes in pieces, a greeting, FIN and RST", async (t) => {
 test("a paused peer takes no more than the kernel's buffers", async (t) => {
   const server = await scripted(t, (peer) => peer.pause());
   const client = await dial(server.port, t);
+  await until(() => server.peers.length === 1);
   let sent = 0;
   const command = Buffer.from(`ms key ${1 << 20}\r\n${"x".repeat(1 << 20)}\r\n`);
   for (let i = 0; i < 64; i++) client.socket.write(command, () => sent++);
