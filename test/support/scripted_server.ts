@@ -249,7 +249,7 @@ export class Peer {
       this.#missing = next + length + 2 - this.#unparsed.length;
       if (this.#missing > 0) return undefined;
       this.#missing = 1;
-      data = Uint8Array.from(this.#unparsed.subarray(next, next + length));
+      data = new Uint8Array(this.#unparsed.subarray(next, next + length)); // a copy: `from` is slow in Bun
       next += length + 2;
     }
     this.#unparsed = this.#unparsed.subarray(next);

@@ -37,6 +37,6 @@ function textWithImports(file: string, seen = new Set<string>()): string {
   const text = readFileSync(file, "utf8");
   const imports = [...text.matchAll(/from "(\.\.?\/[^"]+\.ts)"/g)]
     .map(([, path = ""]) => join(dirname(file), path))
-    .filter((path) => path.startsWith("test/") && !path.startsWith("test/support/"));
+    .filter((path) => /^test\/(?!support\/)/.test(path) && existsSync(path));
   return [text, ...imports.map((path) => textWithImports(path, seen))].join("\n");
 }

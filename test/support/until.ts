@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Resolves when the condition holds; fails if it does not within `limit` ms. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  limit = 5_000,
+  limit = 20_000, // long, so that a busy machine is slow and not red
 ): Promise<void> {
   const end = performance.now() + limit;
   while (!await condition()) {
