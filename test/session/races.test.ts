@@ -119,7 +119,8 @@ describe("races between processes", () => {
       const session = await store.open(id);
       await store.storeSession(session.set("over", true));
       const touches = await Promise.all(touching);
-      assert.ok(touches.every((count) => count >= 9), `${touches}`);
+      // How many each gets in is up to the machine; that all three touched beside the writer is not.
+      assert.ok(touches.every((count) => count > 0), `${touches}`);
       assert.equal(Object.keys(await store.get(id) as Fields).length, 62);
     });
 

@@ -5,7 +5,7 @@
  * own, a file that hangs is ended by itself and named, and several run at once.
  */
 import { execFileSync, spawn } from "node:child_process";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import process from "node:process";
 import { findProgram } from "./find_memcached.ts";
 
@@ -52,7 +52,7 @@ export function findRuntime(asked: string): TestRuntime {
   if (name.startsWith("bun")) {
     const args = (file: string, name?: string): string[] => {
       const filter = name === undefined ? [] : ["-t", literal(name)];
-      return ["test", "--timeout", "120000", ...filter, `./${file}`];
+      return ["test", "--timeout", "120000", ...filter, resolve(file)];
     };
     return { path, args, passed: /^ *(\d+) pass$/m, failed: /^ *(\d+) fail$/m };
   }
