@@ -4,6 +4,8 @@
  *     node --import tsx .ci/package.ts
  *
  * - its contents: compiled code and types, nothing of tests, no source maps;
+ * - README's first screen: `npx memwire serve` starts an embedded server, and the first snippet works
+ *   with it in each runtime of `$MEMWIRE_RUNTIMES`; no picture that npm's page could not show;
  * - publint and attw find nothing;
  * - every sub-path is importable, and a get and a set work, in each runtime of `$MEMWIRE_RUNTIMES`;
  * - its types compile where there is no @types/node, without skipLibCheck, as a bundler and as Node
@@ -15,24 +17,21 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { Memcached } from "../mod.ts";
 import { startMemcached } from "../test/support/memcached.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TOOLS = join(ROOT, ".ci/node_modules/.bin");
 const work = mkdtempSync(join(tmpdir(), "memwire-package-"));
 const memcached = await startMemcached();
+const runtimes = process.env["MEMWIRE_RUNTIMES"]?.split(":") ?? [process.execPath];
 try {
   const tarball = pack();
   const project = install(tarball);
   lint(tarball, project);
-  await command(project);
+  await firstScreen(project, runtimes);
   const subPaths = exportsOf(project);
   checkTypes(project, subPaths);
-  for (
-    const runtime of process.env["MEMWIRE_RUNTIMES"]?.split(":") ??
-      [process.execPath]
-  ) {
+  for (const runtime of runtimes) {
     use(runtime, project, subPaths, memcached.address);
   }
 } finally {
@@ -83,27 +82,48 @@ function lint(tarball: string, project: string): void {
   run(join(TOOLS, "attw"), ["--profile", "esm-only", tarball], project);
 }
 
-/** The command that the package installs starts an embedded server. */
-async function command(project: string): Promise<void> {
-  const serve = spawn("npx", ["--offline", "memwire", "serve", "--port", "0"], {
+/** What README shows first: a server by `npx memwire serve`, and ten lines that talk to it. */
+async function firstScreen(project: string, runtimes: readonly string[]): Promise<void> {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const [, command = ""] = /^npx (memwire serve)\b/m.exec(readme) ?? [];
+  const [, snippet = ""] = /^```ts\n([^]*?)^```$/m.exec(readme) ?? [];
+  if (command === "" || !snippet.includes("localhost:11211")) {
+    throw new Error("README's first screen has no `npx memwire serve`, or no snippet that uses it");
+  }
+  const pictures = [...readme.matchAll(/!\[.*?\]\((?!https:)(.*?)\)/g)].map(([, path]) => path);
+  if (pictures.length > 0) throw new Error(`npm's page cannot show ${pictures.join(", ")}`);
+
+  // The port of the snippet may be somebody's here, so both are given another.
+  const serve = spawn("npx", ["--offline", ...command.split(" "), "--port", "0"], {
     cwd: project,
     detached: true,
   });
-  const timer = setTimeout(() => process.kill(-(serve.pid as number), "SIGKILL"), 20_000);
+  const kill = (): void => void process.kill(-(serve.pid as number), "SIGKILL");
+  const timer = setTimeout(kill, 20_000);
   let output = "";
+  let port: string | undefined;
   for await (const text of serve.stdout.setEncoding("utf8")) {
     output += text;
-    const [, port] = /127\.0\.0\.1:(\d+)/.exec(output) ?? [];
-    if (port === undefined) continue;
-    await using client = new Memcached(`127.0.0.1:${port}`);
-    await client.set("key", "value");
-    if (await client.get("key") !== "value") throw new Error("not what was stored");
-    process.kill(-(serve.pid as number), "SIGTERM");
-    clearTimeout(timer);
-    console.log("npx memwire serve works");
-    return;
+    port = /127\.0\.0\.1:(\d+)/.exec(output)?.[1];
+    if (port !== undefined) break;
   }
-  throw new Error(`npx memwire serve: ${output}`);
+  clearTimeout(timer);
+  if (port === undefined) throw new Error(`npx ${command}: ${output}`);
+  try {
+    const program = snippet.replace("localhost:11211", `localhost:${port}`);
+    writeFileSync(join(project, "first.mjs"), program);
+    for (const runtime of runtimes) {
+      const printed = run(runtime, [...permissions(runtime), "first.mjs"], project);
+      if (!/hello[^]*^stored$/m.test(printed)) throw new Error(`${runtime} printed ${printed}`);
+    }
+  } finally {
+    kill();
+  }
+  console.log("README's first screen works");
+}
+
+function permissions(runtime: string): string[] {
+  return basename(runtime).startsWith("deno") ? ["run", "--allow-net", "--no-check"] : [];
 }
 
 /** "memwire", "memwire/v8"... */
@@ -181,18 +201,18 @@ function use(
     await client.close();
   `;
   writeFileSync(join(project, "use.js"), program);
-  const before = basename(runtime).startsWith("deno") ? ["run", "-A", "--no-check"] : [];
-  run(runtime, [...before, "use.js"], project);
+  run(runtime, [...permissions(runtime), "use.js"], project);
   console.log(`works in ${basename(runtime)}`);
 }
 
-function run(program: string, args: readonly string[], folder: string): void {
+/** What it prints. */
+function run(program: string, args: readonly string[], folder: string): string {
   const { status, stdout, stderr } = spawnSync(program, args, {
     cwd: folder,
     encoding: "utf8",
     timeout: 60_000,
   });
-  if (status === 0) return;
+  if (status === 0) return stdout;
   throw new Error(
     `${program} ${args.join(" ")} ended with ${status}\n${stdout}${stderr}`,
   );
