@@ -21,11 +21,11 @@ const MAX_WORDS = 200;
 /**
  * Whether "too large" means that what was stored before is gone: memcached unlinks it, lest a reader
  * gets stale data. In classic it does so for `set` alone, in meta whatever the mode of `ms`, even for
- * an add or a cas that would not have been done (1.6.18, process_update_command and
- * process_mset_command).
+ * an add that would not have been done (1.6.18, process_update_command and process_mset_command). A
+ * `cas` is a classic line in both dialects.
  */
 function losesOldValue(operation: Operation, dialect: DialectName): boolean {
-  return dialect === "meta" || operation === "set";
+  return operation === "set" || (dialect === "meta" && operation !== "cas");
 }
 
 /** A bound of the connection was reached. */

@@ -67,10 +67,11 @@ export class ReplyReader {
         if (!ended) return false;
       }
       if (buffer.start === buffer.end) return true;
-      const after = dialect.parse(buffer.bytes, buffer.start, buffer.end, reply);
       const request = sink.oldest();
       // Nobody has asked: not even the beginning of a line can be right.
-      if (after === GARBAGE || request === undefined) return false;
+      if (request === undefined) return false;
+      const after = dialect.parse(buffer.bytes, buffer.start, buffer.end, reply, request);
+      if (after === GARBAGE) return false;
       if (after === INCOMPLETE) return !this.#tooLong();
       if (reply.size < 0) {
         buffer.start = after;

@@ -2,6 +2,7 @@
  * The classic dialect: `get`, `set`, `touch`... (memcached's doc/protocol.txt). Spoken by every
  * server and proxy. Only `VALUE` names a key; every other reply is told by its place in the queue.
  */
+import { acceptCas, encodeCas } from "./cas_line.ts";
 import { parseClassicLine } from "./classic_reply.ts";
 import { type Command, KEEP_EXPTIME } from "./command.ts";
 import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
@@ -48,12 +49,13 @@ export class ClassicDialect implements Dialect {
       case "replace":
       case "append":
       case "prepend":
-      case "cas":
         return out.store(
           `${operation} ${key} ${command.flags} ${command.exptime} `,
           command.value,
-          operation === "cas" ? ` ${command.cas}` : "",
+          "",
         );
+      case "cas":
+        return encodeCas(command, out);
       case "delete":
         return command.cas === ""
           ? out.text(`delete ${key}\r\n`)
@@ -82,6 +84,8 @@ export class ClassicDialect implements Dialect {
         return acceptGet(command, reply);
       case "getMany":
         return acceptGetMany(command, reply);
+      case "cas":
+        return acceptCas(reply);
       default:
         return acceptOne(command, reply);
     }
@@ -164,15 +168,12 @@ function findKey(keys: readonly string[], from: number, to: number, reply: Reply
   return -1;
 }
 
-const STORE_REPLIES = Kind.stored | Kind.notStored | Kind.exists | Kind.notFound | Kind.error;
-
 const REPLIES: Readonly<Record<string, number>> = {
   set: Kind.stored | Kind.error,
   add: Kind.stored | Kind.notStored | Kind.error,
   replace: Kind.stored | Kind.notStored | Kind.error,
   append: Kind.stored | Kind.notStored | Kind.error,
   prepend: Kind.stored | Kind.notStored | Kind.error,
-  cas: STORE_REPLIES,
   delete: Kind.deleted | Kind.notFound | Kind.error,
   touch: Kind.touched | Kind.notFound | Kind.error,
   increment: Kind.number | Kind.notFound | Kind.error,
@@ -183,10 +184,8 @@ const REPLIES: Readonly<Record<string, number>> = {
 /** Commands with one line for an answer. */
 function acceptOne(command: Command, reply: Reply): VerdictName {
   const { operation } = command;
-  const legal = operation === "delete" && command.cas !== ""
-    ? STORE_REPLIES
-    : REPLIES[operation] as number;
-  if ((reply.kind & legal) === 0) return Verdict.wrong;
+  if (operation === "delete" && command.cas !== "") return acceptCas(reply);
+  if ((reply.kind & (REPLIES[operation] as number)) === 0) return Verdict.wrong;
   if ((reply.kind & (Kind.stored | Kind.deleted | Kind.touched)) !== 0) reply.kind = Kind.done;
   else if (reply.kind === Kind.number) reply.kind = Kind.value;
   return Verdict.last;

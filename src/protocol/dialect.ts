@@ -31,9 +31,10 @@ export interface Dialect {
   encode(command: Command, out: WriteBuffer): void;
   /**
    * Reads the line at `at` into `reply`. Returns where the line ends, INCOMPLETE or GARBAGE.
-   * `bytes[end]` is a line feed that was not received: it ends every scan.
+   * `bytes[end]` is a line feed that was not received: it ends every scan. `command` is the one that
+   * waits for this reply; the handshake has none.
    */
-  parse(bytes: Buffer, at: number, end: number, reply: Reply): number;
+  parse(bytes: Buffer, at: number, end: number, reply: Reply, command?: Command): number;
   /** Checks that the reply is one that the command waits for, and counts it. */
   accept(command: Command, reply: Reply): VerdictName;
 }

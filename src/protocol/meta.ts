@@ -2,8 +2,15 @@
  * The meta dialect: `mg`, `ms`, `md`, `ma` (memcached's doc/protocol.txt, "Meta Commands"; 1.6.18 and
  * newer, which return the opaque on a miss too). Every reply but an error carries the opaque of its
  * command, a number that goes up by one with each.
+ *
+ * The exception is `cas`, which is sent as a classic line: cas_line.ts says why. Its reply carries no
+ * opaque, so it is told by its place in the queue and by its words: only a request that sent a `cas`
+ * line reads them, and it reads nothing else. A reply too many or too few therefore ends the connection
+ * at the next reply to a meta command at the latest.
  */
 import type { Buffer } from "node:buffer";
+import { acceptCas, encodeCas } from "./cas_line.ts";
+import { parseClassicLine } from "./classic_reply.ts";
 import { type Command, KEEP_EXPTIME } from "./command.ts";
 import { isCount } from "./digits.ts";
 import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
@@ -33,6 +40,7 @@ export class MetaDialect implements Dialect {
     command.answered = 0;
     if (operation === "version") return out.text("version\r\n");
     if (operation === "getMany") return this.#encodeGetMany(command, out);
+    if (operation === "cas") return encodeCas(command, out);
     const opaque = command.opaque = this.#nextOpaque;
     this.#nextOpaque = opaque + 1 === OPAQUES ? 0 : opaque + 1;
     const mark = textOf(opaque);
@@ -56,8 +64,6 @@ export class MetaDialect implements Dialect {
         return storeAs(" MA", command, out);
       case "prepend":
         return storeAs(" MP", command, out);
-      case "cas":
-        return storeAs(` C${command.cas}`, command, out);
       case "delete":
         return out.text(`md ${key}${command.cas === "" ? "" : ` C${command.cas}`}${mark}\r\n`);
       case "touch":
@@ -79,12 +85,15 @@ export class MetaDialect implements Dialect {
     this.#nextOpaque = opaque;
   }
 
-  parse(bytes: Buffer, at: number, end: number, reply: Reply): number {
-    return parseMetaLine(bytes, at, end, reply);
+  parse(bytes: Buffer, at: number, end: number, reply: Reply, command?: Command): number {
+    return command?.operation === "cas"
+      ? parseClassicLine(bytes, at, end, reply)
+      : parseMetaLine(bytes, at, end, reply);
   }
 
   accept(command: Command, reply: Reply): VerdictName {
     const { operation, answered } = command;
+    if (operation === "cas") return acceptCas(reply);
     if ((reply.kind & REPLIES[operation]) === 0) return Verdict.wrong;
     // An error line never carries the opaque, not even of a command that sent one.
     if ((reply.kind & (Kind.error | Kind.version)) === 0) {
@@ -106,9 +115,7 @@ export class MetaDialect implements Dialect {
   }
 }
 
-const CONDITIONAL = Kind.done | Kind.notStored | Kind.exists | Kind.notFound | Kind.error;
-
-const REPLIES: Readonly<Record<Command["operation"], number>> = {
+const REPLIES: Readonly<Record<Exclude<Command["operation"], "cas">, number>> = {
   get: Kind.value | Kind.miss | Kind.error,
   gets: Kind.value | Kind.miss | Kind.error,
   gat: Kind.value | Kind.miss | Kind.error,
@@ -120,7 +127,6 @@ const REPLIES: Readonly<Record<Command["operation"], number>> = {
   replace: Kind.done | Kind.notStored | Kind.error,
   append: Kind.done | Kind.notStored | Kind.error,
   prepend: Kind.done | Kind.notStored | Kind.error,
-  cas: CONDITIONAL,
   delete: Kind.done | Kind.notFound | Kind.exists | Kind.error,
   increment: Kind.value | Kind.notFound | Kind.notStored | Kind.error,
   decrement: Kind.value | Kind.notFound | Kind.notStored | Kind.error,

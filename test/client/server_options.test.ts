@@ -79,6 +79,20 @@ for (const protocol of ["meta", "classic"] as const) {
         assert.equal(opened, 1, "the connection was kept");
       });
 
+      test("a refused cas leaves what is stored, the newer value of somebody else included", async () => {
+        await client.set("k", "old");
+        const { cas } = await client.getItem("k") ?? { cas: 0n };
+        await client.set("k", "newer");
+        await assert.rejects(client.cas("k", large, cas), (error) => {
+          return error instanceof ValueTooLargeError && !error.oldValueLost;
+        });
+        assert.equal(await client.get("k"), "newer");
+        assert.equal(await client.cas("k", "smaller", cas), "exists");
+        await client.delete("k");
+        await assert.rejects(client.cas("k", large, cas), ValueTooLargeError);
+        assert.equal(await client.cas("k", "smaller", cas), "missing");
+      });
+
       test("and none that an append or a prepend would make so: that is not an absent one", async () => {
         const half = "y".repeat(300_000);
         await client.set("k", half);
@@ -130,6 +144,20 @@ for (const protocol of ["meta", "classic"] as const) {
           return /out of memory/i.test(error.cause.message) && !error.ambiguous;
         });
         assert.equal(await client.get("n"), 5);
+      });
+
+      test("a refused cas leaves what is stored, whatever the token", async () => {
+        const large = "x".repeat(100_000);
+        const { cas } = await client.getItem("n") ?? { cas: 0n };
+        for (const token of [cas, cas + 1n]) {
+          await assert.rejects(client.cas("n", large, token), (error) => {
+            return error instanceof ServerError && /out of memory/i.test(error.message);
+          });
+          assert.equal(await client.get("n"), 5);
+        }
+        await assert.rejects(client.update("n", () => large), ServerError);
+        assert.equal(await client.get("n"), 5);
+        assert.equal(await client.cas("n", 6, cas), "stored");
       });
     });
 

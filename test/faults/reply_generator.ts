@@ -187,7 +187,7 @@ export class ReplyGenerator {
         ? `VALUE ${bytesOf(own)} 16 ${value.length}${cas && ` ${cas}`}\r\n${value}\r\n`
         : `VA ${value.length} f16${cas && ` c${cas} t-1`} O${opaque + n}\r\n${value}\r\n`;
     };
-    switch (random.below(10)) {
+    switch (random.below(11)) {
       case 0:
       case 1:
       case 2:
@@ -233,6 +233,12 @@ export class ReplyGenerator {
       case 8:
         asked.push({ operation: "touch", key, exptime: 60, settled });
         return random.below(2) === 0 ? say("HD", "TOUCHED") : say("EN", "NOT_FOUND");
+      case 9:
+        // A classic line in both dialects: it takes no opaque.
+        this.#opaque--;
+        asked.push({ operation: "cas", key, cas: "77", settled });
+        replies.push(random.of(["STORED\r\n", "EXISTS\r\n", "NOT_FOUND\r\n"]));
+        return;
       default:
         asked.push({ operation: "set", key, settled });
         replies.push("SERVER_ERROR out of memory storing object\r\n");

@@ -7,6 +7,7 @@ import { type Asked, everyCut, feed, latin1, type Outcome, type Told } from "./f
 import { STREAMS } from "./reply_streams.ts";
 
 const get = (key: string): Asked => ({ operation: "get", key });
+const cas: Asked = { operation: "cas", key: "a", cas: "1" };
 
 /** However the stream is cut, the outcome is this. */
 function checkEveryCut(
@@ -108,6 +109,31 @@ describe("a reply that was not predicted is out of step, however it is cut", () 
     ["EX for add", "meta", [{ operation: "add", key: "a" }], "EX O0\r\n"],
     ["VA for has", "meta", [{ operation: "has", key: "a" }], "VA 1 O0\r\n1\r\n"],
     ["EN for delete", "meta", [{ operation: "delete", key: "a" }], "EN O0\r\n"],
+    ["NOT_STORED for cas", "classic", [cas], "NOT_STORED\r\n"],
+    ["NOT_STORED for cas", "meta", [cas], "NOT_STORED\r\n"],
+    ["a meta reply for cas", "meta", [cas], "HD O0\r\n"],
+    ["a meta reply for cas", "meta", [cas], "EX\r\n"],
+    ["a meta reply for cas", "meta", [cas], "NF O0\r\n"],
+    ["DELETED for cas", "meta", [cas], "DELETED\r\n"],
+    ["the reply of cas for get", "meta", [get("a")], "STORED\r\n"],
+    ["the reply of cas for get", "meta", [get("a")], "NOT_FOUND\r\n"],
+    ["the reply of cas for a conditional delete", "meta", [
+      { operation: "delete", key: "a", cas: "1" },
+    ], "EXISTS\r\n"],
+    ["the reply of cas for set", "meta", [{ operation: "set", key: "a" }], "STORED\r\n"],
+    [
+      "a reply of cas too many",
+      "meta",
+      [get("a"), cas, get("b")],
+      "EN O0\r\nEXISTS\r\nEXISTS\r\n",
+      [
+        { of: 0, kind: "miss" },
+        { of: 1, kind: "exists" },
+      ],
+    ],
+    ["a reply of cas that is missing", "meta", [get("a"), cas, get("b")], "EN O0\r\nEN O1\r\n", [
+      { of: 0, kind: "miss" },
+    ]],
     ["a version for get", "meta", [get("a")], "VERSION 1.6.18\r\n"],
     ["a classic reply in meta", "meta", [get("a")], "VALUE a 0 1\r\n1\r\nEND\r\n"],
     ["a value that is longer than its size", "meta", [get("a")], "VA 1 f0 O0\r\n12\r\n"],
@@ -122,7 +148,8 @@ describe("a reply that was not predicted is out of step, however it is cut", () 
 
   for (const [what, dialect, asked, bytes, told = []] of WRONG) {
     test(`${dialect}: ${what}`, () => {
-      const waiting = asked.length - told.filter(({ kind }) => kind === "miss").length;
+      const waiting = asked.length -
+        told.filter(({ kind }) => kind === "miss" || kind === "exists").length;
       const open = asked[0]?.operation === "gets" ? 1 : waiting;
       checkEveryCut(dialect, asked, bytes, { told, inStep: false, waiting: open });
     });

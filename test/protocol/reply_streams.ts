@@ -197,8 +197,8 @@ const META: readonly Omit<Stream, "dialect">[] = [
       { operation: "decrement", key: "a" },
       { operation: "version" },
     ],
-    bytes: "HD O0\r\nNS O1\r\nEX O2\r\nNF O3\r\nHD O4\r\nEX O5\r\nEN O6\r\nHD O7\r\n" +
-      "VA 20 O8\r\n18446744073709551615\r\nNF O9\r\nVERSION 1.6.18\r\n",
+    bytes: "HD O0\r\nNS O1\r\nEXISTS\r\nNOT_FOUND\r\nHD O2\r\nEX O3\r\nEN O4\r\nHD O5\r\n" +
+      "VA 20 O6\r\n18446744073709551615\r\nNF O7\r\nVERSION 1.6.18\r\n",
     told: [
       { of: 0, kind: "done" },
       { of: 1, kind: "notStored" },
@@ -211,6 +211,27 @@ const META: readonly Omit<Stream, "dialect">[] = [
       { of: 8, kind: "value", value: "18446744073709551615" },
       { of: 9, kind: "notFound" },
       { of: 10, kind: "version", text: "VERSION 1.6.18" },
+    ],
+  },
+  {
+    what: "cas, whose replies carry no opaque, among others",
+    asked: [
+      { operation: "cas", key: "a", cas: "1" },
+      get("a"),
+      { operation: "cas", key: "a", cas: "1" },
+      { operation: "cas", key: "b", cas: "2" },
+      get("b"),
+      { operation: "cas", key: "b", cas: "2" },
+    ],
+    bytes: "STORED\r\nVA 8 f0 O0\r\nSTORED\r\n\r\nEXISTS\r\nSTORED\r\nEN O1\r\n" +
+      "SERVER_ERROR object too large for cache\r\n",
+    told: [
+      { of: 0, kind: "done" },
+      { of: 1, kind: "value", value: "STORED\r\n" },
+      { of: 2, kind: "exists" },
+      { of: 3, kind: "done" },
+      { of: 4, kind: "miss" },
+      { of: 5, kind: "error", text: "SERVER_ERROR object too large for cache" },
     ],
   },
   {
