@@ -10,14 +10,14 @@ import { clearInterval, setInterval } from "node:timers";
 import type { Address, Credentials, ServerRef } from "../address.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
-import { type Dialect, type DialectName, Verdict, type VerdictName } from "../protocol/dialect.ts";
+import type { Dialect, DialectName } from "../protocol/dialect.ts";
 import { MetaDialect } from "../protocol/meta.ts";
-import { keepsStep, Kind, type Reply } from "../protocol/reply.ts";
 import * as failure from "./failure.ts";
 import { Handshake, isAtLeast } from "./handshake.ts";
+import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { type Bounds, Pending } from "./pending.ts";
-import { ReplyReader, type ReplySink } from "./reply_reader.ts";
+import { ReplyReader } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
 import { Socket, type SocketEvents, type TlsOptions } from "./socket.ts";
 import type { Sweep, Swept } from "./sweep.ts";
@@ -80,7 +80,7 @@ const CONNECT_SLICES = 5;
 const encoder = new TextEncoder();
 
 /** A connection, from its first attempt to its end. */
-export class Connection implements ReplySink, SocketEvents, Swept {
+export class Connection implements SocketEvents, IncomingEvents, Swept {
   readonly #target: Target;
   readonly #settings: ConnectionSettings;
   readonly #owner: ConnectionOwner;
@@ -90,8 +90,9 @@ export class Connection implements ReplySink, SocketEvents, Swept {
   readonly #pending: Pending;
   readonly #replies = new ReplyReader();
   #dialect: Dialect = new ClassicDialect();
-  /** How requests are written, once the handshake is through. */
+  /** How requests are written and replies read, once the handshake is through. */
   #out: Outgoing | undefined;
+  #in: Incoming | undefined;
   #phase: "connecting" | "ready" | "ended" = "connecting";
   #alone: boolean;
   #closing = false;
@@ -220,6 +221,14 @@ export class Connection implements ReplySink, SocketEvents, Swept {
       paced,
     });
     this.#out = out;
+    const { ref } = this.#target;
+    const { maxValueBytes, maxPendingBytes, timeout } = this.#settings;
+    this.#in = new Incoming(
+      this.#replies,
+      this.#pending,
+      { ref, dialect: this.#dialect, maxValueBytes, maxPendingBytes, timeout },
+      this,
+    );
     for (;;) {
       const request = this.#pending.shiftUnsent();
       if (request === undefined) break;
@@ -239,58 +248,28 @@ export class Connection implements ReplySink, SocketEvents, Swept {
     this.#replies.received(count);
     this.#replied = true;
     this.#heardAt = this.#settings.sweep.now();
-    if (this.#phase === "connecting") return this.#shakeHands();
+    if (this.#in === undefined) return this.#shakeHands();
     if (this.#phase === "ended") return;
-    if (!this.#replies.read(this.#dialect, this)) return this.#outOfStep();
+    if (!this.#in.read()) return this.#outOfStep();
     if (this.#closing) this.#closeIfUnwanted();
   }
 
-  oldest(): Request<unknown> | undefined {
-    return this.#pending.oldest();
-  }
-
-  wants(request: Request<unknown>, size: number): boolean {
-    return !request.abandoned && request.operation !== "has" &&
-      size <= this.#settings.maxValueBytes;
-  }
-
-  replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void {
-    const { ref } = this.#target;
-    request.begun = true;
-    if (reply.kind === Kind.error) {
-      const error = failure.refused(ref, reply.text, request, this.dialect);
-      const keep = keepsStep(reply.text);
-      if (keep && request.members !== null) this.#askAlone(request, request.members);
-      else this.#refuse(request, reply, error);
-      if (!keep) return this.#end("dropped", error);
-    } else if (reply.size > this.#settings.maxValueBytes && request.operation !== "has") {
-      reply.upTo = reply.index + 1;
-      this.#refuse(request, reply, failure.tooLarge(ref, reply.size, this.#settings.maxValueBytes));
-    } else if (reply.kind !== Kind.nothing) {
-      request.take(reply);
-    }
-    if (verdict === Verdict.last) {
-      this.#pending.shiftSent();
-      request.settle();
-    }
-  }
-
-  /** An error ended a line of gets: a proxy may mean one key of them only, so each asks for itself. */
-  #askAlone(line: Request<unknown>, members: readonly Request<unknown>[]): void {
+  askAlone(members: readonly Request<unknown>[]): void {
     this.#alone = true;
-    line.members = members.filter((member) => member.settled);
     if (!this.#flushDue) this.#openBatch();
-    for (const member of members) {
-      if (!member.settled) this.#out?.addAlone(member);
-    }
+    for (const member of members) this.#out?.addAlone(member);
   }
 
-  /** A multi-key request takes an error for the keys it is about, any other is refused. */
-  #refuse(request: Request<unknown>, reply: Reply, error: MemcachedError): void {
-    if (request.keys === null) return request.refuse(error);
-    reply.kind = Kind.error;
-    reply.error = error;
-    request.take(reply);
+  askOwn(request: Request<unknown>): void {
+    request.promise.catch(() => undefined); // its answer is wanted, not its result
+    request.measure();
+    this.#pending.admitOwn(request);
+    if (!this.#flushDue) this.#openBatch();
+    this.#out?.add(request);
+  }
+
+  lostStep(error: MemcachedError): void {
+    this.#end("dropped", error);
   }
 
   #outOfStep(): void {

@@ -51,6 +51,11 @@ export class Pending {
     return this.#sent.peek();
   }
 
+  /** The request that is `index` behind the oldest, if it was written. */
+  sentAt(index: number): Request<unknown> | undefined {
+    return this.#sent.at(index);
+  }
+
   /** Whether a request more, of this weight and size, would be past a bound. */
   isFullFor(weight: number, size: number): boolean {
     const { maxPending, maxPendingBytes } = this.#bounds;
@@ -61,11 +66,16 @@ export class Pending {
   admit(request: Request<unknown>): boolean {
     request.measure();
     if (this.isFullFor(request.weight, request.size)) return false;
+    this.admitOwn(request);
+    return true;
+  }
+
+  /** Takes a request of the connection's own, which no bound may refuse; it is measured. */
+  admitOwn(request: Request<unknown>): void {
     this.#count += request.weight;
     this.#bytes += request.size;
     if (request.deadline === 0) this.#fresh.push(request);
     else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
-    return true;
   }
 
   /** The request was written. */

@@ -17,6 +17,8 @@ const MAX_LINE = 2048;
 export interface ReplySink {
   /** The request that the next reply must belong to. */
   oldest(): Request<unknown> | undefined;
+  /** What the reply means for that request. */
+  accept(request: Request<unknown>, reply: Reply): VerdictName;
   /** A reply for the oldest request; after `Verdict.last` it is not the oldest any more. */
   replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void;
   /** Whether a value of this size is still wanted, asked when its header is read. */
@@ -81,7 +83,7 @@ export class ReplyReader {
           if (to < buffer.end && buffer.bytes[to] !== CR) return false;
           // A small value is parsed again, from its header, when the rest is here.
           if (reply.size < LARGE_BYTES) return true;
-          const verdict = dialect.accept(request, reply);
+          const verdict = sink.accept(request, reply);
           if (verdict === Verdict.wrong) return false;
           buffer.start = after;
           this.#beginLarge(request, verdict, sink);
@@ -92,7 +94,7 @@ export class ReplyReader {
         reply.to = to;
         buffer.start = to + 2;
       }
-      const verdict = dialect.accept(request, reply);
+      const verdict = sink.accept(request, reply);
       if (verdict === Verdict.wrong) return false;
       sink.replied(request, reply, verdict);
     }

@@ -7,7 +7,7 @@ import { parseClassicLine } from "./classic_reply.ts";
 import { type Command, KEEP_EXPTIME } from "./command.ts";
 import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
 import { PAST_EXPTIME } from "./exptime.ts";
-import { Kind, type Reply } from "./reply.ts";
+import { keepsStep, Kind, type Reply } from "./reply.ts";
 import { byteLength, isKey } from "./text.ts";
 import type { Buffer } from "node:buffer";
 import type { WriteBuffer } from "./write_buffer.ts";
@@ -21,9 +21,36 @@ const NOTHING_YET = 0;
 const VALUE_SEEN = 1;
 const END_SEEN = 2;
 
+/**
+ * After which error lines in a get's reply an END still follows. "never": the error stands in its place
+ * (memcached itself, twemproxy, mcrouter). "several": on lines of several keys, where an error stands in
+ * place of one key's VALUE (memcached's own proxy). "always": on lines of one key too.
+ */
+export type EndAfterError = "never" | "several" | "always";
+
+/** Whether an error line may be inside a get's reply, so that it cannot tell by itself where that ends. */
+export function mayGoOn(command: Command, reply: Reply): boolean {
+  return reply.kind === Kind.error && keysOnLine(command) > 0 && keepsStep(reply.text);
+}
+
 /** The classic dialect on one connection. */
 export class ClassicDialect implements Dialect {
   readonly name = "classic";
+  readonly #endAfterError: EndAfterError;
+  /** The first error line of the reply that is being read, until its END comes. */
+  #refusal = "";
+  /** Error lines and values of that reply. */
+  #parts = 0;
+
+  constructor(endAfterError: EndAfterError = "never") {
+    this.#endAfterError = endAfterError;
+  }
+
+  /** Whether an error line has come whose END has not. */
+  get awaitsEnd(): boolean {
+    return this.#refusal !== "";
+  }
+
   // The server answers a line when it has all of it: longer ones keep it waiting (100 keys a line gave
   // 0.4 of the throughput at 100 in flight, 10 gave 0.83).
   readonly lineKeys = 10;
@@ -76,6 +103,18 @@ export class ClassicDialect implements Dialect {
   }
 
   accept(command: Command, reply: Reply): VerdictName {
+    if (this.#endAfterError !== "never") {
+      const keys = keysOnLine(command);
+      if (keys > (this.#endAfterError === "always" ? 0 : 1)) {
+        if (reply.kind === Kind.miss) this.#tellRefusal(reply);
+        else if (++this.#parts > keys) return Verdict.wrong;
+        else if (mayGoOn(command, reply)) {
+          if (this.#refusal === "") this.#refusal = reply.text;
+          reply.kind = Kind.nothing;
+          return Verdict.more;
+        }
+      }
+    }
     switch (command.operation) {
       case "get":
       case "has":
@@ -89,6 +128,31 @@ export class ClassicDialect implements Dialect {
       default:
         return acceptOne(command, reply);
     }
+  }
+
+  /** END stands for the error line before it: a key without a value is refused, not absent. */
+  #tellRefusal(reply: Reply): void {
+    this.#parts = 0;
+    if (this.#refusal === "") return;
+    reply.kind = Kind.error;
+    reply.text = this.#refusal;
+    this.#refusal = "";
+  }
+}
+
+/** How many keys the line has whose reply is being read; 0: it is no line of a get. */
+function keysOnLine(command: Command): number {
+  switch (command.operation) {
+    case "get":
+    case "has":
+      return 1;
+    case "gets":
+    case "gat":
+      return command.answered === END_SEEN ? 0 : 1; // then comes the answer to `touch`
+    case "getMany":
+      return command.lineEnd - command.answered;
+    default:
+      return 0;
   }
 }
 

@@ -94,6 +94,7 @@ export function feed(
   let done = 0;
   const sink: ReplySink = {
     oldest: () => requests[done],
+    accept: (request, reply) => dialect.accept(request, reply),
     wants: (request, size) => !request.settled && size <= maxValueBytes,
     replied: (request, reply, verdict) => {
       if (reply.kind !== Kind.nothing) {

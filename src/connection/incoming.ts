@@ -1,0 +1,147 @@
+/**
+ * Reading: each reply checked against the oldest request and handed to it. The twin of outgoing.ts.
+ */
+import type { ServerRef } from "../address.ts";
+import type { MemcachedError } from "../errors.ts";
+import { ClassicDialect, type EndAfterError, mayGoOn } from "../protocol/classic.ts";
+import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";
+import { keepsStep, Kind, type Reply } from "../protocol/reply.ts";
+import { Doubt, proof } from "./doubt.ts";
+import * as failure from "./failure.ts";
+import type { Pending } from "./pending.ts";
+import type { ReplyReader, ReplySink } from "./reply_reader.ts";
+import type { Request } from "./request.ts";
+
+/** How a connection that is ready reads. */
+export interface ReadingOptions {
+  readonly ref: ServerRef;
+  readonly dialect: Dialect;
+  readonly maxValueBytes: number;
+  /** How many bytes of replies may be kept while it is unknown whose they are. */
+  readonly maxPendingBytes: number;
+  /** The client's own timeout, in ms. */
+  readonly timeout: number;
+}
+
+/** What replies lead to. */
+export interface IncomingEvents {
+  /** A line of gets met an error: from now on each get has a line to itself, and these ask again. */
+  askAlone(members: readonly Request<unknown>[]): void;
+  /** Sends a command of the connection's own. */
+  askOwn(request: Request<unknown>): void;
+  /** The error leaves it unknown what comes next. */
+  lostStep(error: MemcachedError): void;
+}
+
+/** The reading half of a connection that is ready. */
+export class Incoming implements ReplySink {
+  readonly #reader: ReplyReader;
+  readonly #pending: Pending;
+  readonly #options: ReadingOptions;
+  readonly #events: IncomingEvents;
+  /** Whose the replies are that come, while an error line in a get's reply leaves that open. */
+  #doubt: Doubt | null = null;
+  /** Whether a command was answered. */
+  answered = false;
+
+  constructor(
+    reader: ReplyReader,
+    pending: Pending,
+    options: ReadingOptions,
+    events: IncomingEvents,
+  ) {
+    this.#reader = reader;
+    this.#pending = pending;
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** Hands out what was received. False: the stream is out of step. */
+  read(): boolean {
+    if (!this.#reader.read(this.#options.dialect, this)) return false;
+    if (this.#doubt?.needsMore) this.#events.askOwn(proof(this.#options.timeout));
+    return this.#doubt === null || !this.#doubt.hopeless;
+  }
+
+  oldest(): Request<unknown> | undefined {
+    return this.#pending.oldest();
+  }
+
+  accept(request: Request<unknown>, reply: Reply): VerdictName {
+    const { dialect } = this.#options;
+    if (reply.kind === Kind.error && this.#doubt === null && dialect.name === "classic") {
+      if (mayGoOn(request, reply)) this.#beginDoubt(request);
+    }
+    if (this.#doubt === null) return dialect.accept(request, reply);
+    // Behind any other error nobody knows what comes, doubt or not.
+    if (reply.kind === Kind.error && !keepsStep(reply.text)) return Verdict.wrong;
+    return this.#doubt.accept(reply);
+  }
+
+  wants(request: Request<unknown>, size: number): boolean {
+    const accepted = size <= this.#options.maxValueBytes;
+    if (this.#doubt !== null) return this.#doubt.keepsValue(size, accepted);
+    return accepted && !request.abandoned && request.operation !== "has";
+  }
+
+  replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void {
+    if (this.#doubt !== null) return this.#keepInDoubt(this.#doubt, reply);
+    const { ref, dialect, maxValueBytes } = this.#options;
+    request.begun = true;
+    if (reply.kind === Kind.error) {
+      const error = failure.refused(ref, reply.text, request, dialect.name);
+      const keep = keepsStep(reply.text);
+      if (keep && request.members !== null) this.#askAlone(request, request.members);
+      else this.#refuse(request, reply, error);
+      if (!keep) return this.#events.lostStep(error);
+    } else if (reply.size > maxValueBytes && request.operation !== "has") {
+      reply.upTo = reply.index + 1;
+      this.#refuse(request, reply, failure.tooLarge(ref, reply.size, maxValueBytes));
+    } else if (reply.kind !== Kind.nothing) {
+      request.take(reply);
+    }
+    if (verdict === Verdict.last) {
+      this.answered = true;
+      this.#pending.shiftSent();
+      request.settle();
+    }
+  }
+
+  /** An error ended a line of gets: a proxy may mean one key of them only, so each asks for itself. */
+  #askAlone(line: Request<unknown>, members: readonly Request<unknown>[]): void {
+    line.members = members.filter((member) => member.settled);
+    this.#events.askAlone(members.filter((member) => !member.settled));
+  }
+
+  /** A multi-key request takes an error for the keys it is about, any other is refused. */
+  #refuse(request: Request<unknown>, reply: Reply, error: MemcachedError): void {
+    if (request.keys === null) return request.refuse(error);
+    reply.kind = Kind.error;
+    reply.error = error;
+    request.take(reply);
+  }
+
+  #beginDoubt(request: Request<unknown>): void {
+    if (request.members !== null) this.#events.askAlone([]);
+    this.#doubt = new Doubt(
+      (index) => this.#pending.sentAt(index),
+      this.#options.maxPendingBytes,
+    );
+  }
+
+  #keepInDoubt(doubt: Doubt, reply: Reply): void {
+    doubt.keep(reply);
+    if (doubt.reading !== undefined) this.#deliver(doubt.replies, doubt.reading);
+  }
+
+  /** The doubt is over: everybody gets the replies that are theirs. */
+  #deliver(replies: readonly Reply[], reading: EndAfterError): void {
+    this.#doubt = null;
+    const dialect = new ClassicDialect(reading);
+    for (const reply of replies) {
+      const request = this.#pending.oldest();
+      if (request === undefined) return; // one of them has ended the connection
+      this.replied(request, reply, dialect.accept(request, reply));
+    }
+  }
+}
