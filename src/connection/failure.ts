@@ -12,11 +12,9 @@ import {
 } from "../errors.ts";
 import type { Operation } from "../protocol/command.ts";
 import type { DialectName } from "../protocol/dialect.ts";
+import { withoutKeys } from "../protocol/refusal.ts";
 import { keepsStep } from "../protocol/reply.ts";
 import type { Request } from "./request.ts";
-
-// A server's own words, kept to a length: they are for a message.
-const MAX_WORDS = 200;
 
 /**
  * Whether "too large" means that what was stored before is gone: memcached unlinks it, lest a reader
@@ -81,7 +79,7 @@ export function refused(
   request: Request<unknown>,
   dialect: DialectName,
 ): MemcachedError {
-  const words = line.slice(0, MAX_WORDS);
+  const words = withoutKeys(line, request.keys ?? [request.key]);
   if (/^SERVER_ERROR.*too large/.test(line)) {
     return new ValueTooLargeError(`${server.address} refused the value: ${words}`, {
       server,

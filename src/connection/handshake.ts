@@ -7,6 +7,7 @@ import type { Credentials } from "../address.ts";
 import { AuthError, type MemcachedError, ProtocolError, ServerError } from "../errors.ts";
 import type { DialectName } from "../protocol/dialect.ts";
 import { PAST_EXPTIME } from "../protocol/exptime.ts";
+import { withoutKeys } from "../protocol/refusal.ts";
 import { Kind, type Reply } from "../protocol/reply.ts";
 import { byteLength } from "../protocol/text.ts";
 
@@ -61,12 +62,12 @@ export class Handshake {
   /** What follows from a reply. */
   next(reply: Reply): Step {
     if (reply.kind === Kind.error && /authenticat/i.test(reply.text)) {
-      return { failed: new AuthError(`the server refused: ${reply.text}`) };
+      return { failed: new AuthError(`the server refused: ${this.#wordsOf(reply)}`) };
     }
     switch (this.#waitsFor) {
       case "auth":
         // Nothing is pipelined behind the credentials: memcached would answer once for all of it.
-        if (reply.kind !== Kind.stored) return { failed: unexpected(reply) };
+        if (reply.kind !== Kind.stored) return { failed: this.#unexpected(reply) };
         this.#waitsFor = "version";
         return { send: "version\r\n" };
       case "version":
@@ -74,15 +75,27 @@ export class Handshake {
           // A proxy that asked a server behind it which is down; others may be up.
           return this.#chooseDialect();
         }
-        if (reply.kind !== Kind.version) return { failed: unexpected(reply) };
+        if (reply.kind !== Kind.version) return { failed: this.#unexpected(reply) };
         this.version = reply.text.slice("VERSION ".length);
         return this.#chooseDialect();
       case "noop":
         if (reply.kind === Kind.noop) return { ready: "meta" };
         this.proxied = true;
         if (reply.kind === Kind.error) return { ready: "classic" };
-        return { failed: unexpected(reply) };
+        return { failed: this.#unexpected(reply) };
     }
+  }
+
+  #unexpected(reply: Reply): MemcachedError {
+    return reply.kind === Kind.error
+      ? new ServerError(`the server refused the connection: ${this.#wordsOf(reply)}`)
+      : new ProtocolError("an answer to the handshake that was not predicted");
+  }
+
+  /** An error line, which may repeat what was sent: the credentials. */
+  #wordsOf(reply: Reply): string {
+    const { auth } = this.#options;
+    return withoutKeys(reply.text, auth === undefined ? [] : [auth.username, auth.password]);
   }
 
   #chooseDialect(): Step {
@@ -107,10 +120,4 @@ export function isAtLeast(version: string, least: readonly number[]): boolean {
     if (difference !== 0) return difference > 0;
   }
   return true;
-}
-
-function unexpected(reply: Reply): MemcachedError {
-  return reply.kind === Kind.error
-    ? new ServerError(`the server refused the connection: ${reply.text}`)
-    : new ProtocolError("an answer to the handshake that was not predicted");
 }

@@ -1,6 +1,7 @@
 /** Error lines: those that leave the stream in step cost one call, all others the connection. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { inspect } from "node:util";
 import {
   AuthError,
   ConnectionLostError,
@@ -55,19 +56,20 @@ const FATAL = [
 ];
 const UNAUTHENTICATED = ["CLIENT_ERROR unauthenticated", "CLIENT_ERROR authentication failure"];
 
-const CALLS: Readonly<Record<string, (client: Memcached) => Promise<unknown>>> = {
-  get: (m) => m.get("k"),
-  getItem: (m) => m.getItem("k"),
-  has: (m) => m.has("k"),
-  set: (m) => m.set("k", "v"),
-  add: (m) => m.add("k", "v"),
-  cas: (m) => m.cas("k", "v", 3n),
-  append: (m) => m.append("k", "v"),
-  delete: (m) => m.delete("k"),
-  compareAndDelete: (m) => m.compareAndDelete("k", 3n),
-  touch: (m) => m.touch("k", 60),
-  increment: (m) => m.increment("k"),
-};
+const callsOf = (key: string): Readonly<Record<string, (m: Memcached) => Promise<unknown>>> => ({
+  get: (m) => m.get(key),
+  getItem: (m) => m.getItem(key),
+  has: (m) => m.has(key),
+  set: (m) => m.set(key, "v"),
+  add: (m) => m.add(key, "v"),
+  cas: (m) => m.cas(key, "v", 3n),
+  append: (m) => m.append(key, "v"),
+  delete: (m) => m.delete(key),
+  compareAndDelete: (m) => m.compareAndDelete(key, 3n),
+  touch: (m) => m.touch(key, 60),
+  increment: (m) => m.increment(key),
+});
+const CALLS = callsOf("k");
 
 /** The first command is answered with the line, all others rightly; then one call more. */
 async function refuse(
@@ -142,6 +144,30 @@ for (const dialect of DIALECTS) {
         const { own, connections } = await refuse(dialect, line, (m) => m.get("k"));
         assert.ok(own.error instanceof AuthError);
         assert.equal(connections, 2);
+      });
+    }
+
+    for (const word of ["SERVER_ERROR", "CLIENT_ERROR", "ERROR"]) {
+      test(`${word} that repeats the request: no message and no cause has the key`, async () => {
+        const key = "visitor:5d41402abc4b2a76b9719d911017c592";
+        for (const call of Object.values(callsOf(key))) {
+          await using at = await rig(dialect, async (peer: Peer) => {
+            const { line } = await peer.next();
+            const second = await peer.next();
+            await peer.write(`${word} no route for '${line}'\r\n`);
+            for (let command = second;; command = await peer.next()) {
+              await peer.write(answer(command));
+            }
+          });
+          const ends = await Promise.all([
+            outcome(call(at.client)),
+            outcome(at.client.set("behind", "v")),
+          ]);
+          assert.ok(ends[0].error !== undefined);
+          for (const { error } of ends) {
+            assert.ok(!inspect(error, { depth: 9 }).includes("5d41402abc4b2a76"), String(error));
+          }
+        }
       });
     }
 

@@ -1,0 +1,34 @@
+/** The words of an error line that may be shown: a proxy repeats the request, and with it the key. */
+import { Buffer } from "node:buffer";
+
+// A server's own words, kept to a length: they are for a message.
+const MAX_WORDS = 200;
+
+// A word that shares so many characters with a key is taken for a part of it: proxies cut lines, escape
+// bytes and take route prefixes off.
+const SHARED = 5;
+
+// What may stand around a key in a sentence.
+const PUNCTUATION = /[^\w-]+/;
+
+const CUT = "<key>";
+
+/** An error line without the words that are, hold or are parts of one of the keys. */
+export function withoutKeys(line: string, keys: readonly string[]): string {
+  // The line was read as latin1, a character for each byte.
+  const all = keys.map((key) => Buffer.from(key).toString("latin1"));
+  const joined = all.join(" ");
+  const short = new Set(all.filter((key) => key.length < SHARED));
+  const holdsShort = (word: string): boolean =>
+    short.size > 0 && (short.has(word) || word.split(PUNCTUATION).some((part) => short.has(part)));
+  return line
+    .replace(/\S+/g, (word) => holdsShort(word) || sharesText(word, joined) ? CUT : word)
+    .slice(0, MAX_WORDS);
+}
+
+function sharesText(word: string, keys: string): boolean {
+  for (let from = 0; from + SHARED <= word.length; from++) {
+    if (keys.includes(word.slice(from, from + SHARED))) return true;
+  }
+  return false;
+}
