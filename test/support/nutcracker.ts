@@ -28,10 +28,10 @@ process.on("exit", () => {
   for (const proxy of running) proxy.kill();
 });
 
-/** Starts a proxy that waits `timeout` ms for these servers; resolves when it accepts. */
+/** Starts a proxy that waits `timeout` ms for these servers, or for ever; resolves when it accepts. */
 export async function startNutcracker(
   servers: readonly { readonly host: string; readonly port: number }[],
-  timeout: number = 2_000,
+  timeout: number | "for ever" = 2_000,
 ): Promise<Nutcracker> {
   const program = findProgram("nutcracker") ?? findProgram("/usr/sbin/nutcracker");
   if (program === undefined) {
@@ -58,7 +58,7 @@ export class Nutcracker implements AsyncDisposable {
   constructor(
     program: string,
     servers: readonly { readonly host: string; readonly port: number }[],
-    timeout: number,
+    timeout: number | "for ever",
     port: number,
     statsPort: number,
   ) {
@@ -72,7 +72,7 @@ export class Nutcracker implements AsyncDisposable {
         `  listen: 127.0.0.1:${port}`,
         "  hash: md5",
         "  distribution: ketama",
-        `  timeout: ${timeout}`,
+        ...(timeout === "for ever" ? [] : [`  timeout: ${timeout}`]),
         "  auto_eject_hosts: false",
         "  servers:",
         ...servers.map((server) => `   - ${server.host}:${server.port}:1`),
