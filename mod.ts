@@ -12,7 +12,7 @@ export type { SessionStoreOptions } from "./src/session/options.ts";
 export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";
 export type { ServerRef, ServerSpec } from "./src/address.ts";
-export type { TlsOptions } from "./src/connection/socket.ts";
+export type { TlsOptions } from "./src/connection/tls_options.ts";
 export type {
   CallOptions,
   MemcachedOptions,

@@ -4,6 +4,8 @@
  * A server has an address (where to connect) and an id (its name on the hash ring); they are kept
  * apart so that an address can change without moving a key.
  */
+import { readOptions } from "./checks/options.ts";
+import { kindOf } from "./checks/values.ts";
 import { invalidRange, invalidType } from "./errors.ts";
 
 /** memcached's registered port. */
@@ -29,19 +31,19 @@ export type ServerSpec =
     /** Host name or IP address. */
     host: string;
     /** 1 to 65535. Default 11211. */
-    port?: number;
+    port?: number | undefined;
     /** Share of the keys, 1 to 65535. Default 1. */
-    weight?: number;
+    weight?: number | undefined;
     /** Name on the ring. Default: the address, as the hashing preset's own client writes it. */
-    id?: string;
+    id?: string | undefined;
   }
   | {
     /** Path of a unix socket. */
     path: string;
     /** Share of the keys, 1 to 65535. Default 1. */
-    weight?: number;
+    weight?: number | undefined;
     /** Name on the ring. Default: the path, as the hashing preset's own client writes it. */
-    id?: string;
+    id?: string | undefined;
   };
 
 /** Where a server listens. */
@@ -74,17 +76,65 @@ export function formatAddress(address: Address): string {
 }
 
 /**
- * Reads a list of servers; a string may name several, separated by commas.
+ * Reads a list of servers; a string may name several, separated by commas or spaces.
  *
- * Throws a `TypeError` for a malformed address and a `RangeError` for a port or weight out of range.
+ * Throws a `TypeError` for a malformed address and a `RangeError` for a port or weight out of range. The
+ * message shows the address and its position from 0, but no list that holds credentials.
  */
 export function parseServers(servers: string | readonly ServerSpec[]): ServerConfig[] {
-  const specs = typeof servers === "string" ? servers.split(",") : servers;
-  if (!Array.isArray(specs)) {
-    throw invalidType("servers must be a string or an array of server specifications");
+  if (typeof servers !== "string" && !Array.isArray(servers)) {
+    throw invalidType(
+      `servers must be a string or an array of server specifications, not ${kindOf(servers)}`,
+    );
   }
-  if (specs.length === 0) throw invalidType("servers must name at least one server");
-  return specs.map((spec, index) => parseServer(spec as ServerSpec, `server ${index}`));
+  const specs: readonly ServerSpec[] = typeof servers === "string" ? splitList(servers) : servers;
+  if (specs.length === 0) {
+    throw invalidType(
+      `servers must name at least one server, and is an empty ${
+        typeof servers === "string" ? "string" : "array"
+      }`,
+    );
+  }
+  const secret = specs.some((spec) => addressOf(spec)?.includes("@"));
+  return specs.map((spec, index) => parseServer(spec, `server ${index}${shown(spec, secret)}`));
+}
+
+/** The addresses of a list in a string. A comma at its end, as scripts leave it, is nothing. */
+function splitList(text: string): string[] {
+  const trimmed = text.trim();
+  if (trimmed === "") return [];
+  const parts = trimmed.split(/\s*,\s*|\s+/);
+  if (parts.at(-1) === "") parts.pop();
+  // Elsewhere it is a variable that is not set: without that server the keys would move.
+  const empty = parts.indexOf("");
+  if (empty >= 0 || parts.length === 0) {
+    throw invalidType(`server ${Math.max(0, empty)} is empty: there is nothing before its comma`);
+  }
+  return parts;
+}
+
+function addressOf(spec: unknown): string | undefined {
+  const address: unknown = Array.isArray(spec) ? spec[0] : spec;
+  return typeof address === "string" ? address : undefined;
+}
+
+// Longer than any host name.
+const MAX_SHOWN = 270;
+
+// A URL of which nothing can be a password.
+const PLAIN_URL = /^\w+:\/\/[\w.-]*(:\d*)?\/?$/;
+
+/**
+ * The address for a message, unless it may hold credentials: those of a URL that a comma has cut in two
+ * have their "@" in the next piece, or nowhere.
+ */
+function shown(spec: unknown, secret: boolean): string {
+  const address = addressOf(spec);
+  if (address === undefined) return "";
+  if (secret || (address.includes("://") && !PLAIN_URL.test(address))) {
+    return " (not shown, for it may hold credentials)";
+  }
+  return ` ${JSON.stringify(address.slice(0, MAX_SHOWN))}`;
 }
 
 function parseServer(spec: ServerSpec, what: string): ServerConfig {
@@ -92,14 +142,19 @@ function parseServer(spec: ServerSpec, what: string): ServerConfig {
   if (Array.isArray(spec)) {
     const [address, weight] = spec as readonly [unknown, unknown];
     if (typeof address !== "string") throw invalidType(`${what}: an address must be a string`);
-    return parseAddress(address, checkWeight(weight, what), what);
+    if (spec.length > 2) throw invalidType(`${what}: a pair has an address and a weight alone`);
+    return parseAddress(address.trim(), checkWeight(weight, what), what);
   }
   if (typeof spec !== "object" || spec === null) {
     throw invalidType(`${what} must be a string, a pair or an object`);
   }
-  const { host, port, path, weight, id } = spec as Record<string, unknown>;
+  const { host, port, path, weight = 1, id } = readOptions<SpecFields>(
+    spec as SpecFields,
+    { host: undefined, port: undefined, path: undefined, weight: undefined, id: undefined },
+    what,
+  );
   const common = {
-    weight: weight === undefined ? 1 : checkWeight(weight, what),
+    weight: checkWeight(weight, what),
     id: checkId(id, what),
     tls: false,
     auth: undefined,
@@ -112,8 +167,16 @@ function parseServer(spec: ServerSpec, what: string): ServerConfig {
   }
   if (typeof host !== "string") throw invalidType(`${what} needs a host or a path`);
   const bare = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
-  const address = tcpAddress(bare, port === undefined ? DEFAULT_PORT : port, what);
-  return { address, ...common };
+  return { address: tcpAddress(bare, port === undefined ? DEFAULT_PORT : port, what), ...common };
+}
+
+/** The names of both objects that specify a server. */
+interface SpecFields {
+  host?: string | undefined;
+  port?: number | undefined;
+  path?: string | undefined;
+  weight?: number | undefined;
+  id?: string | undefined;
 }
 
 function parseAddress(text: string, weight: number, what: string): ServerConfig {
@@ -157,10 +220,10 @@ function parseUserinfo(userinfo: string, what: string): Credentials {
   const colon = userinfo.indexOf(":");
   if (colon < 0) throw invalidType(`${what}: credentials are written user:password`);
   try {
-    return checkCredentials({
-      username: decodeURIComponent(userinfo.slice(0, colon)),
-      password: decodeURIComponent(userinfo.slice(colon + 1)),
-    });
+    return checkCredentials(
+      decodeURIComponent(userinfo.slice(0, colon)),
+      decodeURIComponent(userinfo.slice(colon + 1)),
+    );
   } catch (error) {
     if (error instanceof URIError) {
       throw invalidType(`${what}: credentials hold a malformed % sequence`);
@@ -169,19 +232,28 @@ function parseUserinfo(userinfo: string, what: string): Credentials {
   }
 }
 
+/** Reads the option `auth`. */
+export function readCredentials(auth: Credentials): Credentials {
+  const { username, password } = readOptions<Credentials>(
+    auth,
+    { username: undefined, password: undefined },
+    "auth",
+  );
+  return checkCredentials(username, password);
+}
+
 /**
  * Checks credentials: memcached reads "user password" up to the end of the line (its
  * doc/protocol.txt, "Authentication"), so neither may hold a space or a control character.
  */
-export function checkCredentials(auth: Credentials): Credentials {
-  for (const name of ["username", "password"] as const) {
-    const part: unknown = auth?.[name];
+function checkCredentials(username: unknown, password: unknown): Credentials {
+  const whole = (part: unknown): part is string =>
     // deno-lint-ignore no-control-regex -- control characters are what is looked for
-    if (typeof part !== "string" || part === "" || /[\x00-\x20\x7f]/.test(part)) {
-      throw invalidType(`auth.${name} must be a string without spaces and control characters`);
-    }
-  }
-  return { username: auth.username, password: auth.password };
+    typeof part === "string" && part !== "" && !/[\x00-\x20\x7f]/.test(part);
+  const rule = "must be a string without spaces and control characters, and not empty";
+  if (!whole(username)) throw invalidType(`auth.username ${rule}`);
+  if (!whole(password)) throw invalidType(`auth.password ${rule}`);
+  return { username, password };
 }
 
 function tcpAddress(host: string, port: unknown, what: string): Address {
@@ -226,6 +298,6 @@ function checkId(id: unknown, what: string): string | undefined {
 function malformed(what: string): TypeError {
   return invalidType(
     `${what} is malformed: expected host, host:port, [v6]:port, unix:/path, ` +
-      `memcached://host:port or memcacheds://host:port`,
+      `memcached://host:port or memcacheds://host:port, one server each`,
   );
 }

@@ -1,4 +1,6 @@
 /** Commands for the people who run the servers: stats, flush_all, and the list of keys. */
+import { readOptions } from "../checks/options.ts";
+import { checkSignal, oneOf } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { onAbort } from "../connection/abort.ts";
 import type { AdminLimits } from "../connection/admin_connection.ts";
@@ -16,13 +18,26 @@ import { toExptime } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
 import type { Core } from "./core.ts";
 import { partial } from "./many.ts";
-import { type CallOptions, callTimeout, oneOf } from "./options.ts";
+import { type CallOptions, type CheckedOptions, checkedOptions } from "./options.ts";
 import { begin } from "./trace.ts";
 
 /** What `stats` can be asked for. */
 export type StatsKind = "items" | "slabs" | "settings" | "sizes" | "conns" | "reset";
 
-const STATS_KINDS = ["items", "slabs", "settings", "sizes", "conns", "reset"];
+/** Options of flushAll. */
+export interface FlushOptions extends CallOptions {
+  /** Seconds to wait before it happens. */
+  delay?: number | undefined;
+}
+
+/** Options of keys. */
+export interface KeysOptions {
+  /** What the keys begin with, after the client's own prefix. */
+  prefix?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+const STATS_KINDS: readonly StatsKind[] = ["items", "slabs", "settings", "sizes", "conns", "reset"];
 
 // `metadump hash` walks the hash table once, `all` each LRU; since 1.6.9 (doc/protocol.txt).
 const DUMP_HASH_SINCE = [1, 6, 9] as const;
@@ -41,9 +56,11 @@ export async function stats(
 ): Promise<Map<string, Record<string, string | number>>> {
   if (kind !== undefined) oneOf(kind, STATS_KINDS, "kind");
   const command = kind === undefined ? "stats" : `stats ${kind}`;
-  return await onEach(core, "stats", options, async (server, timeout) => {
+  const call = core.callOptions(options);
+  const limits = { timeout: call.timeout, total: true, signal: call.signal };
+  return await onEach(core, "stats", call, async (server) => {
     const found: Record<string, string | number> = {};
-    const lines = answer(server, () => command, { timeout, total: true, signal: options?.signal });
+    const lines = answer(server, () => command, limits);
     for await (const line of lines) {
       if (line === "END" || line === "RESET") return found;
       const stat = /^STAT (\S+) ?(.*)$/.exec(line);
@@ -55,16 +72,18 @@ export async function stats(
 }
 
 /** Empties all servers. */
-export async function flushAll(
-  core: Core,
-  options: (CallOptions & { delay?: number }) | undefined,
-): Promise<void> {
-  const delay = options?.delay === undefined ? 0 : toExptime(options.delay, undefined, "delay");
-  if (options?.delay === Infinity) throw invalidRange("delay must be a finite number of seconds");
+export async function flushAll(core: Core, options: FlushOptions | undefined): Promise<void> {
+  const { delay: seconds, timeout, signal } = readOptions<FlushOptions>(options, {
+    timeout: undefined,
+    signal: undefined,
+    delay: undefined,
+  });
+  const call = checkedOptions(timeout, signal, undefined, core.options.timeout);
+  const delay = seconds === undefined ? 0 : toExptime(seconds, undefined, "delay");
+  if (seconds === Infinity) throw invalidRange("delay must be a finite number of seconds");
   const command = delay === 0 ? "flush_all" : `flush_all ${delay}`;
-  await onEach(core, "flushAll", options, async (server, timeout) => {
-    const signal = options?.signal;
-    const limits = { timeout, total: true, signal, ambiguous: true };
+  const limits = { timeout: call.timeout, total: true, signal, ambiguous: true };
+  await onEach(core, "flushAll", call, async (server) => {
     for await (const line of answer(server, () => command, limits)) {
       if (line === "OK") return true;
       throw refusal(line, command, server);
@@ -76,19 +95,23 @@ export async function flushAll(
 /** The keys that all servers hold now, roughly. */
 export async function* keys(
   core: Core,
-  options: { prefix?: string; signal?: AbortSignal } | undefined,
+  options: KeysOptions | undefined,
 ): AsyncGenerator<string, void, void> {
   const { prefix: own, timeout } = core.options;
-  const wanted = own + checkPrefix(options?.prefix ?? "", "prefix");
-  callTimeout(options, timeout);
+  const { prefix = "", signal } = readOptions<KeysOptions>(options, {
+    prefix: undefined,
+    signal: undefined,
+  });
+  const wanted = own + checkPrefix(prefix, "prefix");
+  if (signal !== undefined) checkSignal(signal);
   core.checkOpen();
   for (const server of core.cluster.servers) {
     const end = begin("keys", server.ref);
     let failed: unknown;
     try {
-      for await (const key of dump(core, server, timeout, options?.signal)) {
+      for await (const key of dump(core, server, timeout, signal)) {
         // What has been received already is not handed out after an abort, nor after `close`.
-        options?.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         core.checkOpen();
         if (key.startsWith(wanted)) yield key.slice(own.length);
       }
@@ -194,22 +217,21 @@ function lost({ ref: server }: Server): MemcachedError {
 async function onEach<R>(
   core: Core,
   operation: string,
-  options: CallOptions | undefined,
-  ask: (server: Server, timeout: number) => Promise<R>,
+  call: CheckedOptions,
+  ask: (server: Server) => Promise<R>,
 ): Promise<Map<string, R>> {
-  const timeout = callTimeout(options, core.options.timeout);
-  options?.signal?.throwIfAborted();
+  call.signal?.throwIfAborted();
   const results = new Map<string, R>();
   const errors = new Map<string, MemcachedError>();
-  await core.run(options, () =>
+  await core.run(call, () =>
     Promise.all(core.cluster.servers.map(async (server) => {
       const end = begin(operation, server.ref);
       try {
-        results.set(server.ref.id, await ask(server, timeout));
+        results.set(server.ref.id, await ask(server));
         end();
       } catch (error) {
         end(error);
-        options?.signal?.throwIfAborted();
+        call.signal?.throwIfAborted();
         errors.set(server.ref.id, asMemcachedError(error));
       }
     })));

@@ -11,10 +11,11 @@ import { toExptime } from "../protocol/exptime.ts";
 import { checkKey } from "../protocol/key.ts";
 import { checkCas } from "../protocol/number.ts";
 import { byteLength } from "../protocol/text.ts";
-import { Deadline, type PartOptions } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import {
   type CallOptions,
-  callTimeout,
+  CheckedOptions,
+  readCallOptions,
   type ResolvedOptions,
   type StoreOptions,
 } from "./options.ts";
@@ -22,8 +23,8 @@ import { checkKeptCas, doneOrNotResult, valueResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
 import { Flags, serializerCodec, tableCodec, type ValueCodec } from "./values.ts";
 
-/** Options of a call, or of a part of one. */
-type Options = StoreOptions | PartOptions | undefined;
+/** Options of a call as its caller gives them, or checked. */
+type Options = StoreOptions | CheckedOptions | undefined;
 
 /** The inside of a client. */
 export class Core {
@@ -33,6 +34,8 @@ export class Core {
   readonly value: Finish<unknown>;
   readonly cluster: Cluster;
   readonly sweep: Sweep = new Sweep();
+  /** Of a call without options. */
+  readonly #byDefault: CheckedOptions;
   #closing: Promise<void> | undefined;
   /** Operations of several commands that have begun and not ended. */
   #underway = 0;
@@ -43,6 +46,7 @@ export class Core {
 
   constructor(servers: readonly ServerConfig[], options: ResolvedOptions) {
     this.options = options;
+    this.#byDefault = new CheckedOptions(options.timeout, undefined, undefined, false);
     const { serializer } = options;
     this.codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
     this.value = valueResult(this.codec);
@@ -63,6 +67,20 @@ export class Core {
     });
   }
 
+  /** The options of a call that stores nothing, checked once. Throws. */
+  callOptions(options: Options): CheckedOptions {
+    if (options === undefined) return this.#byDefault;
+    if (options instanceof CheckedOptions) return options;
+    return readCallOptions(options, false, this.options.timeout);
+  }
+
+  /** The options of a call that stores, checked once but for the value of `ttl`. Throws. */
+  storeOptions(options: Options): CheckedOptions {
+    if (options === undefined) return this.#byDefault;
+    if (options instanceof CheckedOptions) return options;
+    return readCallOptions(options, true, this.options.timeout);
+  }
+
   /** A command without a value; what is wrong with it rejects. `ttl` is a must for touch and gat, else it is left as it is. */
   ask<T>(
     operation: Operation,
@@ -72,10 +90,11 @@ export class Core {
     ttl?: number,
   ): Promise<T> {
     try {
-      const request = this.request(operation, key, finish, options);
+      const checked = this.callOptions(options);
+      const request = this.request(operation, key, finish, checked);
       const needsTtl = operation === "touch" || operation === "gat";
       request.exptime = ttl === undefined && !needsTtl ? KEEP_EXPTIME : toExptime(ttl);
-      return this.send(request, options);
+      return this.send(request, checked);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -92,9 +111,10 @@ export class Core {
     codec: ValueCodec = this.codec,
   ): Promise<T> {
     try {
-      const request = this.storeRequest(operation, key, value, finish, options, codec);
+      const checked = this.storeOptions(options);
+      const request = this.storeRequest(operation, key, value, finish, checked, codec);
       if (operation === "cas") request.cas = checkKeptCas(checkCas(cas));
-      return this.send(request, options);
+      return this.send(request, checked);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -108,9 +128,10 @@ export class Core {
     options: Options,
   ): Promise<T> {
     try {
-      const request = this.request("delete", key, finish, options);
+      const checked = this.callOptions(options);
+      const request = this.request("delete", key, finish, checked);
       request.cas = checkKeptCas(checkCas(cas));
-      return this.send(request, options);
+      return this.send(request, checked);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -121,7 +142,7 @@ export class Core {
     operation: "append" | "prepend",
     key: string,
     data: string | Uint8Array,
-    options: PartOptions,
+    options: CheckedOptions,
   ): Promise<boolean> {
     const request = this.request(operation, key, doneOrNotResult, options);
     request.value = data;
@@ -137,7 +158,7 @@ export class Core {
     key: string,
     value: unknown,
     finish: Finish<T>,
-    options: Options,
+    options: CheckedOptions,
     codec: ValueCodec = this.codec,
   ): Request<T> {
     const request = this.request(operation, key, finish, options);
@@ -147,23 +168,23 @@ export class Core {
     return request;
   }
 
-  /** A request with its key and timeout, checked. Throws. */
+  /** A request with its key, checked. Throws. */
   request<T>(
     operation: Operation,
     key: string,
     finish: Finish<T>,
-    options: Options,
+    options: CheckedOptions,
   ): Request<T> {
     const wireKey = checkKey(key, this.options.prefix);
-    return new Request(operation, wireKey, finish, callTimeout(options, this.options.timeout));
+    return new Request(operation, wireKey, finish, options.timeout);
   }
 
   /** Sends a request to its key's server. */
-  send<T>(request: Request<T>, options: Options): Promise<T> {
+  send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
     // First, for a hashing of the caller's own may throw: nobody would ever take what an abort rejects.
     const server = this.cluster.route(request.key);
-    if (options?.signal !== undefined) abortWith(options.signal, request);
-    if (this.#closing !== undefined && (this.#shut || !isPart(options))) {
+    if (options.signal !== undefined) abortWith(options.signal, request);
+    if (this.#closing !== undefined && (this.#shut || !options.begun)) {
       request.refuse(closedError());
     }
     if (request.settled) return request.promise;
@@ -182,11 +203,11 @@ export class Core {
 
   /** Runs an operation of several commands: they share a deadline, and `close` waits for its end. */
   async run<T>(
-    options: CallOptions | undefined,
+    options: CallOptions | CheckedOptions | undefined,
     operation: (deadline: Deadline) => Promise<T>,
   ): Promise<T> {
-    const timeout = callTimeout(options, this.options.timeout);
-    const deadline = new Deadline(this.sweep, timeout, options?.signal);
+    const { timeout, signal } = this.callOptions(options);
+    const deadline = new Deadline(this.sweep, timeout, signal);
     this.checkOpen();
     this.#underway++;
     try {
@@ -219,15 +240,10 @@ export class Core {
   }
 }
 
-/** What an operation has begun before the client was closed it may end. */
-function isPart(options: Options): boolean {
-  return options !== undefined && "begun" in options;
-}
-
 /** The exptime that the options of a call that stores ask for. */
-export function storeExptime(options: Options): number {
+export function storeExptime({ ttl }: CheckedOptions): number {
   // Not `??`: null is no number of seconds, and a caller that passes it does not mean "for ever".
-  return options?.ttl === undefined ? 0 : toExptime(options.ttl);
+  return ttl === undefined ? 0 : toExptime(ttl);
 }
 
 function closedError(): ClosedError {

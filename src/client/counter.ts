@@ -1,16 +1,17 @@
 /** increment and decrement, with an initial value where there is no counter yet. */
+import { readOptions } from "../checks/options.ts";
 import { ConflictError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { checkUint64 } from "../protocol/number.ts";
 import { type Core, storeExptime } from "./core.ts";
-import type { StoreOptions } from "./options.ts";
+import { checkedOptions, type StoreOptions } from "./options.ts";
 import { countResult, doneOrNotResult } from "./results.ts";
 import { Flags } from "./values.ts";
 
 /** Options of increment and decrement. */
 export interface CounterOptions extends StoreOptions {
   /** The count to begin with where there is none. */
-  initial?: number | bigint;
+  initial?: number | bigint | undefined;
 }
 
 // Each further round means that somebody deleted the counter in between.
@@ -28,12 +29,18 @@ export async function count(
   delta: number | bigint,
   options: CounterOptions | undefined,
 ): Promise<bigint | undefined> {
-  const initial = options?.initial;
+  const { initial, timeout, signal, ttl } = readOptions<CounterOptions>(options, {
+    timeout: undefined,
+    signal: undefined,
+    ttl: undefined,
+    initial: undefined,
+  });
+  const call = checkedOptions(timeout, signal, ttl, core.options.timeout);
   const deltaDigits = checkUint64(delta, "delta");
   const digits = initial === undefined ? undefined : checkUint64(initial, "initial");
-  const exptime = storeExptime(options);
+  const exptime = storeExptime(call);
   checkKey(key, core.options.prefix);
-  return await core.run(options, async (deadline) => {
+  return await core.run(call, async (deadline) => {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const left = deadline.left();
       const request = core.request(operation, key, countResult, left);

@@ -2,16 +2,10 @@
 import { onAbort } from "../connection/abort.ts";
 import type { Sweep } from "../connection/sweep.ts";
 import { TimeoutError } from "../errors.ts";
+import { CheckedOptions } from "./options.ts";
 
-/** Options of a command that is a part of an operation, always of one shape: that is what is fast. */
-export interface PartOptions {
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
-  /** Seconds to live, for a command that stores. */
-  readonly ttl: number | undefined;
-  /** Tells a part from a call. */
-  readonly begun: true;
-}
+/** Options of a command that is a part of an operation. */
+export type PartOptions = CheckedOptions;
 
 /** Counts from its making; each command of the operation gets what is left. */
 export class Deadline {
@@ -40,7 +34,7 @@ export class Deadline {
     const timeout = this.#first ? this.#timeout : this.#end - this.#clock.now();
     this.#first = false;
     if (timeout <= 0) throw this.#passed();
-    return { timeout, signal: this.#signal, ttl, begun: true };
+    return new CheckedOptions(timeout, this.#signal, ttl, true);
   }
 
   /** What becomes of somebody else's promise, or what {@link left} throws if that takes too long. */

@@ -11,12 +11,7 @@ import {
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
-import {
-  type CallOptions,
-  callTimeout,
-  type ResolvedOptions,
-  type StoreOptions,
-} from "./options.ts";
+import type { CallOptions, ResolvedOptions, StoreOptions } from "./options.ts";
 import { type Addressed, sendInPortions } from "./portions.ts";
 import { doneOrNotResult, doneResult, versionResult } from "./results.ts";
 
@@ -30,9 +25,10 @@ export async function getMany<T>(
   options: CallOptions | undefined,
 ): Promise<Map<string, T>> {
   const names = [...new Set(iterable(keys, "keys"))];
-  const { prefix, timeout } = core.options;
+  const call = core.callOptions(options);
+  const { prefix } = core.options;
   const wireKeys = names.map((key) => checkKey(key, prefix));
-  const ms = callTimeout(options, timeout);
+  const { timeout: ms, signal } = call;
   const gathered = new Gathered<T>();
   const requestsFor = (positions: readonly number[], ms: number): Addressed[] => {
     const requests: Addressed[] = [];
@@ -47,12 +43,12 @@ export async function getMany<T>(
     }
     return requests;
   };
-  await core.run(options, async () => {
+  await core.run(call, async () => {
     const end = core.sweep.now() + ms;
     let positions: readonly number[] = [...names.keys()];
     let left = ms;
     do {
-      await sendInPortions(core, requestsFor(positions, left), options?.signal);
+      await sendInPortions(core, requestsFor(positions, left), signal);
       left = end - core.sweep.now();
       if (core.options.failover === "none" || left <= 0) return;
       // Those whose server has turned out to be down go where they belong now.
@@ -70,6 +66,7 @@ export async function setMany(
   entries: Iterable<readonly [key: string, value: unknown]>,
   options: StoreOptions | undefined,
 ): Promise<void> {
+  const call = core.storeOptions(options);
   const gathered = new Gathered<void>();
   const pairs = new Map<string, unknown>();
   for (const entry of iterable(entries, "entries")) {
@@ -77,12 +74,12 @@ export async function setMany(
     pairs.set(entry[0], entry[1]);
   }
   const requests = Array.from(pairs, ([key, value]) => {
-    const request = core.storeRequest("set", key, value, doneResult, options);
+    const request = core.storeRequest("set", key, value, doneResult, call);
     request.keepValue();
     gathered.watch([key], request);
     return { server: core.cluster.route(request.key), request };
   });
-  await core.run(options, () => sendInPortions(core, requests, options?.signal));
+  await core.run(call, () => sendInPortions(core, requests, call.signal));
   gathered.settle("keys");
 }
 
@@ -92,13 +89,14 @@ export async function deleteMany(
   keys: Iterable<string>,
   options: CallOptions | undefined,
 ): Promise<Map<string, boolean>> {
+  const call = core.callOptions(options);
   const gathered = new Gathered<boolean>();
   const requests = Array.from(new Set(iterable(keys, "keys")), (key) => {
-    const request = core.request("delete", key, doneOrNotResult, options);
+    const request = core.request("delete", key, doneOrNotResult, call);
     gathered.watch([key], request);
     return { server: core.cluster.route(request.key), request };
   });
-  await core.run(options, () => sendInPortions(core, requests, options?.signal));
+  await core.run(call, () => sendInPortions(core, requests, call.signal));
   return gathered.settle("keys");
 }
 
@@ -108,13 +106,13 @@ export async function version(
   options: CallOptions | undefined,
 ): Promise<Map<string, string>> {
   const gathered = new Gathered<string>();
-  const timeout = callTimeout(options, core.options.timeout);
+  const call = core.callOptions(options);
   const requests = core.cluster.servers.map((server) => {
-    const request = new Request("version", "", versionResult, timeout);
+    const request = new Request("version", "", versionResult, call.timeout);
     gathered.watch([server.ref.id], request);
     return { server, request };
   });
-  await core.run(options, () => sendInPortions(core, requests, options?.signal));
+  await core.run(call, () => sendInPortions(core, requests, call.signal));
   return gathered.settle("servers");
 }
 

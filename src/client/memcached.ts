@@ -13,6 +13,7 @@ import {
   type StoreOptions,
 } from "./options.ts";
 import * as result from "./results.ts";
+import { getItem } from "./get_item.ts";
 import type { Item } from "./item.ts";
 import { update } from "./update.ts";
 
@@ -56,7 +57,7 @@ export class Memcached implements AsyncDisposable {
    */
   constructor(
     servers: string | readonly ServerSpec[] = DEFAULT_SERVERS,
-    options: MemcachedOptions = {},
+    options?: MemcachedOptions,
   ) {
     this.#core = new Core(parseServers(servers), resolveOptions(options));
   }
@@ -87,11 +88,9 @@ export class Memcached implements AsyncDisposable {
    */
   getItem<T = unknown>(
     key: string,
-    options?: CallOptions & { touch?: number },
+    options?: CallOptions & { touch?: number | undefined },
   ): Promise<Item<T> | undefined> {
-    const touch = options?.touch;
-    const item = result.itemResult<T>(this.#core.codec, touch);
-    return this.#core.ask("gets", key, item, options, touch);
+    return getItem<T>(this.#core, key, options);
   }
 
   /**
@@ -238,7 +237,7 @@ export class Memcached implements AsyncDisposable {
   increment(
     key: string,
     delta: number | bigint = 1,
-    options?: StoreOptions & { initial?: number | bigint },
+    options?: StoreOptions & { initial?: number | bigint | undefined },
   ): Promise<bigint | undefined> {
     return count(this.#core, "increment", key, delta, options);
   }
@@ -251,7 +250,7 @@ export class Memcached implements AsyncDisposable {
   decrement(
     key: string,
     delta: number | bigint = 1,
-    options?: StoreOptions & { initial?: number | bigint },
+    options?: StoreOptions & { initial?: number | bigint | undefined },
   ): Promise<bigint | undefined> {
     return count(this.#core, "decrement", key, delta, options);
   }
@@ -277,7 +276,7 @@ export class Memcached implements AsyncDisposable {
    *
    * @example `await memcached.flushAll();`
    */
-  flushAll(options?: CallOptions & { delay?: number }): Promise<void> {
+  flushAll(options?: CallOptions & { delay?: number | undefined }): Promise<void> {
     return flushAll(this.#core, options);
   }
 
@@ -299,7 +298,12 @@ export class Memcached implements AsyncDisposable {
    *
    * @example `for await (const key of memcached.keys({ prefix: "cart:" })) console.log(key);`
    */
-  keys(options?: { prefix?: string; signal?: AbortSignal }): AsyncIterableIterator<string> {
+  keys(options?: {
+    /** What the keys begin with, after the client's own prefix. */
+    prefix?: string | undefined;
+    /** Ends the list with `signal.reason`. */
+    signal?: AbortSignal | undefined;
+  }): AsyncIterableIterator<string> {
     return keys(this.#core, options);
   }
 

@@ -21,10 +21,11 @@ export async function update<T>(
 ): Promise<T | undefined> {
   if (typeof fn !== "function") throw invalidType("update needs a function");
   checkKey(key, core.options.prefix);
-  storeExptime(options);
-  const ttl = options?.ttl ?? 0;
+  const call = core.storeOptions(options);
+  storeExptime(call);
+  const { ttl } = call;
   const readItem = itemResult<T>(core.codec, undefined);
-  return await core.run(options, async (deadline) => {
+  return await core.run(call, async (deadline) => {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const item = await core.ask("gets", key, readItem, deadline.left());
       if (item?.cas === 0n) {

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers";
 import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
 import type { ConnectionSettings } from "../connection/connection.ts";
 import type { Request } from "../connection/request.ts";
-import type { TlsOptions } from "../connection/socket.ts";
+import type { TlsOptions } from "../connection/tls_options.ts";
 import type { Credentials } from "../address.ts";
 import { ClosedError, invalidRange, invalidType, type MemcachedError } from "../errors.ts";
 import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";

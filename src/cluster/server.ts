@@ -16,7 +16,7 @@ import {
   type Ending,
 } from "../connection/connection.ts";
 import type { Request } from "../connection/request.ts";
-import type { TlsOptions } from "../connection/socket.ts";
+import type { TlsOptions } from "../connection/tls_options.ts";
 import { connectionEvents, serverEvents } from "../diagnostics.ts";
 import {
   AuthError,

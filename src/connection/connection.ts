@@ -19,8 +19,9 @@ import { Outgoing } from "./outgoing.ts";
 import { type Bounds, Pending } from "./pending.ts";
 import { ReplyReader } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
-import { Socket, type SocketEvents, type TlsOptions } from "./socket.ts";
+import { Socket, type SocketEvents } from "./socket.ts";
 import type { Sweep, Swept } from "./sweep.ts";
+import type { TlsOptions } from "./tls_options.ts";
 
 /** What the connections of a client have in common. */
 export interface ConnectionSettings extends Bounds {

@@ -6,20 +6,7 @@ import { versions } from "node:process";
 import * as tls from "node:tls";
 import type { Address } from "../address.ts";
 import { isAtLeast } from "./handshake.ts";
-
-/** TLS to a server. What is left out is the runtime's default. */
-export interface TlsOptions {
-  /** Trusted certificate authorities, PEM. */
-  ca?: string | Uint8Array;
-  /** The client's certificate, PEM. */
-  cert?: string | Uint8Array;
-  /** Its private key, PEM. */
-  key?: string | Uint8Array;
-  /** Name for SNI and for checking the certificate. Default: the server's host. */
-  servername?: string;
-  /** Whether a certificate that does not check ends the connection. Default true. */
-  rejectUnauthorized?: boolean;
-}
+import type { TlsOptions } from "./tls_options.ts";
 
 /** What a socket reports. Received bytes go where `place` says, then `received` counts them. */
 export interface SocketEvents {
@@ -158,14 +145,12 @@ function connectPlain(address: Address, events: SocketEvents): net.Socket {
 }
 
 function connectTls(address: Address, options: TlsOptions, events: SocketEvents): net.Socket {
-  const { ca, cert, key, servername, rejectUnauthorized } = options;
+  const { servername, rejectUnauthorized, ...others } = options;
   const name = servername ?? (address.kind === "tcp" ? address.host : undefined);
   const socket = tls.connect(
     {
+      ...others,
       ...target(address),
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
       // SNI holds names only, no addresses (RFC 6066, section 3).
       ...(name === undefined || net.isIP(name) !== 0 ? {} : { servername: name }),
       rejectUnauthorized: rejectUnauthorized ?? true,

@@ -3,6 +3,7 @@
  * there, then the old copy is deleted if it is still as it was read: whoever has written it since is
  * merged, whoever has deleted it has ended the session. At no time is there neither.
  */
+import { CheckedOptions } from "../client/options.ts";
 import type { Item } from "../client/item.ts";
 import { ConnectionLostError, ServerDownError, TimeoutError, UnsupportedError } from "../errors.ts";
 import { merge } from "./merge.ts";
@@ -65,7 +66,7 @@ async function readOld(writer: Writer): Promise<OldCopy | "absent" | "unreachabl
     try {
       const left = deadline.left();
       // Half of the time: the new copy is to be written even if the old one's server hangs.
-      const half = { ...left, timeout: left.timeout / 2 };
+      const half = new CheckedOptions(left.timeout / 2, left.signal, undefined, true);
       const item = await records.read(key, half);
       if (item === undefined) continue;
       if (item.cas !== 0n) return { key, item, version: item.cas, record: item.value.encoded };

@@ -1,14 +1,9 @@
 /** A session store's options, checked once. */
-import {
-  callTimeout,
-  checkCount,
-  checkSerializer,
-  type MemcachedOptions,
-  oneOf,
-  type Serializer,
-} from "../client/options.ts";
-import { Memcached } from "../client/memcached.ts";
 import type { ServerSpec } from "../address.ts";
+import { type Given, readOptions } from "../checks/options.ts";
+import { checkBoolean, checkSerializer, checkWhole, kindOf, oneOf } from "../checks/values.ts";
+import { Memcached } from "../client/memcached.ts";
+import type { MemcachedOptions, Serializer } from "../client/options.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
@@ -22,27 +17,27 @@ export interface SessionStoreOptions extends
     "hashing" | "protocol" | "failover" | "timeout" | "connectTimeout" | "tls" | "auth"
   > {
   /** Servers of a client of the store's own, closed with it. Default "localhost:11211". */
-  servers?: string | readonly ServerSpec[];
+  servers?: string | readonly ServerSpec[] | undefined;
   /** Or a client to share, never closed by the store; then no client option may be given. */
-  client?: Memcached;
+  client?: Memcached | undefined;
   /** Put before every id. Must not be the beginning of another store's namespace. Default "WebwareSession". */
-  namespace?: string;
+  namespace?: string | undefined;
   /** Seconds. Default 10_800. */
-  ttl?: number;
+  ttl?: number | undefined;
   /** Seconds after creation at which a Session ends, however active. Default: never. */
-  absoluteTtl?: number;
+  absoluteTtl?: number | undefined;
   /** keys, entries, size, clear: do nothing and warn at each call (default), reject with UnsupportedError, do nothing, or list by metadump. */
-  onIteration?: "warning" | "error" | "none" | "scan";
+  onIteration?: "warning" | "error" | "none" | "scan" | undefined;
   /** Refresh an unchanged session in storeSession too. Default false: open has done it. */
-  alwaysSave?: boolean;
+  alwaysSave?: boolean | undefined;
   /** storeSession and save are a plain set, as in the seed. Default false. */
-  lastWriteWins?: boolean;
+  lastWriteWins?: boolean | undefined;
   /** Hides ids and seals values; a list rotates: the first writes, all read. 16 bytes at least; undefined is refused. */
   secret?: string | readonly string[];
   /** Largest encoded value, bytes. Default 1_000_000. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** Instead of the V8 format. The same value must give the same bytes, by which changes are found; its flags may not have the bits 512 and 1024. */
-  serializer?: Serializer;
+  serializer?: Serializer | undefined;
 }
 
 /**
@@ -64,64 +59,86 @@ export interface ResolvedStoreOptions {
   readonly serializer: Serializer | undefined;
 }
 
-const CLIENT_OPTIONS = [
-  "servers",
-  "hashing",
-  "protocol",
-  "failover",
-  "timeout",
-  "connectTimeout",
-  "tls",
-  "auth",
-] as const;
+/**
+ * Takes the options that were given; one that is undefined was not.
+ *
+ * @internal
+ */
+export function readStoreOptions(
+  options: SessionStoreOptions | undefined,
+): Given<SessionStoreOptions> {
+  return readOptions<SessionStoreOptions>(options, {
+    servers: undefined,
+    client: undefined,
+    namespace: undefined,
+    ttl: undefined,
+    absoluteTtl: undefined,
+    onIteration: undefined,
+    alwaysSave: undefined,
+    lastWriteWins: undefined,
+    secret: undefined,
+    maxBytes: undefined,
+    serializer: undefined,
+    hashing: undefined,
+    protocol: undefined,
+    failover: undefined,
+    timeout: undefined,
+    connectTimeout: undefined,
+    tls: undefined,
+    auth: undefined,
+  });
+}
 
 /**
  * Checks the options and fills in the defaults.
  *
  * @internal
  */
-export function resolveStoreOptions(options: SessionStoreOptions): ResolvedStoreOptions {
-  callTimeout(options, 1); // an object, and a timeout that a client takes
-  const { ttl = 10_800, absoluteTtl = Infinity, onIteration = "warning", serializer } = options;
+export function resolveStoreOptions(
+  options: SessionStoreOptions | undefined,
+): ResolvedStoreOptions {
+  const { servers, client, secret, serializer, ...given } = readStoreOptions(options);
+  const { hashing, protocol, failover, timeout, connectTimeout, tls, auth, ...own } = given;
+  const { namespace = "WebwareSession", ttl = 10_800, absoluteTtl = Infinity } = own;
+  const { onIteration = "warning", alwaysSave = false, lastWriteWins = false } = own;
+  const { maxBytes = 1_000_000 } = own;
   toExptime(ttl);
-  if (typeof absoluteTtl !== "number") throw invalidType("absoluteTtl must be a number of seconds");
+  if (typeof absoluteTtl !== "number") {
+    throw invalidType(`absoluteTtl must be a number of seconds, not ${kindOf(absoluteTtl)}`);
+  }
   if (!(absoluteTtl > 0)) throw invalidRange("absoluteTtl must be more than 0 seconds");
   toExptime(absoluteTtl, undefined, "absoluteTtl"); // as what is left of it will be, with each write
-  oneOf(onIteration, ["warning", "error", "none", "scan"], "onIteration");
-  if (serializer !== undefined) checkSerializer(serializer);
+  const ofClient = { hashing, protocol, failover, timeout, connectTimeout, tls, auth };
   return {
-    namespace: checkPrefix(options.namespace ?? "WebwareSession", "namespace"),
+    namespace: checkPrefix(namespace, "namespace"),
     ttl,
     absoluteTtl,
-    onIteration,
-    alwaysSave: checkBoolean(options.alwaysSave ?? false, "alwaysSave"),
-    lastWriteWins: checkBoolean(options.lastWriteWins ?? false, "lastWriteWins"),
+    onIteration: oneOf(onIteration, ["warning", "error", "none", "scan"], "onIteration"),
+    alwaysSave: checkBoolean(alwaysSave, "alwaysSave"),
+    lastWriteWins: checkBoolean(lastWriteWins, "lastWriteWins"),
     // Given but undefined, as an unset variable of the environment is: never to be left unsealed by that.
-    seal: Object.hasOwn(options, "secret") ? new Seal(options.secret as string) : undefined,
-    maxBytes: checkCount(options.maxBytes ?? 1_000_000, "maxBytes"),
-    serializer,
-    ...clientOf(options),
+    seal: options !== undefined && Object.hasOwn(options, "secret")
+      ? new Seal(secret as string)
+      : undefined,
+    maxBytes: checkWhole(maxBytes, "maxBytes", 1),
+    serializer: serializer === undefined ? undefined : checkSerializer(serializer),
+    ...(client === undefined
+      ? {
+        // Only maxBytes limits what a store keeps; the client's own limit must not strike before it.
+        client: new Memcached(servers, {
+          ...ofClient,
+          maxValueBytes: Math.max(1_048_000, maxBytes),
+        }),
+        ownsClient: true,
+      }
+      : { client: sharedClient(client, { servers, ...ofClient }), ownsClient: false }),
   };
 }
 
-function clientOf(options: SessionStoreOptions): { client: Memcached; ownsClient: boolean } {
-  const given: Record<string, unknown> = {};
-  for (const name of CLIENT_OPTIONS) {
-    if (options[name] !== undefined) given[name] = options[name];
-  }
-  if (options.client === undefined) {
-    const { servers, ...rest } = given as SessionStoreOptions;
-    // Only maxBytes limits what a store keeps; the client's own limit must not strike before it.
-    const maxValueBytes = Math.max(1_048_000, options.maxBytes ?? 0);
-    return { client: new Memcached(servers, { ...rest, maxValueBytes }), ownsClient: true };
-  }
-  if (!(options.client instanceof Memcached)) throw invalidType("client must be a Memcached");
-  const [clash] = Object.keys(given);
-  if (clash !== undefined) throw invalidType(`${clash} is an option of the client that was given`);
-  return { client: options.client, ownsClient: false };
-}
-
-function checkBoolean(value: unknown, name: string): boolean {
-  if (typeof value !== "boolean") throw invalidType(`${name} must be true or false`);
-  return value;
+/** The client that was given; with it none of a client's options may be. */
+function sharedClient(client: unknown, options: Readonly<Record<string, unknown>>): Memcached {
+  if (!(client instanceof Memcached)) throw invalidType("client must be a Memcached");
+  const clash = Object.keys(options).find((name) => options[name] !== undefined);
+  if (clash !== undefined) throw invalidType(`${clash} cannot be combined with client`);
+  return client;
 }

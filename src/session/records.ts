@@ -1,7 +1,7 @@
 /** The commands that a store sends, each on one key; what they carry goes through the codec. */
-import type { Core } from "../client/core.ts";
+import { type Core, storeExptime } from "../client/core.ts";
 import type { Deadline, PartOptions } from "../client/deadline.ts";
-import type { CallOptions } from "../client/options.ts";
+import type { CallOptions, CheckedOptions, StoreOptions } from "../client/options.ts";
 import * as result from "../client/results.ts";
 import type { Item } from "../client/item.ts";
 import type { Finish } from "../connection/request.ts";
@@ -24,9 +24,16 @@ export class Records {
       reply.kind === Kind.value ? codec.decode(reply, request.key).value : undefined;
   }
 
+  /** The options of a call that writes, checked. Throws. */
+  storeOptions(options: StoreOptions | undefined): CheckedOptions {
+    const checked = this.#core.storeOptions(options);
+    storeExptime(checked);
+    return checked;
+  }
+
   /** Runs an operation of several commands: they share a deadline, and closing waits for its end. */
   run<T>(
-    options: CallOptions | undefined,
+    options: CallOptions | CheckedOptions | undefined,
     operation: (deadline: Deadline) => Promise<T>,
   ): Promise<T> {
     return this.#core.run(options, operation);

@@ -1,20 +1,22 @@
 /** The settings of Webware's SessionMemcachedStore as options of ours. */
 import type { ServerSpec } from "../address.ts";
+import { readOptions } from "../checks/options.ts";
+import { checkBoolean, kindOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
-import type { SessionStoreOptions } from "./options.ts";
+import { readStoreOptions, type SessionStoreOptions } from "./options.ts";
 
 /** Webware for Python's settings, by their own names. */
 export interface WebwareSettings {
   /** Default ["localhost:11211"]. */
-  MemcachedServers?: readonly ServerSpec[];
+  MemcachedServers?: readonly ServerSpec[] | undefined;
   /** Minutes. Default 180. */
-  SessionTimeout?: number;
+  SessionTimeout?: number | undefined;
   /** Default "WebwareSession"; null and "" are none. */
-  MemcachedNamespace?: string | null;
+  MemcachedNamespace?: string | null | undefined;
   /** Default "Warning". Falsy: "none". "Error": "error". Any other text warns, as in the seed. */
-  MemcachedOnIteration?: string | null;
+  MemcachedOnIteration?: string | null | undefined;
   /** Default true. */
-  AlwaysSaveSessions?: boolean;
+  AlwaysSaveSessions?: boolean | undefined;
 }
 
 /**
@@ -23,28 +25,38 @@ export interface WebwareSettings {
  */
 export function optionsFromSettings(
   settings: WebwareSettings,
-  options: SessionStoreOptions,
+  options: SessionStoreOptions | undefined,
 ): SessionStoreOptions {
-  const { SessionTimeout = 180, MemcachedNamespace = "WebwareSession" } = settings;
-  const { MemcachedOnIteration = "Warning", AlwaysSaveSessions = true } = settings;
+  if (settings === undefined) throw invalidType("settings must be an object, {} for the defaults");
+  const given = readOptions<WebwareSettings>(settings, {
+    MemcachedServers: undefined,
+    SessionTimeout: undefined,
+    MemcachedNamespace: undefined,
+    MemcachedOnIteration: undefined,
+    AlwaysSaveSessions: undefined,
+  }, "settings");
+  const { MemcachedServers = ["localhost:11211"], SessionTimeout = 180 } = given;
+  const { MemcachedNamespace = "WebwareSession", MemcachedOnIteration = "Warning" } = given;
+  const { AlwaysSaveSessions = true } = given;
   if (typeof SessionTimeout !== "number") {
-    throw invalidType("SessionTimeout must be a number of minutes");
+    throw invalidType(`SessionTimeout must be a number of minutes, not ${kindOf(SessionTimeout)}`);
   }
   if (!(SessionTimeout >= 0)) throw invalidRange("SessionTimeout must be 0 or more minutes");
+  checkBoolean(AlwaysSaveSessions, "AlwaysSaveSessions");
+  const ours = readStoreOptions(options);
+  const { servers = MemcachedServers, namespace = MemcachedNamespace ?? "" } = ours;
+  // Webware runs on python-memcached 1.59 as Debian has it.
+  const { hashing = "python-memcached-1.59", ttl = SessionTimeout * 60 } = ours;
+  const { onIteration = policyOf(MemcachedOnIteration), lastWriteWins = true } = ours;
+  const { alwaysSave = AlwaysSaveSessions } = ours;
   return {
     ...options,
-    ...(options.client === undefined
-      ? {
-        servers: options.servers ?? settings.MemcachedServers ?? ["localhost:11211"],
-        // Webware runs on python-memcached 1.59 as Debian has it.
-        hashing: options.hashing ?? "python-memcached-1.59",
-      }
-      : {}),
-    ttl: options.ttl ?? SessionTimeout * 60,
-    namespace: options.namespace ?? MemcachedNamespace ?? "",
-    onIteration: options.onIteration ?? policyOf(MemcachedOnIteration),
-    alwaysSave: options.alwaysSave ?? AlwaysSaveSessions,
-    lastWriteWins: options.lastWriteWins ?? true,
+    ...(ours.client === undefined ? { servers, hashing } : {}),
+    ttl,
+    namespace,
+    onIteration,
+    alwaysSave,
+    lastWriteWins,
   };
 }
 

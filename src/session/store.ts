@@ -1,9 +1,9 @@
 /** The session store: ids become keys, values become records, each method is one command or a few. */
+import { readOptions } from "../checks/options.ts";
 import type { Deadline } from "../client/deadline.ts";
 import { coreOf } from "../client/memcached.ts";
 import type { CallOptions, StoreOptions } from "../client/options.ts";
 import { invalidType } from "../errors.ts";
-import { toExptime } from "../protocol/exptime.ts";
 import { type KeyList, Keys } from "./keys.ts";
 import { Listing } from "./listing.ts";
 import { Loader } from "./loading.ts";
@@ -53,7 +53,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    *
    * @param options Defaults stand with {@link SessionStoreOptions}.
    */
-  constructor(options: SessionStoreOptions = {}) {
+  constructor(options?: SessionStoreOptions) {
     this.#options = resolveStoreOptions(options);
     const { client, namespace, seal, ttl, absoluteTtl, onIteration, serializer, maxBytes } =
       this.#options;
@@ -80,7 +80,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    */
   static fromSettings<V = Record<string, unknown>>(
     settings: WebwareSettings,
-    options: SessionStoreOptions = {},
+    options?: SessionStoreOptions,
   ): SessionStore<V> {
     return new SessionStore<V>(optionsFromSettings(settings, options));
   }
@@ -159,10 +159,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   ): Promise<V | undefined> {
     if (typeof fn !== "function") throw invalidType("update needs a function");
     const keys = this.#keys.writable(id);
-    const ttl = checkTtl(options);
+    const call = this.#records.storeOptions(options);
     return await this.#records.run(
-      options,
-      (deadline) => updateRecord(this.#records, keys, fn, this.#home, ttl, deadline),
+      call,
+      (deadline) => updateRecord(this.#records, keys, fn, this.#home, call.ttl, deadline),
     );
   }
 
@@ -187,14 +187,18 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * What it stores is a plain value, without a Session's creation and own time to live: for a Session use
    * storeSession or update.
    */
-  save(
+  async save(
     id: string,
     value: V,
-    options?: StoreOptions & { version?: bigint },
+    options?: StoreOptions & { version?: bigint | undefined },
   ): Promise<"stored" | "conflict" | "gone"> {
-    return this.#write(id, value, options, async (keys, record, ttl, deadline) => {
+    const { version, ...call } = readOptions<StoreOptions & { version?: bigint | undefined }>(
+      options,
+      { timeout: undefined, signal: undefined, ttl: undefined, version: undefined },
+    );
+    return await this.#write(id, value, call, async (keys, record, ttl, deadline) => {
       if (!this.#options.lastWriteWins) {
-        return await saveValue(this.#records, keys, record, options?.version, ttl, deadline);
+        return await saveValue(this.#records, keys, record, version, ttl, deadline);
       }
       await setValue(this.#records, keys, record, ttl, deadline);
       return "stored";
@@ -292,13 +296,8 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   ): Promise<T> {
     const keys = this.#keys.writable(id);
     const record = this.#records.codec.encodeValue(value);
-    const ttl = checkTtl(options) ?? this.#home.ttl;
-    return await this.#records.run(options, (left) => operation(keys, record, ttl, left));
+    const call = this.#records.storeOptions(options);
+    const ttl = call.ttl ?? this.#home.ttl;
+    return await this.#records.run(call, (left) => operation(keys, record, ttl, left));
   }
-}
-
-/** The options' time to live, checked. */
-function checkTtl(options: StoreOptions | undefined): number | undefined {
-  if (options?.ttl !== undefined) toExptime(options.ttl);
-  return options?.ttl;
 }

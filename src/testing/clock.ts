@@ -4,6 +4,8 @@
  * memcached keeps every expiry in these relative seconds, and some replies show it (`t` of an item
  * that has just been expired wraps below zero), so the arithmetic here is part of the protocol.
  */
+import { kindOf } from "../checks/values.ts";
+import { invalidRange, invalidType } from "../errors.ts";
 
 /**
  * Where the server reads the time: seconds since 1970, fractions allowed.
@@ -41,7 +43,7 @@ export class ManualClock implements Clock {
 
   /** Starts at `seconds` since 1970. Default: the present. */
   constructor(seconds: number = Math.floor(Date.now() / 1000)) {
-    this.#seconds = seconds;
+    this.#seconds = checkSeconds(seconds);
   }
 
   /** Seconds since 1970-01-01 UTC. */
@@ -51,8 +53,17 @@ export class ManualClock implements Clock {
 
   /** Moves the clock on by `seconds`; a negative number moves it back. */
   advance(seconds: number): void {
-    this.#seconds += seconds;
+    this.#seconds += checkSeconds(seconds);
   }
+}
+
+/** NaN would stop the server's time for ever. */
+function checkSeconds(seconds: unknown): number {
+  if (typeof seconds !== "number") {
+    throw invalidType(`seconds must be a number, not ${kindOf(seconds)}`);
+  }
+  if (!Number.isFinite(seconds)) throw invalidRange(`seconds must be finite, not ${seconds}`);
+  return seconds;
 }
 
 /** The machine's clock. */

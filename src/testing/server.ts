@@ -3,7 +3,9 @@ import { Buffer } from "node:buffer";
 import { lstat, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { formatAddress } from "../address.ts";
-import { invalidRange, invalidType } from "../errors.ts";
+import { readOptions } from "../checks/options.ts";
+import { checkText, checkWhole } from "../checks/values.ts";
+import { invalidType } from "../errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { type ListenInfo, newState, type ServerState } from "./state.ts";
@@ -23,19 +25,19 @@ import { type ListenInfo, newState, type ServerState } from "./state.ts";
  */
 export interface MemcachedServerOptions {
   /** TCP port, 0 to 65535. Default 0: one that is free. */
-  port?: number;
+  port?: number | undefined;
   /** Interface to listen on. Default `"127.0.0.1"`: nobody else's machine. */
-  host?: string;
+  host?: string | undefined;
   /** Path of a unix socket, instead of `port` and `host`. */
-  path?: string;
+  path?: string | undefined;
   /** Bytes of all items together; the least recently used make room. Default 64 MiB. */
-  memoryLimit?: number;
+  memoryLimit?: number | undefined;
   /** Bytes of one item, its key and some 60 bytes of overhead included, at least 1024. Default 1 MiB. */
-  maxItemSize?: number;
+  maxItemSize?: number | undefined;
   /** Connections that may be open at a time; one more is told so and closed. Default 1024. */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /** Where the time comes from. Default: the machine's clock. */
-  clock?: Clock;
+  clock?: Clock | undefined;
 }
 
 const MEGABYTE = 1024 * 1024;
@@ -88,23 +90,30 @@ export class MemcachedServer implements AsyncDisposable {
    * await server.stop();
    * ```
    */
-  static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
-    const { host = "127.0.0.1", port = 0, path, clock = systemClock } = options;
-    const { memoryLimit = 64 * MEGABYTE, maxItemSize = MEGABYTE, maxConnections = 1024 } = options;
-    if (path !== undefined && (options.port !== undefined || options.host !== undefined)) {
-      throw invalidType("path goes without port and host");
+  static async start(options?: MemcachedServerOptions): Promise<MemcachedServer> {
+    const given = readOptions<MemcachedServerOptions>(options, {
+      port: undefined,
+      host: undefined,
+      path: undefined,
+      memoryLimit: undefined,
+      maxItemSize: undefined,
+      maxConnections: undefined,
+      clock: undefined,
+    });
+    const { host = "127.0.0.1", port = 0, path, clock = systemClock } = given;
+    const { memoryLimit = 64 * MEGABYTE, maxItemSize = MEGABYTE, maxConnections = 1024 } = given;
+    if (path !== undefined) {
+      if (given.port !== undefined || given.host !== undefined) {
+        throw invalidType("path cannot be combined with port and host");
+      }
+      checkText(path, "path");
     }
-    if (path !== undefined && (typeof path !== "string" || path === "")) {
-      throw invalidType("path must be a string, not empty");
-    }
-    if (typeof host !== "string" || host === "") {
-      throw invalidType("host must be a string, not empty");
-    }
+    checkText(host, "host");
     if (typeof clock?.now !== "function") throw invalidType("clock must have a now() method");
-    checkWhole("port", port, 0, 65_535);
-    checkWhole("memoryLimit", memoryLimit, 1024, Number.MAX_SAFE_INTEGER);
-    checkWhole("maxItemSize", maxItemSize, 1024, 1024 * MEGABYTE);
-    checkWhole("maxConnections", maxConnections, 1, Number.MAX_SAFE_INTEGER);
+    checkWhole(port, "port", 0, 65_535);
+    checkWhole(memoryLimit, "memoryLimit", 1024);
+    checkWhole(maxItemSize, "maxItemSize", 1024, 1024 * MEGABYTE);
+    checkWhole(maxConnections, "maxConnections", 1);
 
     const listening: ListenInfo = path === undefined
       ? { host, port, path }
@@ -162,13 +171,6 @@ export class MemcachedServer implements AsyncDisposable {
    */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-}
-
-function checkWhole(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== "number") throw invalidType(`${name} must be a number`);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw invalidRange(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
   }
 }
 

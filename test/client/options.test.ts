@@ -31,7 +31,7 @@ describe("the constructor", () => {
   });
 
   test("refuses what is no server", () => {
-    for (const servers of ["", "a b", "host:0", [], [["a", 0]], null, 5]) {
+    for (const servers of ["", " ", "a;b", "host:0", [], ["a b"], [["a", 0]], null, 5]) {
       assert.throws(() => new Memcached(servers as string), { code: "ERR_INVALID_ARGUMENT" });
     }
   });

@@ -42,10 +42,12 @@ async function each(
         peer.index === 1 ? fault(peer) : behave(peer)
       );
       await using client = new Memcached(server.address, { ...PATIENT, timeout });
-      assert.equal(await client.get("a", PATIENT), valueOf("a"));
+      assert.equal(await client.get("a", { timeout: PATIENT.timeout }), valueOf("a"));
       let stop = false;
       const others = (async (): Promise<void> => {
-        while (!stop) assert.equal(await client.get("b", PATIENT), valueOf("b"));
+        while (!stop) {
+          assert.equal(await client.get("b", { timeout: PATIENT.timeout }), valueOf("b"));
+        }
       })();
       check(name, await outcome(call(client)));
       stop = true;

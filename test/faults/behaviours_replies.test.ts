@@ -227,12 +227,12 @@ const slow = together(Object.assign(
         await peer.write(answer(await peer.next()));
         await peer.write(hit(await peer.next(), "v".repeat(1_000)), { chunk: 1, every: 250 });
       }, { timeout: 1_000 });
-      await at.client.get("first", PATIENT);
+      await at.client.get("first", { timeout: PATIENT.timeout });
       const { error, ms } = await outcome(at.client.get("k"));
       assert.ok(error instanceof TimeoutError, String(error));
       assert.ok(ms >= 1_000 && ms < 2_000, `${ms} ms`);
       // Twice the timeout late, the dribbling connection is given up for another one.
-      assert.equal(await at.client.get("next", PATIENT), valueOf("next"));
+      assert.equal(await at.client.get("next", { timeout: PATIENT.timeout }), valueOf("next"));
       assert.equal(at.server.connections, 2);
     },
 

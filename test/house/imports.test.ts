@@ -5,7 +5,14 @@ import { codeLines, codeOnly, readImports, type SourceFile, sourceFiles } from "
 
 /** The floors of the house, from the ground up. A file imports from its own folder and from below. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["src/protocol/", "src/hashing/", "src/v8/", "src/errors.ts", "src/address.ts"],
+  [
+    "src/protocol/",
+    "src/hashing/",
+    "src/v8/",
+    "src/checks/",
+    "src/errors.ts",
+    "src/address.ts",
+  ],
   ["src/connection/", "src/diagnostics.ts"],
   ["src/cluster/"],
   ["src/client/"],

@@ -86,7 +86,14 @@ describe("a server is read from", () => {
   test("a string that names several, and a list of all kinds", () => {
     const expected = [tcp("a"), tcp("::1", 11212), unix("/tmp/s")];
     assert.deepEqual(parseServers("a,[::1]:11212,unix:/tmp/s"), expected);
-    assert.deepEqual(parseServers("a, [::1]:11212 , unix:/tmp/s"), expected);
+    for (
+      const list of [
+        "a, [::1]:11212 , unix:/tmp/s",
+        "a [::1]:11212 unix:/tmp/s",
+        "a,[::1]:11212,unix:/tmp/s,",
+        "\ta:11211\n[::1]:11212\r\nunix:/tmp/s , \n",
+      ]
+    ) assert.deepEqual(parseServers(list), expected, JSON.stringify(list));
     assert.deepEqual(
       parseServers(["a", ["[::1]:11212", 1], { path: "/tmp/s" }]),
       expected,
@@ -175,15 +182,20 @@ describe("what is no server is refused, with its place in the list:", () => {
 
   for (const [spec, rule] of OUT_OF_RANGE) {
     test(JSON.stringify(spec), () => {
-      const whole = new RegExp(`^server 1: a ${rule.source} is a whole number`);
+      const whole = new RegExp(`^server 1.*: a ${rule.source} is a whole number`);
       checkRefused(() => parseServers(["localhost", spec as ServerSpec]), RangeError, whole);
     });
   }
 
   test("an empty list, and what is no list", () => {
-    checkRefused(() => parseServers([]), TypeError, /at least one/);
-    checkRefused(() => parseServers(""), TypeError, /malformed/);
-    checkRefused(() => parseServers("a,,b"), TypeError, /server 1 is malformed/);
+    checkRefused(() => parseServers([]), TypeError, /at least one server.*empty array/);
+    for (const nothing of ["", " ", "\n"]) {
+      checkRefused(() => parseServers(nothing), TypeError, /at least one server.*empty string/);
+    }
+    // A variable that is not set: without that server the keys would move.
+    for (const [list, at] of [["a,,b", 1], [",a", 0], ["a,b,,", 2], [",", 0]] as const) {
+      checkRefused(() => parseServers(list), TypeError, new RegExp(`^server ${at} is empty`));
+    }
     for (const servers of [null, {}, 1, new Set(["a"])]) {
       checkRefused(() => parseServers(servers as unknown as string), TypeError, /array/);
     }
@@ -191,8 +203,56 @@ describe("what is no server is refused, with its place in the list:", () => {
 
   test("credentials stay out of the message", () => {
     for (
-      const spec of ["memcached://me:secret@ho st", "memcached://me:sec%ret@host", "me:secret@host"]
-    ) checkRefused(() => parseServers(spec), TypeError, /^server 0/, "sec");
+      const spec of [
+        "memcached://me:secret@ho;st",
+        "memcached://me:sec%ret@host",
+        "me:secret@host",
+        "memcached://me:secret",
+        "memcached://me:secret@a,b:c",
+        "memcached://me:secr,sec@host",
+        ["memcached://me:secr", "sec@host"],
+        [["memcached://me:secret@host/0", 1]],
+      ] as (string | ServerSpec[])[]
+    ) checkRefused(() => parseServers(spec), TypeError, /^server [01].*not shown/, "sec");
+  });
+
+  test("the message shows the address, as it was written", () => {
+    const shows = (spec: string | readonly ServerSpec[], words: RegExp): void =>
+      checkRefused(() => parseServers(spec), TypeError, words);
+    shows("a, b;c:11211", /^server 1 "b;c:11211" is malformed: expected host, host:port/);
+    shows(["a b"], /^server 0 "a b" is malformed: .* one server each/);
+    shows(["a,b"], /^server 0 "a,b" is malformed: .* one server each/);
+    shows([["a:port", 2]], /^server 0 "a:port" is malformed/);
+    shows("http://host:80", /^server 0 "http:\/\/host:80" is malformed/);
+    shows(["x".repeat(300) + ";"], /^server 0 "x{270}" is malformed/);
+    checkRefused(() => parseServers("a,host:99999"), RangeError, /^server 1 "host:99999": a port/);
+  });
+
+  test("other names than those of a server", () => {
+    const refused: ReadonlyArray<readonly [spec: unknown, words: RegExp]> = [
+      [{ hostname: "a" }, /^server 0: unknown option "hostname", did you mean "host"\?$/],
+      [{ host: "a", wieght: 2 }, /^server 0: unknown option "wieght", did you mean "weight"\?$/],
+      [{ host: "a", name: "b" }, /^server 0: unknown option "name", did you mean "id"\?$/],
+      [{ socket: "/tmp/s" }, /^server 0: unknown option "socket", did you mean "path"\?$/],
+      [new Map([["host", "a"]]), /^server 0 must be an object of options, not a Map$/],
+      [["a", 1, 2], /^server 0 "a": a pair has an address and a weight alone$/],
+    ];
+    for (const [spec, words] of refused) {
+      checkRefused(() => parseServers([spec as ServerSpec]), TypeError, words);
+    }
+  });
+
+  test("the list as MemCachier's MEMCACHIER_SERVERS has it", () => {
+    const list = "mc1.dev.ec2.memcachier.com:11211,mc2.dev.ec2.memcachier.com:11211";
+    assert.deepEqual(parseServers(list), [
+      tcp("mc1.dev.ec2.memcachier.com"),
+      tcp("mc2.dev.ec2.memcachier.com"),
+    ]);
+    const auth = { username: "u", password: "p" };
+    assert.deepEqual(parseServers("memcached://u:p@a:1, memcacheds://b"), [
+      tcp("a", 1, { auth }),
+      tcp("b", 11211, { tls: true }),
+    ]);
   });
 });
 

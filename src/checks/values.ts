@@ -1,0 +1,84 @@
+/** Checks of single arguments: durations, counts, words. Each returns the value that it has checked. */
+import { invalidRange, invalidType } from "../errors.ts";
+
+// The longest delay that timers take.
+const MAX_MS = 2 ** 31 - 1;
+
+/** A duration in milliseconds. */
+export function checkMs(value: unknown, name: string): number {
+  if (typeof value !== "number") {
+    throw invalidType(`${name} must be a number of milliseconds, not ${kindOf(value)}`);
+  }
+  if (!(value > 0 && value <= MAX_MS)) {
+    throw invalidRange(
+      `${name} must be more than 0 and at most ${MAX_MS} milliseconds, not ${value}`,
+    );
+  }
+  return value;
+}
+
+/** A whole number from `least` to `most`. */
+export function checkWhole(
+  value: unknown,
+  name: string,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value !== "number") {
+    throw invalidType(`${name} must be a number, not ${kindOf(value)}`);
+  }
+  if (!Number.isInteger(value) || value < least || value > most) {
+    const range = most === Number.MAX_SAFE_INTEGER
+      ? `of at least ${least}`
+      : `from ${least} to ${most}`;
+    throw invalidRange(`${name} must be a whole number ${range}, not ${value}`);
+  }
+  return value;
+}
+
+/** true or false, and nothing that is only taken for one of them. */
+export function checkBoolean(value: unknown, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw invalidType(`${name} must be true or false, not ${kindOf(value)}`);
+}
+
+/** A text that is not empty. */
+export function checkText(value: unknown, name: string): string {
+  if (typeof value !== "string") {
+    throw invalidType(`${name} must be a string, not ${kindOf(value)}`);
+  }
+  if (value === "") throw invalidType(`${name} must not be empty`);
+  return value;
+}
+
+/** One of a few words. */
+export function oneOf<W extends string>(value: unknown, words: readonly W[], name: string): W {
+  if (words.includes(value as W)) return value as W;
+  throw invalidType(`${name} must be one of ${words.map((word) => `"${word}"`).join(", ")}`);
+}
+
+/** A signal, of this realm or another. */
+export function checkSignal(value: unknown): AbortSignal {
+  if (typeof (value as AbortSignal | null)?.addEventListener === "function") {
+    return value as AbortSignal;
+  }
+  throw invalidType(`signal must be an AbortSignal, not ${kindOf(value)}`);
+}
+
+/** An object with a serializer's two functions. */
+export function checkSerializer<S>(value: S): S {
+  const { serialize, deserialize } = (value ?? {}) as Record<string, unknown>;
+  if (typeof serialize === "function" && typeof deserialize === "function") return value;
+  throw invalidType("serializer must have the functions serialize and deserialize");
+}
+
+/** What kind of value it is, for a message that does not show the value itself. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "object") {
+    return typeof value === "undefined" ? "undefined" : `a ${typeof value}`;
+  }
+  const { name } = (value as { constructor?: { name?: unknown } }).constructor ?? {};
+  return typeof name === "string" && name !== "" && name !== "Object" ? `a ${name}` : "an object";
+}
