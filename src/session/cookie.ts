@@ -1,4 +1,6 @@
 /** The session cookie: reading it from a request's header, writing it into a response's. */
+import { readOptions } from "../checks/options.ts";
+import { checkBoolean, checkText, kindOf, oneOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 
 /** A name with this prefix is only accepted with Secure, Path=/ and without Domain (RFC 6265bis, 4.1.3.2). */
@@ -11,9 +13,10 @@ const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
 const NOT_IN_ATTRIBUTE = /[\x00-\x1f\x7f;]/;
 
 /**
- * The named cookie of a Cookie header; undefined when it is not there.
+ * The named cookie of a Cookie header; of several the first that is not empty; undefined when it is not
+ * there. Throws a `TypeError` for what is no header.
  *
- * @param header The request's Cookie header.
+ * @param header The request's Cookie header, one string.
  * @param name The cookie's name. Default "__Host-session".
  *
  * @example
@@ -27,16 +30,20 @@ export function readCookie(
   header: string | null | undefined,
   name: string = DEFAULT_NAME,
 ): string | undefined {
+  checkName(name);
   if (header === null || header === undefined) return undefined;
+  if (typeof header !== "string") {
+    throw invalidType(`a Cookie header must be a string, not ${kindOf(header)}`);
+  }
+  let found: string | undefined;
   for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
     if (equals < 0 || bare(pair.slice(0, equals)) !== name) continue;
-    const value = bare(pair.slice(equals + 1));
-    return value.length >= 2 && value.startsWith('"') && value.endsWith('"')
-      ? value.slice(1, -1)
-      : value;
+    found = unquoted(bare(pair.slice(equals + 1)));
+    // An empty one is what is left of a cookie that was cleared for another path or domain.
+    if (found !== "") return found;
   }
-  return undefined;
+  return found;
 }
 
 /**
@@ -54,41 +61,70 @@ export function readCookie(
  * console.log(sessionCookie("abc")); // __Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax
  * ```
  */
-export function sessionCookie(id: string | undefined, options: {
+export function sessionCookie(id: string | undefined, options?: {
   /** Default "__Host-session". */
-  name?: string;
+  name?: string | undefined;
   /** Seconds that the browser keeps it. Default: until it is closed. */
-  maxAge?: number;
+  maxAge?: number | undefined;
   /** Only over HTTPS. Default true. */
-  secure?: boolean;
+  secure?: boolean | undefined;
   /** Default "Lax". */
-  sameSite?: "Lax" | "Strict" | "None";
+  sameSite?: "Lax" | "Strict" | "None" | undefined;
   /** Default: the host that sets it alone; needs another name than the default. */
-  domain?: string;
-  /** Default "/". */
-  path?: string;
-} = {}): string {
-  const { name = DEFAULT_NAME, maxAge, secure = true, sameSite = "Lax", domain, path = "/" } =
-    options;
-  if (typeof name !== "string" || !TOKEN.test(name)) {
-    throw invalidType("a cookie's name must be a token");
-  }
+  domain?: string | undefined;
+  /** Begins with "/". Default "/". */
+  path?: string | undefined;
+  /** A jar of its own for each site that embeds this one (CHIPS); needs `secure`. Default false. */
+  partitioned?: boolean | undefined;
+}): string {
+  const given = readOptions<NonNullable<typeof options>>(options, {
+    name: undefined,
+    maxAge: undefined,
+    secure: undefined,
+    sameSite: undefined,
+    domain: undefined,
+    path: undefined,
+    partitioned: undefined,
+  });
+  const { name = DEFAULT_NAME, maxAge, secure = true, sameSite = "Lax" } = given;
+  const { domain, path = "/", partitioned = false } = given;
+  checkName(name);
   if (id !== undefined && (typeof id !== "string" || !COOKIE_VALUE.test(id))) {
     throw invalidType("the id holds a character that a cookie's value may not hold");
   }
-  if (!["Lax", "Strict", "None"].includes(sameSite)) {
-    throw invalidType('sameSite must be "Lax", "Strict" or "None"');
-  }
+  checkBoolean(secure, "secure");
+  oneOf(sameSite, ["Lax", "Strict", "None"], "sameSite");
   if (sameSite === "None" && !secure) throw invalidType('sameSite "None" needs secure');
+  if (checkBoolean(partitioned, "partitioned") && !secure) {
+    throw invalidType("partitioned needs secure");
+  }
+  if (!attribute(path, "path").startsWith("/")) {
+    // Browsers would take the path of the page that sets it instead (RFC 6265, 5.2.4).
+    throw invalidType(`path must begin with "/", not ${JSON.stringify(path)}`);
+  }
   checkPrefixRules(name, secure, domain, path);
-  const parts = [`${name}=${id ?? ""}`, `Path=${attribute(path, "path")}`];
+  const parts = [`${name}=${id ?? ""}`, `Path=${path}`];
   if (domain !== undefined) parts.push(`Domain=${attribute(domain, "domain")}`);
+  const age = maxAge === undefined ? undefined : wholeSeconds(maxAge);
   if (id === undefined) parts.push("Max-Age=0");
-  else if (maxAge !== undefined) parts.push(`Max-Age=${wholeSeconds(maxAge)}`);
+  else if (age !== undefined) parts.push(`Max-Age=${age}`);
   parts.push("HttpOnly");
   if (secure) parts.push("Secure");
   parts.push(`SameSite=${sameSite}`);
+  if (partitioned) parts.push("Partitioned");
   return parts.join("; ");
+}
+
+function checkName(name: unknown): void {
+  if (typeof name !== "string" || !TOKEN.test(name)) {
+    throw invalidType("a cookie's name must be a token");
+  }
+}
+
+function unquoted(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"')
+    ? value.slice(1, -1)
+    : value;
 }
 
 // Not trim(): browsers take a cookie named U+2000 and "__Host-session" from any page of the domain, and
@@ -120,11 +156,12 @@ function checkPrefixRules(
   }
 }
 
-function attribute(value: string, name: string): string {
-  if (typeof value !== "string" || NOT_IN_ATTRIBUTE.test(value)) {
+function attribute(value: unknown, name: string): string {
+  const text = checkText(value, name);
+  if (NOT_IN_ATTRIBUTE.test(text)) {
     throw invalidType(`${name} holds a character that a cookie's attribute may not hold`);
   }
-  return value;
+  return text;
 }
 
 function wholeSeconds(maxAge: number): number {

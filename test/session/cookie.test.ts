@@ -29,8 +29,11 @@ describe("readCookie", () => {
     assert.equal(readCookie("a=1;b=2", "b"), "2");
   });
 
-  test("of two with the same name the first, which has the longer path", () => {
+  test("of two with the same name the first, which has the longer path, unless it is empty", () => {
     assert.equal(readCookie("a=1; a=2", "a"), "1");
+    assert.equal(readCookie("sid=; sid=good", "sid"), "good");
+    assert.equal(readCookie('sid=""; sid=; sid=good; sid=late', "sid"), "good");
+    assert.equal(readCookie("sid=; sid=", "sid"), "");
   });
 
   test("only spaces and tabs around a name are not part of it", () => {
@@ -75,6 +78,12 @@ describe("sessionCookie", () => {
       "sid=abc; Path=/app; Domain=example.org; Max-Age=3600; HttpOnly; SameSite=Strict",
     );
     assert.match(sessionCookie("a", { sameSite: "None" }), /; Secure; SameSite=None$/);
+    assert.equal(
+      sessionCookie("a", { partitioned: true, sameSite: "None" }),
+      "__Host-session=a; Path=/; HttpOnly; Secure; SameSite=None; Partitioned",
+    );
+    assert.equal(sessionCookie("a", { partitioned: false }), sessionCookie("a"));
+    assert.equal(sessionCookie("a", { domain: undefined, path: undefined }), sessionCookie("a"));
   });
 
   test("maxAge: whole seconds, rounded up, never negative", () => {
@@ -100,6 +109,25 @@ describe("sessionCookie", () => {
       REFUSED,
     );
     assert.match(sessionCookie("a", { name: "__Secure-x", path: "/app" }), /Secure/);
+    assert.throws(
+      () => sessionCookie("a", { name: "x", partitioned: true, secure: false }),
+      { ...REFUSED, message: /^partitioned needs secure$/ },
+    );
+    for (const path of ["app", "", "*", " /"]) {
+      const message = path === "" ? /^path must not be empty$/ : /^path must begin with "\/", not /;
+      assert.throws(() => sessionCookie("a", { name: "x", path }), { ...REFUSED, message });
+    }
+    assert.throws(
+      () => sessionCookie("a", { name: "x", domain: "" }),
+      { ...REFUSED, message: /^domain must not be empty$/ },
+    );
+    assert.throws(() => sessionCookie("a", { secure: "yes" as never }), REFUSED);
+    assert.throws(() => sessionCookie("a", { partitioned: 1 as never }), REFUSED);
+    assert.throws(() => sessionCookie(undefined, { maxAge: NaN }), { name: "RangeError" });
+    assert.throws(
+      () => sessionCookie("a", { expires: new Date() } as never),
+      { ...REFUSED, message: 'unknown option "expires", did you mean "maxAge"?' },
+    );
   });
 
   test("no text gets out of its place", () => {
