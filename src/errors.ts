@@ -36,7 +36,10 @@ export class MemcachedError extends Error {
   }
 }
 
-/** `SERVER_DOWN`: the server is known to be down, or connecting failed (`cause`: refused, DNS, TLS); nothing was sent. */
+/**
+ * `SERVER_DOWN`: the server is known to be down, or connecting failed (`cause`: refused, DNS, TLS, somebody
+ * else on the port); nothing was sent. The message says what it looks like.
+ */
 export class ServerDownError extends MemcachedError {
   /** Always "ServerDownError". */
   override readonly name = "ServerDownError";
@@ -66,7 +69,7 @@ export class TimeoutError extends MemcachedError {
   }
 }
 
-/** `OVERLOADED`: `maxPending` or `maxPendingBytes` was reached; nothing was sent. */
+/** `OVERLOADED`: `maxPending` or `maxPendingBytes` was reached, the message says which; nothing was sent. */
 export class OverloadedError extends MemcachedError {
   /** Always "OverloadedError". */
   override readonly name = "OverloadedError";
@@ -176,7 +179,8 @@ export class ConflictError extends MemcachedError {
 }
 
 /**
- * `PARTIAL`: some keys (or servers) of a multi-key call failed. Both maps sit behind getters, so that
+ * `PARTIAL`: some keys (or servers) of a multi-key call failed; the message says how many of how many, and
+ * by which codes. Both maps sit behind getters, so that
  * logging the error shows no key.
  */
 export class PartialError<R = unknown> extends MemcachedError {

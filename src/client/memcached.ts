@@ -52,7 +52,7 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * Checks the servers and options; connects to nobody.
-   * @param servers Server specifications; a string may name several, separated by commas. Default "localhost:11211".
+   * @param servers Server specifications; a string may name several, separated by commas or spaces. Default "localhost:11211".
    * @param options Defaults stand with {@link MemcachedOptions}.
    */
   constructor(

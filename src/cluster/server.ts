@@ -15,16 +15,11 @@ import {
   type ConnectionSettings,
   type Ending,
 } from "../connection/connection.ts";
+import * as failure from "../connection/failure.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
 import { connectionEvents, serverEvents } from "../diagnostics.ts";
-import {
-  AuthError,
-  ConnectionLostError,
-  MemcachedError,
-  ServerDownError,
-  TimeoutError,
-} from "../errors.ts";
+import { type MemcachedError, TimeoutError } from "../errors.ts";
 import type { DialectName } from "../protocol/dialect.ts";
 import { probeDelay } from "./backoff.ts";
 
@@ -107,14 +102,7 @@ export class Server implements ConnectionOwner {
 
   /** Why calls are refused now. */
   downError(): MemcachedError {
-    const cause = this.#downCause;
-    const server = this.ref;
-    if (cause instanceof AuthError) return new AuthError(cause.message, { server, cause });
-    const why = describe(cause);
-    return new ServerDownError(`${server.address} is down${why === "" ? "" : `: ${why}`}`, {
-      server,
-      cause,
-    });
+    return failure.down(this.ref, this.#downCause);
   }
 
   /** Lets what is in flight finish, then closes the connection. */
@@ -240,20 +228,6 @@ export class Server implements ConnectionOwner {
     if (!connectionEvents.hasSubscribers) return;
     const server = this.ref;
     if (error === undefined) return connectionEvents.publish({ server, event });
-    const typed = error instanceof MemcachedError
-      ? error
-      : new ConnectionLostError(`the connection to ${server.address} ended: ${describe(error)}`, {
-        server,
-        cause: error,
-      });
-    connectionEvents.publish({ server, event, error: typed });
+    connectionEvents.publish({ server, event, error: failure.ended(server, error) });
   }
-}
-
-/** A network error in a few words: its message may hold an address, which is known already. */
-function describe(cause: Error | undefined): string {
-  if (cause === undefined) return "it closed the connection";
-  if (cause instanceof MemcachedError) return cause.message;
-  const { code } = cause as Error & { code?: unknown };
-  return typeof code === "string" ? code : cause.message;
 }

@@ -5,7 +5,6 @@
 import {
   ConnectionLostError,
   type MemcachedError,
-  ServerDownError,
   TimeoutError,
   UnsupportedError,
 } from "../errors.ts";
@@ -40,6 +39,9 @@ export interface AdminLimits {
   readonly ambiguous: boolean;
 }
 
+// Enough to tell what it is that answers.
+const HEAD_BYTES = 16;
+
 const encoder = new TextEncoder();
 
 /** One connection for one command. */
@@ -59,6 +61,8 @@ export class AdminConnection implements SocketEvents {
   #command = "";
   #ready = false;
   #answered = false;
+  /** Connected without TLS, and not a byte has come. */
+  #unheard = false;
   #paused = false;
   #lines: string[] = [];
   #error: unknown;
@@ -114,11 +118,13 @@ export class AdminConnection implements SocketEvents {
   }
 
   connected(): void {
+    this.#unheard = this.#target.tls === undefined;
     this.#send(this.#handshake.start());
   }
 
   received(count: number): void {
     if (this.#over) return;
+    this.#unheard = false;
     this.#buffer.received(count);
     if (!this.#ready) this.#shakeHands();
     if (this.#ready) this.#takeLines();
@@ -127,7 +133,8 @@ export class AdminConnection implements SocketEvents {
   closed(error: Error | undefined): void {
     const { ref: server } = this.#target;
     if (!this.#ready) {
-      this.#fail(new ServerDownError(`${server.address} is down`, { server, cause: error }));
+      const cause = this.#unheard ? failure.closedUnheard(server, error) : error;
+      this.#fail(failure.down(server, cause));
     } else if (error === undefined && !this.#answered) {
       // twemproxy's answer to a command that it does not know.
       this.#fail(
@@ -155,11 +162,13 @@ export class AdminConnection implements SocketEvents {
       const after = this.#dialect.parse(bytes, start, end, this.#reply);
       if (after === INCOMPLETE && end - start <= MAX_LINE) return;
       if (after === INCOMPLETE || after === GARBAGE || this.#reply.size >= 0) {
-        return this.#fail(failure.outOfStep(this.#target.ref));
+        const head = bytes.toString("latin1", start, Math.min(end, start + HEAD_BYTES));
+        const { ref } = this.#target;
+        return this.#fail(failure.down(ref, failure.notMemcached(ref, head)));
       }
       buffer.start = after;
       const step = this.#handshake.next(this.#reply);
-      if ("failed" in step) return this.#fail(this.#downFor(step.failed));
+      if ("failed" in step) return this.#fail(failure.down(this.#target.ref, step.failed));
       if ("ready" in step) {
         this.#ready = true;
         this.#command = this.#commandFor(this.version);
@@ -193,12 +202,6 @@ export class AdminConnection implements SocketEvents {
 
   #send(text: string): void {
     this.#socket.write([encoder.encode(text)]);
-  }
-
-  #downFor(cause: MemcachedError): MemcachedError {
-    const { ref: server } = this.#target;
-    if (cause.code === "AUTH") return cause;
-    return new ServerDownError(`${server.address} is down: ${cause.message}`, { server, cause });
   }
 
   #wait(ms: number): ReturnType<typeof setTimeout> {

@@ -102,6 +102,8 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   /** Whether the socket keeps the process alive. */
   #held = false;
   #replied = false;
+  /** Connected without TLS, and not a byte has come. */
+  #unheard = false;
   /** When bytes came last, on the sweep's clock. */
   #heardAt = -Infinity;
 
@@ -152,7 +154,8 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   /** Sends a request, or refuses it if a bound is reached. */
   send(request: Request<unknown>): void {
     if (!this.#pending.admit(request)) {
-      return request.refuse(failure.overloaded(this.#target.ref));
+      const bound = this.#pending.boundFor(request.weight);
+      return request.refuse(failure.overloaded(this.#target.ref, bound, this.#settings));
     }
     if (!this.#flushDue) this.#openBatch();
     if (this.#out !== undefined) this.#out.add(request);
@@ -192,6 +195,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   // Connecting
 
   connected(): void {
+    this.#unheard = this.#target.tls === undefined;
     this.#socket.write([encoder.encode(this.#handshake.start())]);
   }
 
@@ -209,7 +213,9 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
 
   #becomeReady(dialect: DialectName): void {
     // Bytes behind the handshake's last reply were asked for by nobody.
-    if (this.#replies.partial) return this.#outOfStep();
+    if (this.#replies.partial) {
+      return this.#end("unreachable", failure.outOfStep(this.#target.ref));
+    }
     clearInterval(this.#connectTimer);
     if (dialect === "meta") this.#dialect = new MetaDialect();
     this.#alone ||= this.#handshake.proxied;
@@ -247,6 +253,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
 
   received(count: number): void {
     this.#replies.received(count);
+    this.#unheard = false;
     this.#replied = true;
     this.#heardAt = this.#settings.sweep.now();
     if (this.#in === undefined) return this.#shakeHands();
@@ -274,8 +281,12 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   }
 
   #outOfStep(): void {
-    const error = failure.outOfStep(this.#target.ref);
-    this.#end(this.#phase === "connecting" ? "unreachable" : "dropped", error);
+    const { ref } = this.#target;
+    if (this.#phase !== "connecting") return this.#end("dropped", failure.outOfStep(ref));
+    // What has told its version is a memcached, or a proxy of one.
+    const stranger = this.#handshake.version === "";
+    const error = stranger ? failure.notMemcached(ref, this.#replies.head) : failure.outOfStep(ref);
+    this.#end("unreachable", error);
   }
 
   // Time
@@ -309,8 +320,12 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   // Ending
 
   closed(error: Error | undefined): void {
-    if (this.#phase === "ready") this.#end("lost", error);
-    else this.#end(this.#handshake.askedForMeta ? "refused-meta" : "unreachable", error);
+    if (this.#phase === "ready") return this.#end("lost", error);
+    if (this.#handshake.askedForMeta) return this.#end("refused-meta", error);
+    this.#end(
+      "unreachable",
+      this.#unheard ? failure.closedUnheard(this.#target.ref, error) : error,
+    );
   }
 
   #hold(process: boolean): void {

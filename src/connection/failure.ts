@@ -3,9 +3,10 @@ import type { ServerRef } from "../address.ts";
 import {
   AuthError,
   ConnectionLostError,
-  type MemcachedError,
+  MemcachedError,
   OverloadedError,
   ProtocolError,
+  ServerDownError,
   ServerError,
   TimeoutError,
   ValueTooLargeError,
@@ -14,6 +15,8 @@ import type { Operation } from "../protocol/command.ts";
 import type { DialectName } from "../protocol/dialect.ts";
 import { withoutKeys } from "../protocol/refusal.ts";
 import { keepsStep } from "../protocol/reply.ts";
+import { describeNetworkError, describeStranger } from "./network_words.ts";
+import type { Bounds } from "./pending.ts";
 import type { Request } from "./request.ts";
 
 /**
@@ -26,11 +29,50 @@ function losesOldValue(operation: Operation, dialect: DialectName): boolean {
   return operation === "set" || (dialect === "meta" && operation !== "cas");
 }
 
-/** A bound of the connection was reached. */
-export function overloaded(server: ServerRef): MemcachedError {
+/** A bound of the connection was reached: this one. */
+export function overloaded(
+  server: ServerRef,
+  bound: keyof Bounds,
+  bounds: Bounds,
+): MemcachedError {
+  const what = bound === "maxPending" ? "requests" : "bytes of requests";
   return new OverloadedError(
-    `${server.address} has as many requests unanswered as maxPending and maxPendingBytes allow`,
+    `${server.address} has no room for the request: ${bound} allows ${bounds[bound]} ${what} ` +
+      "without an answer; send fewer at a time, or raise it",
     { server },
+  );
+}
+
+/** The server cannot be used; `cause` says why, undefined: it closed the connection. */
+export function down(server: ServerRef, cause: Error | undefined): MemcachedError {
+  if (cause instanceof AuthError) return new AuthError(cause.message, { server, cause });
+  return new ServerDownError(`${server.address} is down: ${describe(cause)}`, { server, cause });
+}
+
+/** A connection ended by itself, for the channel. */
+export function ended(server: ServerRef, cause: Error): MemcachedError {
+  if (cause instanceof MemcachedError) return cause;
+  return new ConnectionLostError(`the connection to ${server.address} ended: ${describe(cause)}`, {
+    server,
+    cause,
+  });
+}
+
+function describe(cause: Error | undefined): string {
+  if (cause === undefined) return "it closed the connection";
+  return cause instanceof MemcachedError ? cause.message : describeNetworkError(cause);
+}
+
+/** The first bytes that came are none of memcached's. */
+export function notMemcached(server: ServerRef, head: string): MemcachedError {
+  return new ProtocolError(describeStranger(head), { server });
+}
+
+/** Closed or reset before a byte came. memcached itself does so where it expects TLS. */
+export function closedUnheard(server: ServerRef, cause: Error | undefined): MemcachedError {
+  return new ConnectionLostError(
+    "it closed the connection without an answer, as a port does that expects TLS",
+    { server, cause },
   );
 }
 

@@ -13,6 +13,8 @@ const LF = 0x0a;
 // The longest legal line is that of a VALUE with a key of 250 bytes; the rest is room for an error's words.
 const MAX_LINE = 2048;
 
+const HEAD_BYTES = 16;
+
 /** Where checked replies go. */
 export interface ReplySink {
   /** The request that the next reply must belong to. */
@@ -46,6 +48,12 @@ export class ReplyReader {
   /** Whether part of a reply has been received. */
   get partial(): boolean {
     return this.#buffer.pending || this.#pending !== null;
+  }
+
+  /** The first bytes that have not been read, for telling what it is that answers. */
+  get head(): string {
+    const { bytes, start, end } = this.#buffer;
+    return bytes.toString("latin1", start, Math.min(end, start + HEAD_BYTES));
   }
 
   /** The next whole line as a reply without a value; undefined: not here yet; null: garbage. */

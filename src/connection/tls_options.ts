@@ -18,7 +18,11 @@ export interface TlsOptions {
 }
 
 /** The options that hold PEM. */
-export const PEM_NAMES = ["ca", "cert", "key"] as const;
+const PEM_NAMES = ["ca", "cert", "key"] as const;
+
+function textOf(pem: string | Uint8Array): string {
+  return typeof pem === "string" ? pem : new TextDecoder("latin1").decode(pem);
+}
 
 /** Checks the option `tls`; undefined: no TLS. */
 export function readTlsOptions(tls: boolean | TlsOptions | undefined): TlsOptions | undefined {
@@ -34,6 +38,12 @@ export function readTlsOptions(tls: boolean | TlsOptions | undefined): TlsOption
     if (pem !== undefined && typeof pem !== "string" && !(pem instanceof Uint8Array)) {
       throw invalidType(
         `tls.${name} must be PEM as a string or a Uint8Array, not ${kindOf(pem)}`,
+      );
+    }
+    // Deno connects all the same, with a certificate that is none.
+    if (pem !== undefined && !textOf(pem).includes("-----BEGIN ")) {
+      throw invalidType(
+        `tls.${name} holds no PEM, which has a line "-----BEGIN ...": give what the file holds, not its path`,
       );
     }
   }

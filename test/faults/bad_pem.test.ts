@@ -1,4 +1,7 @@
-/** A PEM that is none: TLS cannot even begin, and the server counts as one that is not reached. */
+/**
+ * A PEM that is none is a TypeError of the constructor. One that only looks like it is found out when TLS
+ * begins, and the server counts as one that is not reached.
+ */
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
@@ -7,17 +10,34 @@ import { Memcached, PartialError, ServerDownError } from "../../mod.ts";
 import { freePort } from "../support/memcached.ts";
 import { outcome } from "./rig.ts";
 
-const tls = { cert: "garbage", key: "garbage" };
+const pem = (what: string): string => `-----BEGIN ${what}-----\nnone\n-----END ${what}-----\n`;
+const tls = { cert: pem("CERTIFICATE"), key: pem("PRIVATE KEY") };
 
-function assertDown(error: unknown, address: string): void {
+function assertDown(error: unknown, address: string, why: RegExp): void {
   assert.ok(error instanceof ServerDownError, String(error));
+  assert.match(error.message, why);
   assert.equal(error.server?.address, address);
   assert.ok(error.cause instanceof Error);
   assert.equal(error.ambiguous, false);
 }
 
-test("a PEM that is none: every call rejects with the cause, and nothing hangs or is thrown later", async () => {
-  // Deno says nothing of the PEM and connects: there it is the refused connection that tells.
+test("what is no PEM is refused by the constructor: a path, DER, nothing", () => {
+  const wrong = ["/etc/ssl/ca.pem", "", new Uint8Array([0x30, 0x82]), new Uint8Array()];
+  for (const name of ["ca", "cert", "key"]) {
+    for (const value of wrong) {
+      assert.throws(() => new Memcached("127.0.0.1", { tls: { [name]: value } }), {
+        name: "TypeError",
+        code: "ERR_INVALID_ARGUMENT",
+        message: new RegExp(`^tls\\.${name} holds no PEM, .* not its path$`),
+      });
+    }
+  }
+  new Memcached("127.0.0.1", { tls: { ca: new TextEncoder().encode(pem("CERTIFICATE")) } });
+});
+
+test("a PEM that is broken: every call rejects with the cause, and nothing hangs or is thrown later", async () => {
+  // Deno says nothing of the PEM before it is connected: there it is the refused connection that tells.
+  const why = "deno" in process.versions ? /ECONNREFUSED/ : /tls\.key is no whole PEM \(ERR_OSSL/;
   const address = `127.0.0.1:${await freePort()}`;
   const thrown: unknown[] = [];
   const take = (error: unknown): unknown => thrown.push(error);
@@ -34,13 +54,13 @@ test("a PEM that is none: every call rejects with the cause, and nothing hangs o
     ) {
       await using client = new Memcached(address, { tls, timeout: 150 });
       const { error, ms } = await outcome(call(client));
-      assertDown(error, address);
+      assertDown(error, address, why);
       assert.ok(ms < 140, `${call}: ${ms} ms, not by its deadline`);
     }
     await using client = new Memcached(address, { tls, timeout: 150 });
     const { error } = await outcome(client.getMany(["a", "b"]));
     assert.ok(error instanceof PartialError, String(error));
-    for (const each of error.errors.values()) assertDown(each, address);
+    for (const each of error.errors.values()) assertDown(each, address, why);
     await sleep(300); // longer than any timer of theirs
   } finally {
     process.off("uncaughtException", take);

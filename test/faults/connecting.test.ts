@@ -75,7 +75,10 @@ const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
     },
     /is down: the server refused the connection: ERROR Too many open connections/,
   ],
-  "words, unasked": [(peer) => peer.write("220 mail.example ESMTP\r\n"), /not predicted/],
+  "words, unasked": [
+    (peer) => peer.write("220 mail.example ESMTP\r\n"),
+    /is down: it does not answer like a memcached server$/,
+  ],
   "a version that nobody asked for behind the one that was": [
     async (peer) => {
       await peer.next();
@@ -216,7 +219,10 @@ const cases = together({
   "a name that does not exist": async () => {
     for (const error of await refusals("cache.invalid:11211")) {
       assert.ok(error instanceof ServerDownError, String(error));
-      assert.match(error.message, /^cache\.invalid:11211 is down: \w+$/);
+      assert.match(
+        error.message,
+        /^cache\.invalid:11211 is down: its name .* \((ENOTFOUND|EAI_AGAIN)\)$/,
+      );
       assert.ok(error.cause instanceof Error);
     }
   },

@@ -36,10 +36,13 @@ const MEMCACHED: Need = {
   isThere: (env) => findMemcached(env)?.kind === "program",
 };
 
+const REDIS = program("redis-server", "Redis: https://redis.io");
+
 const TESTS: readonly Need[] = [
   MEMCACHED,
   program("nutcracker", "twemproxy 0.5: https://github.com/twitter/twemproxy"),
   program("openssl", "the package openssl of your system"),
+  REDIS, // for what a client says that is sent to the wrong port
   {
     name: "python3 with python-memcached, pymemcache and pylibmc",
     packages: PYTHON_CLIENTS.map((name) => `python3-${name}`),
@@ -52,7 +55,7 @@ const TESTS: readonly Need[] = [
 const GROUPS: Readonly<Record<string, readonly Need[]>> = {
   tests: TESTS,
   chromium: [program("chromium", "Chromium, with the name chromium on PATH")],
-  redis: [program("redis-server", "Redis: https://redis.io")],
+  redis: [REDIS],
 };
 
 /** The names that `provide` takes. */
