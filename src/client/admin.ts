@@ -17,8 +17,8 @@ import {
 import { toExptime } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
 import type { Core } from "./core.ts";
-import { partial } from "./many.ts";
 import { type CallOptions, type CheckedOptions, checkedOptions } from "./options.ts";
+import { partial } from "./partial.ts";
 import { begin } from "./trace.ts";
 
 /** What `stats` can be asked for. */

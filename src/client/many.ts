@@ -1,18 +1,13 @@
 /** Calls for many keys or all servers: one batch a server, a result for each. */
 import type { Server } from "../cluster/server.ts";
 import { COMMAND_BYTES, type Finish, Request } from "../connection/request.ts";
-import {
-  asMemcachedError,
-  invalidType,
-  type MemcachedError,
-  PartialError,
-  ServerDownError,
-} from "../errors.ts";
+import { asMemcachedError, invalidType, type MemcachedError, ServerDownError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
 import type { CallOptions, ResolvedOptions, StoreOptions } from "./options.ts";
 import { type Addressed, sendInPortions } from "./portions.ts";
+import { partial } from "./partial.ts";
 import { doneOrNotResult, doneResult, versionResult } from "./results.ts";
 
 // Keys of one request: enough to make a batch, few enough that a portion never fills the bounds.
@@ -57,7 +52,7 @@ export async function getMany<T>(
       );
     } while (positions.length > 0);
   });
-  return gathered.settle("keys");
+  return gathered.settle("keys", names.length);
 }
 
 /** set for each entry. */
@@ -205,25 +200,8 @@ class Gathered<R> {
     return this.#errors.get(name) instanceof ServerDownError && this.#errors.delete(name);
   }
 
-  /** The results, or a PartialError that holds them if anything failed. */
-  settle(what: "keys" | "servers"): Map<string, R> {
-    return partial(this.#results, this.#errors, what);
+  /** The results, or a PartialError that holds them if anything failed of the `total`. */
+  settle(what: "keys" | "servers", total?: number): Map<string, R> {
+    return partial(this.#results, this.#errors, what, total);
   }
-}
-
-/** The results, or a PartialError that holds them if anything failed; of a lone server its own error. */
-export function partial<R>(
-  results: Map<string, R>,
-  errors: Map<string, MemcachedError>,
-  what: "keys" | "servers",
-): Map<string, R> {
-  if (errors.size === 0) return results;
-  const all = [...errors.values()];
-  const [first] = all;
-  if (what === "servers" && errors.size === 1 && results.size === 0) throw first;
-  throw new PartialError(`${errors.size} of the ${what} failed`, { results, errors }, {
-    server: first?.server,
-    cause: first,
-    ambiguous: all.some((error) => error.ambiguous),
-  });
 }

@@ -62,6 +62,11 @@ export class Pending {
     return this.#count + weight > maxPending || this.#bytes + size > maxPendingBytes;
   }
 
+  /** The bound that a request more would be past, once {@link isFullFor} has said so. */
+  boundFor(weight: number): keyof Bounds {
+    return this.#count + weight > this.#bounds.maxPending ? "maxPending" : "maxPendingBytes";
+  }
+
   /** Takes a new request; false: a bound was reached. */
   admit(request: Request<unknown>): boolean {
     request.measure();

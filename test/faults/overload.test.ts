@@ -73,6 +73,7 @@ const cases = together({
         const { error, ms } = await outcome(call);
         assert.ok(error instanceof OverloadedError, String(error));
         assert.equal(error.ambiguous, false, "nothing was sent");
+        assert.match(error.message, /: maxPending allows 10 requests without an answer; /);
         assert.equal(error.server?.address, at.server.address);
         assert.ok(ms < 50);
       }
@@ -94,6 +95,8 @@ const cases = together({
     const [first, second] = await Promise.all(two);
     assert.equal(first?.error, undefined);
     assert.ok(second?.error instanceof OverloadedError);
+    const words = ": maxPendingBytes allows 1000 bytes of requests without an answer; send fewer";
+    assert.ok(second.error.message.includes(words), second.error.message);
     assert.ok((await outcome(client.set("k", "v".repeat(2_000)))).error instanceof OverloadedError);
     await client.set("k", "v".repeat(600));
   },

@@ -1,0 +1,44 @@
+/** What a call for many keys or all servers comes to when some of them failed. */
+import { type MemcachedError, PartialError } from "../errors.ts";
+
+// Addresses in a message, for a code; a cluster may have hundreds.
+const MAX_ADDRESSES = 4;
+
+/**
+ * The results, or a PartialError that holds them if anything failed; of a lone server its own error.
+ * `total` counts what was asked for, where a miss is in neither map.
+ */
+export function partial<R>(
+  results: Map<string, R>,
+  errors: Map<string, MemcachedError>,
+  what: "keys" | "servers",
+  total: number = results.size + errors.size,
+): Map<string, R> {
+  if (errors.size === 0) return results;
+  const all = [...errors.values()];
+  const [first] = all;
+  if (what === "servers" && total === 1) throw first;
+  const message = `${all.length} of ${total} ${what} failed: ${reasons(all)}`;
+  throw new PartialError(message, { results, errors }, {
+    server: first?.server,
+    cause: first,
+    ambiguous: all.some((error) => error.ambiguous),
+  });
+}
+
+/** How often each code came, and from where: "2 SERVER_DOWN (10.0.0.1:11211), 1 TIMEOUT (10.0.0.2:11211)". */
+function reasons(errors: readonly MemcachedError[]): string {
+  const byCode = new Map<string, { count: number; addresses: Set<string> }>();
+  for (const { code, server } of errors) {
+    let reason = byCode.get(code);
+    if (reason === undefined) byCode.set(code, reason = { count: 0, addresses: new Set() });
+    reason.count++;
+    if (server !== undefined) reason.addresses.add(server.address);
+  }
+  return Array.from(byCode, ([code, { count, addresses }]) => {
+    if (addresses.size === 0) return `${count} ${code}`;
+    const shown = [...addresses].slice(0, MAX_ADDRESSES).join(", ");
+    const more = addresses.size - MAX_ADDRESSES;
+    return `${count} ${code} (${shown}${more > 0 ? ` and ${more} more` : ""})`;
+  }).join(", ");
+}
