@@ -9,7 +9,7 @@ import { nearestName } from "./names.ts";
 import { kindOf } from "./values.ts";
 
 /** What was given for each option; undefined: nothing. */
-export type Given<T> = { -readonly [K in keyof T]-?: T[K] | undefined };
+export type Given<T> = { -readonly [K in keyof Required<T>]: Required<T>[K] | undefined };
 
 // Names longer than this are no misspelling, and may be anything.
 const MAX_SHOWN = 40;
