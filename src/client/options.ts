@@ -24,7 +24,7 @@ export interface StoreOptions extends CallOptions {
 export interface Serializer {
   /** The bytes and the 32-bit flags to store for a value. */
   serialize(value: unknown): { data: Uint8Array; flags: number };
-  /** The value for stored bytes, which are the function's own to keep. */
+  /** The value for stored bytes: a plain `Uint8Array` over a buffer of its own, for the function to keep. */
   deserialize(data: Uint8Array, flags: number): unknown;
 }
 

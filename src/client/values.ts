@@ -2,7 +2,7 @@
  * How a value is stored, and told by its flags when it comes back. python-memcached and pymemcache
  * use the same flags for bytes, text, integers and compression.
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
 import { CorruptValueError, invalidType, MemcachedError } from "../errors.ts";
 import type { Reply } from "../protocol/reply.ts";
@@ -88,7 +88,7 @@ export const tableCodec: ValueCodec = {
       case Flags.text:
         return readText(bytes, from, to, flags);
       case Flags.bytes:
-        return ownBytes(reply);
+        return reply.ownBytes();
       case Flags.v8:
         return decodeV8(bytes, from, to);
       case Flags.integer:
@@ -110,7 +110,7 @@ export function serializerCodec(serializer: Serializer): ValueCodec {
     },
 
     decode(reply: Reply): unknown {
-      return deserialized(serializer, ownBytes(reply), reply.flags);
+      return deserialized(serializer, reply.ownBytes(), reply.flags);
     },
   };
 }
@@ -157,20 +157,12 @@ export function encodedView(value: unknown): Uint8Array {
   return view.byteLength >= UNCOPIED_BYTES ? new Uint8Array(view) : view;
 }
 
-/** The value's bytes, for the caller to keep. */
-export function ownBytes(reply: Reply): Uint8Array {
-  const { bytes, from, to } = reply;
-  if (reply.owned) return bytes;
-  const copy = Buffer.allocUnsafe(to - from);
-  bytes.copy(copy, 0, from, to);
-  return copy;
-}
-
 function decodeOthers(bytes: Buffer, from: number, to: number, flags: number): unknown {
   const inner = flags & ~Flags.compressed;
   if ((flags & Flags.compressed) !== 0 && (inner === Flags.bytes || inner === Flags.text)) {
     const plain = inflate(bytes, from, to, flags);
-    return inner === Flags.text ? readText(plain, 0, plain.length, flags) : plain;
+    // A copy of its own: what zlib gives may be a piece of a larger buffer.
+    return inner === Flags.text ? readText(plain, 0, plain.length, flags) : new Uint8Array(plain);
   }
   if (flags === Flags.pickle || inner === Flags.pickle) {
     throw new CorruptValueError(`flags ${flags}: a Python pickle, which is never read`, { flags });

@@ -11,12 +11,10 @@ import {
   maxDepthOf,
   type SerializeOptions,
 } from "./options.ts";
-import { cutOff } from "./owned.ts";
 import { corrupt } from "./reader.ts";
 
-/** Encoders at rest; absent while at work, so that a getter that encodes gets another one. */
-let viewer: Encoder | undefined;
-let owner: Encoder | undefined;
+/** An encoder at rest; absent while at work, so that a getter that encodes gets another one. */
+let idle: Encoder | undefined;
 
 /**
  * Encodes a value into the codec's own buffer.
@@ -26,14 +24,14 @@ let owner: Encoder | undefined;
  * @returns A view on the codec's buffer, **valid until the next encode**: copy it at once.
  * @throws SerializationError when something in the value cannot be stored.
  */
-export function encode(value: unknown, options?: SerializeOptions): Uint8Array {
-  const encoder = viewer ?? new Encoder();
-  viewer = undefined;
+export function encode(value: unknown, options?: SerializeOptions): Uint8Array<ArrayBuffer> {
+  const encoder = idle ?? new Encoder();
+  idle = undefined;
   try {
     run(encoder, value, options);
     return encoder.written();
   } finally {
-    viewer = encoder;
+    idle = encoder;
   }
 }
 
@@ -42,18 +40,11 @@ export function encode(value: unknown, options?: SerializeOptions): Uint8Array {
  *
  * @param value Anything that the format can hold.
  * @param options Limits and leanings.
- * @returns The bytes, small ones in a piece of the runtime's pool for Buffers.
+ * @returns The bytes, over a buffer of their own.
  * @throws SerializationError when something in the value cannot be stored.
  */
-export function encodeOwned(value: unknown, options?: SerializeOptions): Uint8Array {
-  const encoder = owner ?? new Encoder();
-  owner = undefined;
-  try {
-    run(encoder, value, options);
-    return cutOff(encoder);
-  } finally {
-    owner = encoder;
-  }
+export function encodeOwned(value: unknown, options?: SerializeOptions): Uint8Array<ArrayBuffer> {
+  return encode(value, options).slice();
 }
 
 function run(encoder: Encoder, value: unknown, options: SerializeOptions | undefined): void {

@@ -197,7 +197,7 @@ function readHostObject(decoder: Decoder): object {
   const size = View.BYTES_PER_ELEMENT ?? 1;
   if (length % size !== 0) throw corrupt("a view of half an element");
   if (index === BYTES_INDEX) return leaf(decoder, decoder.copy(length));
-  if (index === BUFFER_INDEX) return leaf(decoder, Buffer.from(decoder.bytes(length)));
+  if (index === BUFFER_INDEX) return leaf(decoder, Buffer.from(decoder.copy(length).buffer));
   return leaf(decoder, new View(decoder.copy(length).buffer));
 }
 

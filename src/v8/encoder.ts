@@ -28,7 +28,7 @@ export class Encoder extends Writer {
 
   /** Writes header and value. */
   run(value: unknown, options: EncoderOptions): void {
-    this.pos = this.start;
+    this.pos = 0;
     this.#maxDepth = options.maxDepth;
     this.#arrayProps = options.arrayProps;
     this.errorStacks = options.errorStacks;
@@ -47,7 +47,7 @@ export class Encoder extends Writer {
 
   /** Only at the end it is known how many bytes there are to carry the objects. */
   #weigh(): void {
-    if (this.#budget === null || this.#budget.takeHeavy(0, this.pos - this.start)) return;
+    if (this.#budget === null || this.#budget.takeHeavy(0, this.pos)) return;
     throw this.unstorable("so many Maps, Sets, buffers, views or errors in so few bytes");
   }
 

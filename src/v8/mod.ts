@@ -36,7 +36,7 @@ export type { DeserializeOptions, SerializeOptions };
  * @param value Anything that is not, and does not hold, a function, symbol, Promise, WeakMap, WeakSet,
  * WeakRef, generator, iterator, `arguments`, SharedArrayBuffer, detached ArrayBuffer or Intl object.
  * @param options Limits and leanings.
- * @returns The bytes, for the caller to keep; small ones share a pool as those of `Buffer.from` do.
+ * @returns The bytes, for the caller to keep: over an `ArrayBuffer` of their own.
  * @throws {SerializationError} Something cannot be stored; `path` says where it is.
  * @throws {RangeError} `maxDepth` is out of range.
  *
@@ -47,7 +47,7 @@ export type { DeserializeOptions, SerializeOptions };
  * console.log(serialize({ id: 7 })); // ff 0f 6f 22 02 69 64 49 0e 7b 01
  * ```
  */
-export function serialize(value: unknown, options?: SerializeOptions): Uint8Array {
+export function serialize(value: unknown, options?: SerializeOptions): Uint8Array<ArrayBuffer> {
   return encodeOwned(value, options);
 }
 

@@ -22,8 +22,6 @@ const DOUBLE_BYTES = new Uint8Array(DOUBLE.buffer);
 export class Writer {
   buf: Buffer = Buffer.allocUnsafeSlow(SMALL);
   pos = 0;
-  /** Where the value begins: an even place. */
-  start = 0;
 
   /** Makes room for `bytes` more bytes. */
   room(bytes: number): void {
@@ -37,10 +35,10 @@ export class Writer {
   }
 
   /** What has been written, for a look; a buffer that has grown giant is given up. */
-  written(): Uint8Array {
-    const { buf, start, pos } = this;
+  written(): Uint8Array<ArrayBuffer> {
+    const { buf, pos } = this;
     if (buf.length > KEPT) this.buf = Buffer.allocUnsafeSlow(SMALL);
-    return new Uint8Array(buf.buffer, buf.byteOffset + start, pos - start);
+    return new Uint8Array(buf.buffer as ArrayBuffer, buf.byteOffset, pos);
   }
 
   /** One byte, mostly a tag; needs room for it. */

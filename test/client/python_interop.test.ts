@@ -19,7 +19,7 @@ type Step = readonly [client: PythonClient, operation: string, key: string, ...u
 const SCRIPT = fileURLToPath(new URL("./python_interop.py", import.meta.url));
 const CLIENTS: readonly PythonClient[] = ["python-memcached", "pymemcache"];
 
-const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, i) => i);
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
 /** Values that both sides have, as JavaScript and as Python write them. */
@@ -29,7 +29,7 @@ const SHARED: ReadonlyArray<readonly [name: string, ours: unknown, theirs: Pytho
   ["wide-text", "ä € 😀 \u0000 \r\nEND\r\n", ["str", "ä € 😀 \u0000 \r\nEND\r\n"]],
   ["digits", "12", ["str", "12"]],
   ["bytes", ALL_BYTES, ["bytes", base64(ALL_BYTES)]],
-  ["no-bytes", Buffer.alloc(0), ["bytes", ""]],
+  ["no-bytes", new Uint8Array(0), ["bytes", ""]],
   ["zero", 0, ["int", "0"]],
   ["negative", -42, ["int", "-42"]],
   ["exact", Number.MAX_SAFE_INTEGER, ["int", "9007199254740991"]],
@@ -122,7 +122,7 @@ describe("Python's clients and this one read each other's values:", () => {
 
   test("compressed text and bytes of python-memcached are inflated", async () => {
     const text = "ä lot of text. ".repeat(5_000);
-    const bytes = Buffer.alloc(100_000, ALL_BYTES);
+    const bytes = new Uint8Array(Buffer.alloc(100_000, ALL_BYTES));
     await python([
       ["python-memcached", "set compressed", "z:text", ["str", text]],
       ["python-memcached", "set compressed", "z:bytes", ["bytes", base64(bytes)]],
@@ -146,7 +146,7 @@ describe("Python's clients and this one read each other's values:", () => {
     await raw.set("z:over", { data: deflateSync(Buffer.alloc(most + 1)), flags: 8 });
     await raw.close();
     for (const client of clients) {
-      assert.equal((await client.get<Buffer>("z:most"))?.length, most);
+      assert.equal((await client.get<Uint8Array>("z:most"))?.length, most);
       await assert.rejects(client.get("z:over"), (error) => {
         assert.ok(error instanceof CorruptValueError);
         return error.flags === 8 && /inflate/.test(error.message);

@@ -110,7 +110,7 @@ test("mutated values are read or refused with a typed error, in bounded time", L
   };
   const results = { value: 0, refused: 0 };
   for (let i = 0; i < MUTATIONS; i++) {
-    let bytes = random.of(values);
+    let bytes: Uint8Array = random.of(values);
     for (let left = 1 + random.below(3); left > 0 && bytes.length > 3; left--) {
       bytes = mutate(bytes, values, random);
     }

@@ -5,6 +5,7 @@ import { closing } from "./closing.ts";
 import { counting } from "./counting.ts";
 import { foreignValues } from "./foreign_values.ts";
 import { many } from "./many.ts";
+import { ownBytes } from "./own_bytes.ts";
 import { reading } from "./reading.ts";
 import { running } from "./running.ts";
 import { type Part, type Protocol, Stage, type Way } from "./stage.ts";
@@ -21,6 +22,7 @@ const PARTS: readonly Part[] = [
   many,
   values,
   foreignValues,
+  ownBytes,
   updating,
   calls,
   running,
