@@ -138,7 +138,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Stores if absent; false: it was there.
+   * Stores if absent; false: it was there. What is there can be a stub, while another client computes
+   * the value: then `get` finds nothing, and `add` is false all the same.
    *
    * @example `if (!await memcached.add("lock:17", "me", { ttl: 10 })) return;`
    */
@@ -220,7 +221,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Sets a new TTL in seconds; false: absent.
+   * Sets a new TTL in seconds; false: absent. A stub, which stands while another client computes the
+   * value, is absent too and keeps its TTL (classic servers do not tell it from a value: true).
    *
    * @example `await memcached.touch("session:17", 1800);`
    */

@@ -2,6 +2,7 @@
 import type { Finish } from "../connection/request.ts";
 import { UnsupportedError } from "../errors.ts";
 import { Kind, type Reply, UNKNOWN_TTL } from "../protocol/reply.ts";
+import { isStub } from "../protocol/stub.ts";
 import type { Item } from "./item.ts";
 import type { ValueCodec } from "./values.ts";
 
@@ -18,8 +19,8 @@ export function valueResult<T>(codec: ValueCodec): Finish<T | undefined> {
 }
 
 /**
- * The value with its token, flags and TTL; `touched`: the TTL in seconds that was set with it, which
- * the classic dialect does not answer.
+ * The value with its token, flags and TTL; `touched`: the TTL in seconds that was set with it. The
+ * server does not tell it: in classic none, in meta the one before.
  */
 export function itemResult<T>(
   codec: ValueCodec,
@@ -31,13 +32,38 @@ export function itemResult<T>(
         value: codec.decode(reply, request.key) as T,
         cas: BigInt(reply.cas),
         flags: reply.flags,
-        ttl: ttlOf(reply),
+        // Classic tells only in the next reply whether the new TTL was set.
+        ttl: touched !== undefined && reply.ttl !== UNKNOWN_TTL ? newTtl(touched) : ttlOf(reply),
       };
     }
     if (reply.kind !== Kind.done || request.result === undefined) return undefined;
-    const ttl = touched === undefined ? undefined : Math.ceil(touched);
-    return { ...request.result, ttl: ttl === 0 ? Infinity : ttl };
+    return { ...request.result, ttl: touched === undefined ? undefined : newTtl(touched) };
   };
+}
+
+/**
+ * The value with its token, for who writes by that token: over a stub too, which has a token and no
+ * value.
+ */
+export function claimResult<T>(codec: ValueCodec): Finish<Claim<T> | undefined> {
+  return (reply, request) => {
+    if (reply.kind === Kind.value) {
+      return { value: codec.decode(reply, request.key) as T, cas: BigInt(reply.cas) };
+    }
+    return isStub(reply) ? { value: undefined, cas: BigInt(reply.cas) } : undefined;
+  };
+}
+
+/** What stands under a key, for who replaces it. */
+export interface Claim<T> {
+  /** undefined: a stub stands there. */
+  readonly value: T | undefined;
+  readonly cas: bigint;
+}
+
+function newTtl(touched: number): number {
+  const ttl = Math.ceil(touched);
+  return ttl === 0 ? Infinity : ttl;
 }
 
 function ttlOf(reply: Reply): number | undefined {

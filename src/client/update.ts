@@ -3,7 +3,7 @@ import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { type Core, storeExptime } from "./core.ts";
 import type { StoreOptions } from "./options.ts";
-import { casResult, doneOrNotResult, itemResult } from "./results.ts";
+import { casResult, claimResult, doneOrNotResult } from "./results.ts";
 
 const MAX_TRIES = 100;
 // Pauses are random between 0 and this, so that writers that met once part.
@@ -24,10 +24,13 @@ export async function update<T>(
   const call = core.storeOptions(options);
   storeExptime(call);
   const { ttl } = call;
-  const readItem = itemResult<T>(core.codec, undefined);
+  const claim = claimResult<T>(core.codec);
   return await core.run(call, async (deadline) => {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const item = await core.ask("gets", key, readItem, deadline.left());
+      const left = deadline.left();
+      const read = core.request("gets", key, claim, left);
+      read.replacesStub = true;
+      const item = await core.send(read, left);
       if (item?.cas === 0n) {
         throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
       }

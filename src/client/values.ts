@@ -6,6 +6,7 @@ import type { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
 import { CorruptValueError, invalidType, MemcachedError } from "../errors.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { isStubFlags } from "../protocol/stub.ts";
 import { decodeUtf8, isUtf8 } from "../protocol/text.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 import { decode as decodeV8, encode as encodeV8 } from "../v8/codec.ts";
@@ -127,6 +128,11 @@ export function serialized(
   }
   if (!Number.isInteger(flags) || flags < 0 || flags > 0xffffffff) {
     throw invalidType("serializer.serialize must return flags from 0 to 2^32 - 1");
+  }
+  if (isStubFlags(flags)) {
+    throw invalidType(
+      "serializer.serialize must not return the flags 65536 and 131072: they mark what is no value",
+    );
   }
   return { data, flags };
 }

@@ -5,9 +5,11 @@ import type { ServerRef } from "../address.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect, type EndAfterError, mayGoOn } from "../protocol/classic.ts";
 import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";
+import { isStub } from "../protocol/stub.ts";
 import { keepsStep, Kind, type Reply } from "../protocol/reply.ts";
 import { Doubt, proof } from "./doubt.ts";
 import * as failure from "./failure.ts";
+import { undo } from "./leases.ts";
 import type { Pending } from "./pending.ts";
 import type { ReplyReader, ReplySink } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
@@ -98,6 +100,9 @@ export class Incoming implements ReplySink {
       reply.upTo = reply.index + 1;
       this.#refuse(request, reply, failure.tooLarge(ref, reply.size, maxValueBytes));
     } else if (reply.kind !== Kind.nothing) {
+      if (reply.leased || isStub(reply)) {
+        for (const own of undo(request, reply, this.#options.timeout)) this.#events.askOwn(own);
+      }
       request.take(reply);
     }
     if (verdict === Verdict.last) {

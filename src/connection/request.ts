@@ -1,6 +1,7 @@
 /** A command on its way: its promise, its deadline, and what makes its result of the reply. */
 import { type Command, KEEP_EXPTIME, type Operation } from "../protocol/command.ts";
-import type { Reply } from "../protocol/reply.ts";
+import { Kind, type Reply } from "../protocol/reply.ts";
+import { isStub } from "../protocol/stub.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 
 /** Makes a command's result of a reply; what it throws rejects the call. */
@@ -68,6 +69,8 @@ export class Request<T> implements Command {
   /** Bytes and count against the connection's bounds, while it waits there. */
   size = 0;
   weight = 1;
+  /** A `gets` whose caller writes over a stub, by its token: `update` does. */
+  replacesStub = false;
   /** The gets that this one stands for, if it is a line of them: see get_line.ts. */
   members: readonly Request<unknown>[] | null = null;
   // Both take T, but are typed without it: so a Request<T> is a Request<unknown>.
@@ -124,6 +127,7 @@ export class Request<T> implements Command {
   /** Takes one reply; nobody may be waiting for it any more. */
   take(reply: Reply): void {
     if (this.settled) return;
+    if (isStub(reply)) reply.kind = Kind.miss;
     try {
       this.result = this.#finish(reply, this as never) as T;
     } catch (error) {

@@ -95,6 +95,10 @@ export class ClassicDialect implements Dialect {
         return out.text(`decr ${key} ${command.delta}\r\n`);
       case "version":
         return out.text("version\r\n");
+      case "token":
+      case "invalidate":
+      case "restoreTtl":
+        throw new TypeError("only the meta dialect tells of a lease that is to be given back");
     }
   }
 

@@ -17,7 +17,11 @@ export type Operation =
   | "touch"
   | "increment"
   | "decrement"
-  | "version";
+  | "version"
+  // What a connection sends to undo what a read has done to another client's lease: leases.ts.
+  | "token"
+  | "invalidate"
+  | "restoreTtl";
 
 /** The operations that store a value. */
 export type StoreOperation = "set" | "add" | "replace" | "append" | "prepend" | "cas";

@@ -48,12 +48,12 @@ export class MetaDialect implements Dialect {
       case "get":
         return out.text(`mg ${key} v f${mark}\r\n`);
       case "has":
-        return out.text(`mg ${key}${mark}\r\n`);
+        // Flags and size tell a stub, and the token gives a lease back: leases.ts.
+        return out.text(`mg ${key} s f c${mark}\r\n`);
       case "gets":
-        // Flags run from left to right: T before t, or the old TTL is returned.
-        return out.text(`mg ${key} v f c${newExptime(command)} t${mark}\r\n`);
       case "gat":
-        return out.text(`mg ${key} v f${newExptime(command)}${mark}\r\n`);
+        // Flags run from left to right: t before T returns the old ttl, to which a stub is set back.
+        return out.text(`mg ${key} v f c t${newExptime(command)}${mark}\r\n`);
       case "set":
         return storeAs("", command, out);
       case "add":
@@ -67,6 +67,12 @@ export class MetaDialect implements Dialect {
       case "delete":
         return out.text(`md ${key}${command.cas === "" ? "" : ` C${command.cas}`}${mark}\r\n`);
       case "touch":
+        return out.text(`mg ${key} s f c t${newExptime(command)}${mark}\r\n`);
+      case "token":
+        return out.text(`mg ${key} c${mark}\r\n`);
+      case "invalidate":
+        return out.text(`md ${key} I C${command.cas}${mark}\r\n`);
+      case "restoreTtl":
         return out.text(`mg ${key}${newExptime(command)}${mark}\r\n`);
       case "increment":
       case "decrement":
@@ -122,6 +128,9 @@ const REPLIES: Readonly<Record<Exclude<Command["operation"], "cas">, number>> = 
   getMany: Kind.value | Kind.miss | Kind.error,
   has: Kind.done | Kind.miss | Kind.error,
   touch: Kind.done | Kind.miss | Kind.error,
+  token: Kind.done | Kind.miss | Kind.error,
+  invalidate: Kind.done | Kind.notFound | Kind.exists | Kind.error,
+  restoreTtl: Kind.done | Kind.miss | Kind.error,
   set: Kind.done | Kind.error,
   add: Kind.done | Kind.notStored | Kind.error,
   replace: Kind.done | Kind.notStored | Kind.error,

@@ -18,6 +18,7 @@ const MINUS = 0x2d;
 const A = 0x41;
 const C = 0x63;
 const F = 0x66;
+const S = 0x73;
 const O = 0x4f;
 const T = 0x74;
 // Tokens that any item may bring along, asked for or not: win, stale, win already sent.
@@ -90,9 +91,17 @@ function parseFlags(bytes: Buffer, at: number, end: number, reply: Reply): numbe
           reply.ttl = readNumber(bytes, from, p);
         }
         break;
+      case S:
+        p = digitsEnd(bytes, from);
+        reply.itemSize = readNumber(bytes, from, p);
+        break;
       case W:
-      case X:
+        reply.won = true;
+      // falls through
       case Z:
+        reply.leased = true;
+      // falls through
+      case X:
         p = from;
         continue;
       default:

@@ -51,6 +51,12 @@ export class Reply {
   cas: number | string = 0;
   /** Seconds left, -1 for ever, UNKNOWN_TTL. */
   ttl: number = UNKNOWN_TTL;
+  /** Meta: bytes of the item, where no value follows; -1: not told. */
+  itemSize = -1;
+  /** Meta, W: the caller is the one that is to write the item again. */
+  won = false;
+  /** Meta, W or Z: somebody is. */
+  leased = false;
   /** Meta: the number after `O`, -1 for none. */
   opaque = -1;
   /** Classic: where the key of `VALUE` stands in the receive buffer. */
@@ -80,6 +86,9 @@ export class Reply {
     this.flags = -1;
     this.cas = 0;
     this.ttl = UNKNOWN_TTL;
+    this.itemSize = -1;
+    this.won = false;
+    this.leased = false;
     this.opaque = -1;
     this.text = "";
     this.owned = false;

@@ -54,7 +54,7 @@ export const EXCHANGES: readonly Step[] = [
       "gets \xc3\xa9\r\ntouch \xc3\xa9 900\r\n",
       `VALUE \xc3\xa9 0 256 2\r\n${BINARY}\r\nEND\r\nTOUCHED\r\n`,
     ],
-    meta: ["mg \xc3\xa9 v f c T900 t O4\r\n", `VA 256 f0 c2 t900 O4\r\n${BINARY}\r\n`],
+    meta: ["mg \xc3\xa9 v f c t T900 O4\r\n", `VA 256 f0 c2 t600 O4\r\n${BINARY}\r\n`],
   },
   {
     what: "gets",
@@ -66,19 +66,19 @@ export const EXCHANGES: readonly Step[] = [
     what: "gat",
     command: { operation: "gat", key: "a", exptime: 0 },
     classic: ["get a\r\ntouch a 0\r\n", `VALUE a 16 8\r\n${TEXT}\r\nEND\r\nTOUCHED\r\n`],
-    meta: ["mg a v f T0 O6\r\n", `VA 8 f16 O6\r\n${TEXT}\r\n`],
+    meta: ["mg a v f c t T0 O6\r\n", `VA 8 f16 c1 t-1 O6\r\n${TEXT}\r\n`],
   },
   {
     what: "gat of nothing",
     command: { operation: "gat", key: "b", exptime: 1 },
     classic: ["get b\r\ntouch b 1\r\n", "END\r\nNOT_FOUND\r\n"],
-    meta: ["mg b v f T1 O7\r\n", "EN O7\r\n"],
+    meta: ["mg b v f c t T1 O7\r\n", "EN O7\r\n"],
   },
   {
     what: "has",
     command: { operation: "has", key: "a" },
     classic: ["get a\r\n", `VALUE a 16 8\r\n${TEXT}\r\nEND\r\n`],
-    meta: ["mg a O8\r\n", "HD O8\r\n"],
+    meta: ["mg a s f c O8\r\n", "HD s8 f16 c1 O8\r\n"],
   },
   {
     what: "getMany",
@@ -204,13 +204,13 @@ export const EXCHANGES: readonly Step[] = [
     what: "touch",
     command: { operation: "touch", key: "a", exptime: 100 },
     classic: ["touch a 100\r\n", "TOUCHED\r\n"],
-    meta: ["mg a T100 O26\r\n", "HD O26\r\n"],
+    meta: ["mg a s f c t T100 O26\r\n", "HD s1 f16 c10 t30 O26\r\n"],
   },
   {
     what: "touch of nothing",
     command: { operation: "touch", key: "b", exptime: 0 },
     classic: ["touch b 0\r\n", "NOT_FOUND\r\n"],
-    meta: ["mg b T0 O27\r\n", "EN O27\r\n"],
+    meta: ["mg b s f c t T0 O27\r\n", "EN O27\r\n"],
   },
   {
     what: "conditional delete with an old token",

@@ -13,6 +13,9 @@ export interface Read {
   readonly flags?: number;
   readonly cas?: number | string;
   readonly ttl?: number;
+  readonly itemSize?: number;
+  readonly won?: boolean;
+  readonly leased?: boolean;
   readonly opaque?: number;
   readonly text?: string;
   /** Classic: between keyFrom and keyTo. */
@@ -46,11 +49,12 @@ export function checkEveryPrefix(parse: Parse, line: string, read: Read): void {
   const { bytes, end } = received(line, line.length);
   const what = JSON.stringify(line);
   assert.equal(parse(bytes, BEFORE.length, end, reply), end, what);
-  const { kind, size, flags, cas, ttl, opaque, text } = reply;
+  const { kind, size, flags, cas, ttl, itemSize, won, leased, opaque, text } = reply;
+  const none = { size: -1, flags: -1, cas: 0, ttl: -2, itemSize: -1, won: false, leased: false };
   const { key, bytes: digits, ...fields } = read;
   assert.deepEqual(
-    { kind, size, flags, cas, ttl, opaque, text },
-    { size: -1, flags: -1, cas: 0, ttl: -2, opaque: -1, text: "", ...fields },
+    { kind, size, flags, cas, ttl, itemSize, won, leased, opaque, text },
+    { ...none, opaque: -1, text: "", ...fields },
     what,
   );
   if (key !== undefined) {

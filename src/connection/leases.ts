@@ -1,0 +1,58 @@
+/**
+ * What a read does to the leases of other clients, and how it is undone.
+ *
+ * After `md k I` an item is stale, and the next reader, whoever it is, is told W: it alone is to write the
+ * item again (memcached#851). A read that only wants the value must not keep that: it gives it back by
+ * `md k I C<token>`, which makes the next reader the winner. And a read that sets a new ttl must not
+ * lengthen the life of a stub, for whose end others wait.
+ */
+import { KEEP_EXPTIME, type Operation } from "../protocol/command.ts";
+import { MAX_RELATIVE_EXPTIME } from "../protocol/exptime.ts";
+import { type Reply, UNKNOWN_TTL } from "../protocol/reply.ts";
+import { isStub } from "../protocol/stub.ts";
+import { Request } from "./request.ts";
+
+/** The commands that undo what the request's read has done, `timeout` in ms for each. */
+export function* undo(
+  request: Request<unknown>,
+  reply: Reply,
+  timeout: number,
+): Generator<Request<void>> {
+  const key = request.keys === null ? request.key : request.keys[reply.index] as string;
+  const stub = isStub(reply);
+  if (stub && request.exptime !== KEEP_EXPTIME && reply.ttl !== UNKNOWN_TTL) {
+    const restore = own("restoreTtl", key, timeout);
+    restore.exptime = ttlToExptime(reply.ttl);
+    yield restore;
+  }
+  if (request.operation === "token") {
+    // Z: it was won by the read that this request looks after.
+    if (reply.leased) yield giveBack(key, reply, timeout);
+  } else if (reply.won && !keepsWin(request, stub)) {
+    yield reply.cas === 0 ? own("token", key, timeout) : giveBack(key, reply, timeout);
+  }
+}
+
+/** Giving the win back would change the token with which the caller of `gets` may write. */
+function keepsWin(request: Request<unknown>, stub: boolean): boolean {
+  if (request.operation !== "gets" || request.settled) return false;
+  return !stub || request.replacesStub;
+}
+
+function giveBack(key: string, reply: Reply, timeout: number): Request<void> {
+  const invalidate = own("invalidate", key, timeout);
+  invalidate.cas = String(reply.cas);
+  return invalidate;
+}
+
+/**
+ * A ttl that a server told, back to an exptime: -1 never ends, and 0 seconds left must not come to mean
+ * that. No lease lasts 30 days, above which an exptime is another kind of number.
+ */
+function ttlToExptime(ttl: number): number {
+  return ttl < 0 ? 0 : Math.min(Math.max(ttl, 1), MAX_RELATIVE_EXPTIME);
+}
+
+function own(operation: Operation, key: string, timeout: number): Request<void> {
+  return new Request<void>(operation, key, () => undefined, timeout);
+}
