@@ -37,6 +37,15 @@ npm test -- --limit 60                  seconds until a file that hangs is ended
 npm test -- --install chromium          only installs programs (as root on Debian or Ubuntu):
                                         ${GROUP_NAMES.join(", ")}`;
 
+const FLAGS = {
+  runtime: { type: "string", default: process.execPath },
+  name: { type: "string" },
+  "no-types": { type: "boolean", default: false },
+  limit: { type: "string", default: "120" },
+  install: { type: "string", multiple: true },
+  help: { type: "boolean", default: false },
+} as const;
+
 process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
 process.on("SIGINT", () => process.exit(130)).on("SIGTERM", () => process.exit(143));
 try {
@@ -80,19 +89,13 @@ async function main(): Promise<number> {
   return summarize(results);
 }
 
-function readCommandLine() {
+type CommandLine = ReturnType<
+  typeof parseArgs<{ allowPositionals: true; options: typeof FLAGS }>
+>;
+
+function readCommandLine(): CommandLine {
   try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        runtime: { type: "string", default: process.execPath },
-        name: { type: "string" },
-        "no-types": { type: "boolean", default: false },
-        limit: { type: "string", default: "120" },
-        install: { type: "string", multiple: true },
-        help: { type: "boolean", default: false },
-      },
-    });
+    return parseArgs({ allowPositionals: true, options: FLAGS });
   } catch (error) {
     throw new Error(`${(error as Error).message}\n\n${USAGE}`);
   }
