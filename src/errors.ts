@@ -16,8 +16,15 @@ export interface ErrorDetails {
   readonly ambiguous?: boolean | undefined;
 }
 
+// Marks the errors of every copy of this package in the process; `instanceof` works within one copy only.
+const ERROR = Symbol.for("memwire.MemcachedError");
+
 /** Base of all errors that a failing server, network or value causes; wrong arguments are `TypeError` and `RangeError`. */
 export class MemcachedError extends Error {
+  static {
+    Object.defineProperty(this.prototype, ERROR, { value: true });
+  }
+
   /** The name of the class. */
   override readonly name: string = "MemcachedError";
   /** Stable and short: `TIMEOUT`, `SERVER_DOWN`... */
@@ -211,6 +218,14 @@ export class PartialError<R = unknown> extends MemcachedError {
   }
 }
 
+/**
+ * Whether an error is one of memwire's, from whichever copy of the package: a store's client or a
+ * serializer may come from another one. Tell the kinds apart by `code`.
+ */
+export function isMemcachedError(error: unknown): error is MemcachedError {
+  return typeof error === "object" && error !== null && ERROR in error;
+}
+
 /** A wrong argument's code: `TypeError` for a wrong kind or an illegal key, `RangeError` for a number or length out of range. */
 export const INVALID_ARGUMENT = "ERR_INVALID_ARGUMENT";
 
@@ -226,6 +241,6 @@ export function invalidRange(rule: string): RangeError & { code: string } {
 
 /** An error as PartialError and the channels have it: what is none of ours is a signal's reason. */
 export function asMemcachedError(error: unknown): MemcachedError {
-  if (error instanceof MemcachedError) return error;
+  if (isMemcachedError(error)) return error;
   return new MemcachedError("ABORTED", "the call was aborted", { cause: error });
 }

@@ -37,6 +37,12 @@ export class Deadline {
     return new CheckedOptions(timeout, this.#signal, ttl, true);
   }
 
+  /** Options for a command that may take half of what is left, so that others can follow it. */
+  half(): PartOptions {
+    const { timeout, signal } = this.left();
+    return new CheckedOptions(timeout / 2, signal, undefined, true);
+  }
+
   /** What becomes of somebody else's promise, or what {@link left} throws if that takes too long. */
   within<T>(promise: PromiseLike<T>): Promise<T> {
     let part: PartOptions;

@@ -2,6 +2,7 @@
 import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
 import { checkKey } from "../protocol/key.ts";
 import { flushAll, keys, stats } from "./admin.ts";
+import { shareCore } from "./copies.ts";
 import { Core } from "./core.ts";
 import { count } from "./counter.ts";
 import { extend } from "./extend.ts";
@@ -16,13 +17,6 @@ import * as result from "./results.ts";
 import { getItem } from "./get_item.ts";
 import type { Item } from "./item.ts";
 import { update } from "./update.ts";
-
-/**
- * The inside of a client, for the floors above; not exported from the package.
- *
- * @internal
- */
-export let coreOf: (client: Memcached) => Core;
 
 /** Servers of a client that is given none. */
 const DEFAULT_SERVERS = "localhost:11211";
@@ -44,10 +38,6 @@ const DEFAULT_SERVERS = "localhost:11211";
  * ```
  */
 export class Memcached implements AsyncDisposable {
-  static {
-    coreOf = (client) => client.#core;
-  }
-
   readonly #core: Core;
 
   /**
@@ -60,6 +50,7 @@ export class Memcached implements AsyncDisposable {
     options?: MemcachedOptions,
   ) {
     this.#core = new Core(parseServers(servers), resolveOptions(options));
+    shareCore(this, this.#core);
   }
 
   /**

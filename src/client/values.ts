@@ -4,7 +4,7 @@
  */
 import type { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
-import { CorruptValueError, invalidType, MemcachedError } from "../errors.ts";
+import { CorruptValueError, invalidType, isMemcachedError } from "../errors.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { isStubFlags } from "../protocol/stub.ts";
 import { decodeUtf8, isUtf8 } from "../protocol/text.ts";
@@ -142,7 +142,7 @@ export function deserialized(serializer: Serializer, data: Uint8Array, flags: nu
   try {
     return serializer.deserialize(data, flags);
   } catch (cause) {
-    if (cause instanceof MemcachedError) throw cause;
+    if (isMemcachedError(cause)) throw cause;
     // Without the cause: what such an error says may be a piece of the value, as with JSON.parse.
     const name = cause instanceof Error ? cause.name : typeof cause;
     throw new CorruptValueError(`the serializer could not read the stored value (${name})`, {

@@ -3,9 +3,8 @@
  * there, then the old copy is deleted if it is still as it was read: whoever has written it since is
  * merged, whoever has deleted it has ended the session. At no time is there neither.
  */
-import { CheckedOptions } from "../client/options.ts";
 import type { Item } from "../client/item.ts";
-import { ConnectionLostError, ServerDownError, TimeoutError, UnsupportedError } from "../errors.ts";
+import { isMemcachedError, UnsupportedError } from "../errors.ts";
 import { merge } from "./merge.ts";
 import type { Encoded, Stocked } from "./record.ts";
 import type { Copied } from "./state.ts";
@@ -64,10 +63,8 @@ async function readOld(writer: Writer): Promise<OldCopy | "absent" | "unreachabl
   let found: "absent" | "unreachable" = "absent";
   for (const key of oldKeys(writer).reverse()) {
     try {
-      const left = deadline.left();
       // Half of the time: the new copy is to be written even if the old one's server hangs.
-      const half = new CheckedOptions(left.timeout / 2, left.signal, undefined, true);
-      const item = await records.read(key, half);
+      const item = await records.read(key, deadline.half());
       if (item === undefined) continue;
       if (item.cas !== 0n) return { key, item, version: item.cas, record: item.value.encoded };
       throw new UnsupportedError("a session is moved by cas, and the server keeps no tokens (-C)");
@@ -114,6 +111,6 @@ async function retract(writer: Writer): Promise<false> {
 }
 
 function isUnreachable(error: unknown): boolean {
-  return error instanceof ServerDownError || error instanceof TimeoutError ||
-    error instanceof ConnectionLostError;
+  return isMemcachedError(error) &&
+    ["SERVER_DOWN", "TIMEOUT", "CONNECTION_LOST"].includes(error.code);
 }

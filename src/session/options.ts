@@ -2,6 +2,7 @@
 import type { ServerSpec } from "../address.ts";
 import { type Given, readOptions } from "../checks/options.ts";
 import { checkBoolean, checkSerializer, checkWhole, kindOf, oneOf } from "../checks/values.ts";
+import { coreOf } from "../client/copies.ts";
 import { Memcached } from "../client/memcached.ts";
 import type { MemcachedOptions, Serializer } from "../client/options.ts";
 import { invalidRange, invalidType } from "../errors.ts";
@@ -136,8 +137,8 @@ export function resolveStoreOptions(
 }
 
 /** The client that was given; with it none of a client's options may be. */
-function sharedClient(client: unknown, options: Readonly<Record<string, unknown>>): Memcached {
-  if (!(client instanceof Memcached)) throw invalidType("client must be a Memcached");
+function sharedClient(client: Memcached, options: Readonly<Record<string, unknown>>): Memcached {
+  coreOf(client); // throws for anything else
   const clash = Object.keys(options).find((name) => options[name] !== undefined);
   if (clash !== undefined) throw invalidType(`${clash} cannot be combined with client`);
   return client;

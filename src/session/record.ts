@@ -9,6 +9,7 @@ import { deserialized, encodedView, Flags, serialized, undefinedValue } from "..
 import {
   CorruptValueError,
   invalidType,
+  isMemcachedError,
   SerializationError,
   ValueTooLargeError,
 } from "../errors.ts";
@@ -84,7 +85,8 @@ export class RecordCodec implements ValueCodec {
     try {
       return this.encodeValue([fields, createdAt, seconds], SESSION_FLAG);
     } catch (error) {
-      throw error instanceof SerializationError ? inFields(error) : error;
+      if (!isMemcachedError(error) || error.code !== "SERIALIZATION") throw error;
+      throw inFields(error as SerializationError);
     }
   }
 

@@ -1,7 +1,7 @@
 /** The session store: ids become keys, values become records, each method is one command or a few. */
 import { readOptions } from "../checks/options.ts";
+import { coreOf } from "../client/copies.ts";
 import type { Deadline } from "../client/deadline.ts";
-import { coreOf } from "../client/memcached.ts";
 import type { CallOptions, StoreOptions } from "../client/options.ts";
 import { invalidType } from "../errors.ts";
 import { type KeyList, Keys } from "./keys.ts";
@@ -227,7 +227,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     options?: CallOptions,
   ): Promise<"stored" | "touched" | "unchanged" | "deleted" | "gone"> {
     return this.#records.run(options, (deadline) => {
-      if (!(session instanceof Session)) throw invalidType("storeSession needs a Session");
+      // One that another copy of this package has made is another store's too.
+      if (!(session instanceof Session)) {
+        throw invalidType("storeSession needs a Session of this store");
+      }
       const state = stateOf(session);
       if (state.store !== this.#home) throw invalidType("the session is another store's");
       return save(this.#records, this.#options, state, deadline);

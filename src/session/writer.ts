@@ -4,7 +4,7 @@
  */
 import type { Deadline, PartOptions } from "../client/deadline.ts";
 import type { Item } from "../client/item.ts";
-import { ConflictError, INVALID_ARGUMENT, MemcachedError } from "../errors.ts";
+import { ConflictError, INVALID_ARGUMENT, isMemcachedError } from "../errors.ts";
 import { secondsToLive } from "./lifetime.ts";
 import { merge } from "./merge.ts";
 import { pause } from "./pause.ts";
@@ -177,6 +177,6 @@ export function conflict(): ConflictError {
 
 /** Whether it is certain that the write has not happened. */
 function isDefinite(error: unknown): boolean {
-  if (error instanceof MemcachedError) return !error.ambiguous;
+  if (isMemcachedError(error)) return !error.ambiguous;
   return (error as { code?: unknown } | null)?.code === INVALID_ARGUMENT;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { describe, test } from "node:test";
+import * as memwire from "../../mod.ts";
 import { codeLines, codeOnly, readImports, type SourceFile, sourceFiles } from "./source_files.ts";
 
 /** The floors of the house, from the ground up. A file imports from its own folder and from below. */
@@ -21,7 +22,16 @@ const FLOORS: readonly (readonly string[])[] = [
   ["mod.ts"],
 ];
 
+const CLIENT = FLOORS.findIndex((rooms) => rooms.includes("src/client/"));
+
 const files = sourceFiles();
+
+/** The names of the classes that users of the package see. */
+function exportedClasses(): string[] {
+  return Object.entries(memwire).filter(([name, value]) =>
+    /^[A-Z]/.test(name) && typeof value === "function"
+  ).map(([name]) => name);
+}
 
 function roomOf(path: string): { floor: number; room: string } {
   const floor = FLOORS.findIndex((rooms) => rooms.some((room) => path.startsWith(room)));
@@ -100,6 +110,22 @@ describe("the house", () => {
     );
     assert.deepEqual(offenders(/\b(await\s+)?using\s+\w+\s*=/), []);
     assert.deepEqual(offenders(/\bexport\s+default\b/), []);
+  });
+
+  test("above the client nothing asks for the class of an object that another copy may have made", () => {
+    // A client may come from another copy of the package, and its errors then do too: use coreOf and
+    // `code` instead. A store accepts its own sessions only, so those are always of its own copy.
+    const names = exportedClasses().filter((name) => name !== "Session");
+    assert.ok(
+      names.includes("Memcached") && names.includes("TimeoutError"),
+      "the classes were found",
+    );
+    const above = files.filter(({ path }) => path !== "mod.ts" && roomOf(path).floor >= CLIENT + 1);
+    const asked = new RegExp(`\\binstanceof (${names.join("|")})\\b`);
+    assert.match("error instanceof TimeoutError", asked);
+    assert.deepEqual(offenders(asked, above), []);
+    // The client asks for the class of these, so only its own copy may make them.
+    assert.deepEqual(offenders(/\bnew CheckedOptions\(/, above), []);
   });
 
   test("files can be read in one sitting and are named for what they hold", () => {

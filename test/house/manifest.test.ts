@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { VERSION } from "../../src/client/copies.ts";
 import { codeOnly } from "./source_files.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -29,6 +30,7 @@ const jsr = JSON.parse(read("deno.json")) as Manifest;
 test("package.json and deno.json tell the same", () => {
   assert.equal(jsr.name, `@${npm.name}/${npm.name}`);
   assert.equal(jsr.version, npm.version);
+  assert.equal(VERSION, npm.version);
   assert.equal(jsr.license, npm.license);
   assert.ok(read("CHANGELOG.md").includes(npm.version), "CHANGELOG.md has this version");
 });
