@@ -13,6 +13,9 @@ interface Manifest {
   readonly version: string;
   readonly license: string;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly main?: string;
+  readonly types?: string;
+  readonly typesVersions?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly dependencies?: unknown;
   readonly peerDependencies?: unknown;
@@ -53,6 +56,16 @@ test("every sub-path is in both, and stands for one file", () => {
   }
 });
 
+test("main, types and typesVersions say the same as exports, for who does not read exports", () => {
+  const { ".": main, "./package.json": _, ...subPaths } = npm.exports;
+  assert.deepEqual({ types: npm.types, default: npm.main }, main);
+  const types = Object.entries(subPaths).map(([path, target]) => {
+    assert.ok(typeof target === "object", path);
+    return [path.replace(/^\.\//, ""), [target["types"]]];
+  });
+  assert.deepEqual(npm.typesVersions, { "*": Object.fromEntries(types) });
+});
+
 test("there are no dependencies, and three for development", () => {
   assert.equal(npm.dependencies, undefined);
   assert.equal(npm.peerDependencies, undefined);
@@ -61,11 +74,12 @@ test("there are no dependencies, and three for development", () => {
 });
 
 test("lock files name no place to download from", () => {
-  for (
-    const path of ["package-lock.json", ".ci/package-lock.json", "test/bench/package-lock.json"]
-  ) {
-    if (existsSync(join(ROOT, path))) assert.doesNotMatch(read(path), /"resolved": "http/, path);
-  }
+  const projects = readdirSync(join(ROOT, "test/projects")).map((name) => `test/projects/${name}`);
+  const paths = [".", ".ci", "test/bench/peers", ...projects]
+    .map((folder) => `${folder}/package-lock.json`)
+    .filter((path) => existsSync(join(ROOT, path)));
+  assert.ok(paths.length > 3, "the lock files were found");
+  for (const path of paths) assert.doesNotMatch(read(path), /"resolved": "http/, path);
 });
 
 test("no test is skipped, left to do or run alone", () => {

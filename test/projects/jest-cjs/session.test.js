@@ -1,0 +1,21 @@
+const { Memcached, SessionStore } = require("memwire");
+
+const client = new Memcached(process.env.MEMCACHED_SERVERS);
+afterAll(() => client.close());
+
+test("a session comes back with everything in it", async () => {
+  const store = new SessionStore({ client });
+  const session = await store.open();
+  const fields = { at: new Date(0), names: new Map([["ada", 1n]]), bytes: Uint8Array.of(1, 2) };
+  for (const [name, value] of Object.entries(fields)) session.set(name, value);
+  expect(await store.storeSession(session)).toBe("stored");
+  expect(Object.fromEntries((await store.open(session.id)).entries())).toEqual(fields);
+});
+
+test("every sub-path is there", () => {
+  const paths = Object.keys(require("memwire/package.json").exports);
+  expect(paths.length).toBeGreaterThan(2);
+  for (const path of paths) {
+    expect(Object.keys(require(`memwire${path.slice(1)}`))).not.toEqual([]);
+  }
+});

@@ -1,0 +1,8 @@
+import { cookies } from "next/headers";
+import type { ReactNode } from "react";
+import { sessions } from "../lib/memcached";
+
+export default async function Page(): Promise<ReactNode> {
+  const session = await sessions.open((await cookies()).get("__Host-session")?.value);
+  return <p>{`${session.get("visits") ?? "no"} visits`}</p>;
+}
