@@ -51,7 +51,8 @@ export async function askChild<T>(file: URL, options?: ChildOptions): Promise<T>
   return JSON.parse(stdout) as T;
 }
 
-function runtimeArguments(heapMegabytes: number | undefined): string[] {
+/** What stands before the path of a TypeScript file in a command of the runtime that runs this. */
+export function runtimeArguments(heapMegabytes?: number): string[] {
   const { deno, bun, node } = process.versions as Record<string, string | undefined>;
   const limit = `--max-old-space-size=${heapMegabytes}`;
   if (bun !== undefined) return [];

@@ -1,50 +1,77 @@
 /**
  * Sessions that two application servers share through three memcached servers.
  *
- *     npm start                 walks a visitor through, prints each step, ends
- *     npm start -- --serve      keeps the two applications up until Ctrl-C, for a browser
+ *     npm start                              walks a visitor through, prints each step, ends
+ *     npm start -- --serve [--port NUMBER]   a page to click through in a browser, until Ctrl-C
  *
  * Also `deno task start` and `bun run start`. shop.ts is what an application looks like; walk.ts is
- * the walk; the rest starts and stops servers.
+ * the walk; page_server.ts is the page; the rest starts and stops servers.
  */
 import { once } from "node:events";
 import process from "node:process";
-import { startApplication } from "./start_application.ts";
-import { chooseKind, type Kind, runtimeName } from "./servers.ts";
+import { readCommandLine, USAGE, type Wish } from "./command_line.ts";
+import { servePage } from "./page_server.ts";
+import { chooseKind, type Kind, type NamedServer, runtimeName } from "./servers.ts";
+import { type Application, startApplication } from "./start_application.ts";
 import { walk } from "./walk.ts";
 
-const serve = process.argv.includes("--serve");
-let kind: Kind;
-try {
-  kind = chooseKind();
-} catch (error) {
-  console.error((error as Error).message);
-  process.exit(1);
+/** Exit codes: a failure, and a command line that makes no sense. */
+const FAILED = 1;
+const MISUSED = 2;
+
+const wish = orExit(() => readCommandLine(process.argv.slice(2)), MISUSED, USAGE);
+if (wish.help) console.log(USAGE);
+else await run(wish, orExit(chooseKind, FAILED));
+
+async function run({ serve, port }: Wish, kind: Kind): Promise<void> {
+  const servers = await Promise.all(["A", "B", "C"].map((name) => kind.start(name)));
+  const addresses = servers.map(({ address }) => address);
+  const applications = await Promise.all([
+    startApplication("one", addresses),
+    startApplication("two", addresses),
+  ]);
+  console.log(`Three memcached servers (${kind.words}):`);
+  for (const { name, address } of servers) console.log(`   ${name}    ${address}`);
+  console.log(
+    `Two application servers, processes of their own in ${runtimeName()}, that share nothing else:`,
+  );
+  for (const { name, url } of applications) console.log(`   ${name}  ${url}`);
+  try {
+    if (serve) return await keepUp(servers, applications, kind.words, port);
+    await walk(servers, applications);
+    console.log("\nThat is all. `npm start -- --serve` shows it on a page, for a browser.");
+  } finally {
+    await Promise.all(applications.map((application) => application.stop()));
+    await Promise.all(servers.map((server) => server.stop()));
+  }
 }
 
-const servers = await Promise.all(["A", "B", "C"].map((name) => kind.start(name)));
-const addresses = servers.map(({ address }) => address);
-const applications = await Promise.all([
-  startApplication("one", addresses),
-  startApplication("two", addresses),
-]);
-
-console.log(`Three memcached servers (${kind.words}):`);
-for (const { name, address } of servers) console.log(`   ${name}    ${address}`);
-console.log(
-  `Two application servers, processes of their own in ${runtimeName()}, that share nothing else:`,
-);
-for (const { name, url } of applications) console.log(`   ${name}  ${url}`);
-
-try {
-  if (serve) {
-    console.log("\nOpen both in a browser and log in on either. Ctrl-C ends it.");
-    await once(process, "SIGINT");
-  } else {
-    await walk(servers, applications);
-    console.log("\nThat is all. `npm start -- --serve` keeps the applications up for a browser.");
+async function keepUp(
+  servers: readonly NamedServer[],
+  applications: readonly Application[],
+  words: string,
+  port: number,
+): Promise<void> {
+  const ended = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+  let page;
+  try {
+    page = await servePage(servers, applications, { port, words });
+  } catch (error) {
+    console.error(`\nThe page cannot be served on port ${port}: ${(error as Error).message}`);
+    process.exitCode = FAILED;
+    return;
   }
-} finally {
-  await Promise.all(applications.map((application) => application.stop()));
-  await Promise.all(servers.map((server) => server.stop()));
+  console.log(`\nOpen ${page.url} in a browser. Ctrl-C ends it.`);
+  await ended;
+  await page.stop();
+}
+
+/** What `read` gives; if it throws, the process says why and ends. */
+function orExit<T>(read: () => T, code: number, more = ""): T {
+  try {
+    return read();
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${more && `\n${more}`}`.trimEnd());
+    process.exit(code);
+  }
 }

@@ -29,7 +29,8 @@ export function chooseKind(): Kind {
   return source === undefined ? embedded() : real(source);
 }
 
-function real(source: MemcachedSource): Kind {
+/** Real ones, from what was found. */
+export function real(source: MemcachedSource): Kind {
   return {
     words: source.kind === "docker" ? "memcached in Docker" : source.path,
     async start(name): Promise<NamedServer> {
@@ -47,7 +48,8 @@ function real(source: MemcachedSource): Kind {
   };
 }
 
-function embedded(): Kind {
+/** The embedded ones, in this process. */
+export function embedded(): Kind {
   return {
     words:
       "memwire/testing in this process: no memcached was found in $MEMCACHED, on PATH or in Docker",

@@ -5,6 +5,9 @@
  *
  * It keeps nothing of its own. Any number of these, anywhere, share their visitors' sessions as long
  * as they name the same memcached servers.
+ *
+ * A browser that posts a form is sent back to the page (303), so reloading never repeats a request.
+ * Who accepts JSON instead, as the terminal's tour does, gets each answer at once.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,7 +18,8 @@ import {
   sessionCookie,
   type SessionStore,
 } from "../../../mod.ts";
-import { page } from "./page.ts";
+import { readForm, sendFile } from "./http.ts";
+import { shopPage } from "./shop_page.ts";
 
 /** What a session holds. */
 export interface Visit {
@@ -35,8 +39,13 @@ export interface Answer {
   readonly note?: string | undefined;
 }
 
-// Without TLS a browser takes no __Host- cookie. In production: sessionCookie(id), nothing else.
-const COOKIE = { name: "sid", secure: false };
+/** Without TLS a browser takes no __Host- cookie. In production: sessionCookie(id), nothing else. */
+export const COOKIE = { name: "sid", secure: false };
+/** The response header that says what became of the session, for whoever keeps a log. */
+export const OUTCOME_HEADER = "session-outcome";
+/** The slowest that a request can be asked to be, ms. */
+const SLOWEST = 10_000;
+const FILES = ["base.css", "shop.css"];
 
 type Action = (session: Session<Visit>, form: URLSearchParams) => string | Promise<string>;
 
@@ -47,17 +56,20 @@ const actions: Readonly<Record<string, Action>> = {
   },
   "POST /login"(session, form): string {
     session.regenerate(); // a new id for a new right: a planted cookie is worth nothing
-    session.set("user", form.get("user") ?? "somebody").set("since", new Date());
+    session.set("user", form.get("user") || "somebody").set("since", new Date());
     return `Welcome, ${session.get("user")}.`;
   },
   async "POST /cart"(session, form): Promise<string> {
     const item = form.get("item") ?? "tea";
-    await sleep(Number(form.get("slow") ?? 0)); // a slow request: the payment, the stock, the post
+    await beSlow(form);
     session.set("cart", [...session.get("cart") ?? [], item]);
     return `There is ${item} in your cart.`;
   },
   async "POST /note"(session, form): Promise<string> {
-    await sleep(Number(form.get("slow") ?? 0));
+    await beSlow(form);
+    // If the visitor has logged in meanwhile, the cookie of a session that begins here would replace
+    // the login's. So a slow request goes on with a session, and does not begin one.
+    if (session.isNew) return "You have nothing yet that a note could go with.";
     session.set("note", form.get("note") ?? "");
     return "Your note is taken down.";
   },
@@ -66,6 +78,11 @@ const actions: Readonly<Record<string, Action>> = {
     return "Good bye.";
   },
 };
+
+/** A slow request: the payment, the stock, the post. */
+async function beSlow(form: URLSearchParams): Promise<void> {
+  await sleep(Math.min(Number(form.get("slow")) || 0, SLOWEST));
+}
 
 /** The server; the caller lets it listen. */
 export function createShop(name: string, store: SessionStore<Visit>): Server {
@@ -83,53 +100,49 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { pathname } = new URL(request.url ?? "/", "http://localhost");
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+  if (FILES.includes(pathname.slice(1))) return await sendFile(response, pathname.slice(1));
   const action = actions[`${request.method} ${pathname}`];
-  const form = new URLSearchParams(await readBody(request));
-  const reply = (status: number, answer: Omit<Answer, "from">): void =>
-    send(request, response, status, { from: name, ...answer });
-  if (action === undefined) return reply(404, { text: "There is no such page." });
+  const form = await readForm(request);
+  const reply = (status: number, outcome: string, answer: Omit<Answer, "from">): void => {
+    response.setHeader("Cache-Control", "no-store");
+    response.setHeader(OUTCOME_HEADER, outcome);
+    if (!request.headers.accept?.includes("text/html")) {
+      response.writeHead(status, { "Content-Type": "application/json" });
+      response.end(JSON.stringify({ from: name, ...answer }));
+    } else if (request.method === "POST") {
+      const after = outcome === "stored" || outcome === "deleted" ? "" : `?after=${outcome}`;
+      response.writeHead(303, { Location: `./${after}` }).end();
+    } else {
+      response.writeHead(status, { "Content-Type": "text/html; charset=utf-8" });
+      response.end(shopPage({ from: name, ...answer }, status, searchParams.get("after")));
+    }
+  };
+  if (action === undefined) return reply(404, "none", { text: "There is no such page." });
   try {
-    const session = await store.open(readCookie(request.headers.cookie, COOKIE.name));
+    const brought = readCookie(request.headers.cookie, COOKIE.name);
+    const session = await store.open(brought);
     const text = await action(session, form);
     const outcome = await store.storeSession(session);
-    if (outcome === "gone" || outcome === "deleted") {
-      response.setHeader("Set-Cookie", sessionCookie(undefined, COOKIE));
-    } else if (outcome === "stored") {
+    // Only what is stored under a new id sets the cookie, and only a logout clears it. Anything else
+    // could come from a slow request, and would undo what the visitor has done in the meantime.
+    if (outcome === "stored" && session.id !== brought) {
       response.setHeader("Set-Cookie", sessionCookie(session.id, COOKIE));
+    } else if (outcome === "deleted") {
+      response.setHeader("Set-Cookie", sessionCookie(undefined, COOKIE));
     }
     if (outcome === "gone") {
-      return reply(401, { text: "You have logged out meanwhile: nothing was saved." });
+      const text = "Your session has ended or moved meanwhile: nothing was saved.";
+      return reply(401, outcome, { text });
     }
-    if (outcome === "deleted") return reply(200, { text });
+    if (outcome === "deleted") return reply(200, outcome, { text });
     const [user, cart, note] = [session.get("user"), session.get("cart"), session.get("note")];
-    reply(200, { text, user, cart: cart ?? [], note });
+    reply(200, outcome, { text, user, cart: cart ?? [], note });
   } catch (error) {
     if (!(error instanceof MemcachedError)) throw error;
     // Not "you have no session": nobody knows that now. The cookie stays, the visitor can try again.
     response.setHeader("Retry-After", "1");
-    reply(503, { text: `Your session cannot be reached right now (${error.code}). Try again.` });
+    const text = `Your session cannot be reached right now (${error.code}).`;
+    reply(503, error.code, { text });
   }
-}
-
-function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  answer: Answer,
-): void {
-  const html = request.headers.accept?.includes("text/html") ?? false;
-  response.statusCode = status;
-  response.setHeader("Cache-Control", "no-store");
-  response.setHeader("Content-Type", html ? "text/html; charset=utf-8" : "application/json");
-  response.end(html ? page(answer) : JSON.stringify(answer));
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  let body = "";
-  for await (const chunk of request.setEncoding("utf8")) {
-    body += chunk;
-    if (body.length > 10_000) throw new Error("a form is smaller than this");
-  }
-  return body;
 }
