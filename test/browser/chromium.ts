@@ -1,8 +1,7 @@
-/** Debian's chromium, without a window. */
-import { existsSync } from "node:fs";
+/** The machine's chromium, without a window. */
 import { type Browser, chromium } from "playwright-core";
+import { findProgram } from "../support/find_memcached.ts";
 
-const PROGRAM = "/usr/bin/chromium";
 const ARGUMENTS = [
   "--headless",
   "--no-sandbox",
@@ -16,10 +15,9 @@ const ARGUMENTS = [
 
 /** Starts a browser; the caller closes it. */
 export function launchChromium(): Promise<Browser> {
-  if (!existsSync(PROGRAM)) {
-    throw new Error(
-      `There is no ${PROGRAM}. On Debian: apt-get install chromium`,
-    );
+  const executablePath = findProgram("chromium");
+  if (executablePath === undefined) {
+    throw new Error("There is no chromium on PATH: npm test -- --install chromium");
   }
-  return chromium.launch({ executablePath: PROGRAM, args: ARGUMENTS });
+  return chromium.launch({ executablePath, args: ARGUMENTS });
 }

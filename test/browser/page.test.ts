@@ -2,9 +2,11 @@
  * The page of `npm start -- --serve`, clicked through in a real browser, as in README's words: log in
  * on one application, be known on the other, stop the server, keep the cookie, start it again.
  *
- *     npm ci --prefix test/browser && npm test -- --no-types test/browser
+ *     npm test -- --install chromium
+ *     npm ci --prefix test/browser
+ *     npm test -- --no-types test/browser
  *
- * Not part of `npm test`: it needs Debian's chromium, and a driver from a manifest of its own.
+ * Not part of `npm test`: it needs chromium, and a driver from a manifest of its own.
  */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";

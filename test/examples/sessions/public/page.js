@@ -5,6 +5,9 @@
 const $ = (id) => document.getElementById(id);
 const frames = [...document.querySelectorAll("iframe")];
 
+/** For a request that fails: when the server is back, the events open again and all is redrawn. */
+const ignore = () => {};
+
 /** An element of a class, with text and elements in it. */
 function element(tag, className, ...content) {
   const made = document.createElement(tag);
@@ -25,12 +28,13 @@ async function refresh(frame) {
   shown.body.replaceWith(fresh.body);
   fit(frame);
   clearTimeout(frame.retry);
-  if (response.status === 503) frame.retry = setTimeout(() => refresh(frame).catch(() => {}), 1000);
+  if (response.status === 503) frame.retry = setTimeout(() => refresh(frame).catch(ignore), 1000);
 }
 
 /** Gives a frame the height of what is in it. */
 function fit(frame) {
-  frame.style.height = `${frame.contentDocument.body.offsetHeight}px`;
+  const body = frame.contentDocument?.body; // none while it loads
+  if (body) frame.style.height = `${body.offsetHeight}px`;
 }
 
 function watch(frame) {
@@ -68,9 +72,9 @@ async function switchServer(event) {
   const button = form.querySelector("button");
   if (button.ariaBusy === "true") return;
   button.ariaBusy = "true";
-  await fetch(form.action, { method: "POST", redirect: "manual" }).catch(() => {});
+  await fetch(form.action, { method: "POST", redirect: "manual" }).catch(ignore);
   button.ariaBusy = null;
-  await draw();
+  await draw().catch(ignore);
 }
 
 function drawServer({ name, address, running, sessions, more }, you) {
@@ -142,6 +146,12 @@ async function draw() {
 
 // The events.
 
+/** Asks for everything again, but for the application that has just answered. */
+function redraw(by) {
+  draw().catch(ignore);
+  for (const frame of frames) if (frame.name !== by) refresh(frame).catch(ignore);
+}
+
 let events;
 
 function follow() {
@@ -150,7 +160,7 @@ function follow() {
     $("log").replaceChildren(); // all of it comes again
     $("live").className = "live";
     $("live").textContent = "live";
-    draw();
+    redraw();
   });
   events.addEventListener("error", () => {
     $("live").className = "live lost";
@@ -170,17 +180,13 @@ function follow() {
   });
   events.addEventListener("change", ({ data }) => {
     const { by } = JSON.parse(data);
-    draw();
-    for (const frame of frames) if (frame.name !== by) refresh(frame).catch(() => {});
+    redraw(by);
   });
 }
 
 // A hidden page follows nothing: a browser has few connections for one address.
 document.addEventListener("visibilitychange", () => {
   events.close();
-  if (!document.hidden) {
-    follow();
-    for (const frame of frames) refresh(frame).catch(() => {});
-  }
+  if (!document.hidden) follow();
 });
 follow();
