@@ -55,9 +55,7 @@ class Visitor {
   }
 
   async cookie(): Promise<string | undefined> {
-    return (await this.page.context().cookies()).find(({ name }) =>
-      name === "sid"
-    )?.value;
+    return (await this.page.context().cookies()).find(({ name }) => name === "sid")?.value;
   }
 
   /** Whether the page, or an application in it, has to be scrolled sideways. */
@@ -153,7 +151,8 @@ describe("the page in a browser", () => {
     const visitor = await visit(t, "embedded");
     const { page } = visitor;
     await visitor.button("one", "Add tea").click();
-    await visitor.sees("two", "tea");
+    await visitor.sees("one", /^tea$/);
+    await visitor.sees("two", /^tea$/);
     await visitor.button("one", /slowly/).click();
     await page.locator(".window.busy").waitFor();
     await visitor.logs("POST /note is under way.");
@@ -184,7 +183,7 @@ describe("the page in a browser", () => {
     await visitor.button("two", "Add a pen").click();
     for (const application of ["one", "two"] as const) {
       await visitor.sees(application, "a gift, please");
-      await visitor.sees(application, "a pen");
+      await visitor.sees(application, /^a pen$/);
     }
   });
 

@@ -10,7 +10,7 @@ import { embedded, type Kind, real } from "../examples/sessions/servers.ts";
 import { createShop, type Visit } from "../examples/sessions/shop.ts";
 import type { Application } from "../examples/sessions/start_application.ts";
 import { runInChild } from "../support/child.ts";
-import { findOrInstallMemcached } from "../support/find_memcached.ts";
+import { findMemcached, type MemcachedSource } from "../support/find_memcached.ts";
 import { startPage } from "../support/start_page.ts";
 import { until } from "../support/until.ts";
 
@@ -99,7 +99,7 @@ interface State {
 
 const kinds: Readonly<Record<string, () => Kind>> = {
   embedded,
-  real: () => real(findOrInstallMemcached(() => {})),
+  real: () => real(findMemcached() as MemcachedSource),
 };
 
 for (const [name, kind] of Object.entries(kinds)) {

@@ -77,7 +77,11 @@ export class Holdings {
     const first = holding.sessions.filter(({ hash }) => hash === yours?.hash);
     const rest = holding.sessions.filter(({ hash }) => hash !== yours?.hash);
     const sessions = [...first, ...rest].slice(0, SHOWN);
-    return { ...holding, sessions, more: holding.sessions.length - sessions.length };
+    return {
+      ...holding,
+      sessions,
+      more: holding.sessions.length - sessions.length,
+    };
   }
 
   async close(): Promise<void> {
@@ -90,7 +94,10 @@ async function list(server: NamedServer): Promise<Holding> {
   const { name, address } = server;
   const sessions: ShownSession[] = [];
   // A store of its own each time: one that lasts would have to find out that a server is back.
-  const store = new SessionStore<Visit>({ servers: address, onIteration: "scan" });
+  const store = new SessionStore<Visit>({
+    servers: address,
+    onIteration: "scan",
+  });
   try {
     if (server.runs) {
       for await (const [id, { user, cart }] of store.entries()) {

@@ -55,7 +55,9 @@ export function embedded(): Kind {
       "memwire/testing in this process: no memcached was found in $MEMCACHED, on PATH or in Docker",
     async start(name): Promise<NamedServer> {
       const port = await freePort();
-      let server: EmbeddedServer | undefined = await EmbeddedServer.start({ port });
+      let server: EmbeddedServer | undefined = await EmbeddedServer.start({
+        port,
+      });
       return {
         name,
         address: server.address,
@@ -76,6 +78,9 @@ export function embedded(): Kind {
 
 /** The runtime, in words. */
 export function runtimeName(): string {
-  const { bun, deno, node } = process.versions as Record<string, string | undefined>;
+  const { bun, deno, node } = process.versions as Record<
+    string,
+    string | undefined
+  >;
   return bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
 }

@@ -38,13 +38,19 @@ export function tellExchange(
           `Nothing saved, cookie ${cookie === undefined ? "left alone" : "changed"}.`,
       };
     case "unchanged":
-      return { tone: "plain", text: `${request}: nothing to save, cookie left alone.` };
+      return {
+        tone: "plain",
+        text: `${request}: nothing to save, cookie left alone.`,
+      };
     case "none":
       return { tone: "bad", text: `${request}: ${status}.` };
     default: {
       const result = method === "GET" ? status : "nothing saved";
       const why = `the session${where} cannot be reached (${outcome})`;
-      return { tone: "bad", text: `${request}: ${result}, ${why}. Cookie kept.` };
+      return {
+        tone: "bad",
+        text: `${request}: ${result}, ${why}. Cookie kept.`,
+      };
     }
   }
 }
