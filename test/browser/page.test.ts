@@ -28,14 +28,10 @@ class Visitor {
     page.on("pageerror", (error) => this.complaints.push(String(error)));
     page.on("console", (message) => {
       const status = /status of 503/.test(message.text()); // chromium tells of each
-      if (message.type() === "error" && !status) {
-        this.complaints.push(message.text());
-      }
+      if (message.type() === "error" && !status) this.complaints.push(message.text());
     });
     page.on("request", (request) => {
-      if (request.method() === "POST") {
-        this.posts.push(new URL(request.url()).pathname);
-      }
+      if (request.method() === "POST") this.posts.push(new URL(request.url()).pathname);
     });
   }
 
@@ -61,9 +57,7 @@ class Visitor {
   /** Whether the page, or an application in it, has to be scrolled sideways. */
   async overflows(): Promise<boolean> {
     const wide = this.page.frames().map((frame) =>
-      frame.evaluate(
-        "document.documentElement.scrollWidth > document.documentElement.clientWidth",
-      )
+      frame.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     );
     return (await Promise.all(wide)).some(Boolean);
   }
@@ -82,9 +76,7 @@ async function visit(
   t.after(() => started.stop());
   const browser = await launchChromium();
   t.after(() => browser.close());
-  const visitor = new Visitor(
-    await (await browser.newContext(options)).newPage(),
-  );
+  const visitor = new Visitor(await (await browser.newContext(options)).newPage());
   await visitor.page.goto(started.url);
   await visitor.page.locator(".live", { hasText: /^live$/ }).waitFor();
   return visitor;
@@ -105,10 +97,7 @@ describe("the page in a browser", () => {
       await mine.getByText("Ada (you)").waitFor();
       assert.equal(await mine.count(), 1);
       const id = await visitor.cookie() as string;
-      const name = (await mine.locator("h2").innerText()).replace(
-        "Server ",
-        "",
-      );
+      const name = (await mine.locator("h2").innerText()).replace("Server ", "");
       await visitor.logs(new RegExp(`POST /login: saved on server ${name}`));
 
       // The server is stopped: an error, no logout.
@@ -119,9 +108,7 @@ describe("the page in a browser", () => {
         await visitor.sees(application, "503");
         await visitor.sees(application, "You are not logged out");
       }
-      await visitor.logs(
-        `GET /: 503, the session on server ${name} cannot be reached`,
-      );
+      await visitor.logs(`GET /: 503, the session on server ${name} cannot be reached`);
       assert.equal(await visitor.cookie(), id);
       assert.equal(await page.locator(".server:not(.stopped)").count(), 2);
 
@@ -189,10 +176,7 @@ describe("the page in a browser", () => {
 
   test("fits a phone, in light and dark", async (t) => {
     const viewport = { width: 390, height: 844 };
-    const visitor = await visit(t, "embedded", {
-      viewport,
-      colorScheme: "light",
-    });
+    const visitor = await visit(t, "embedded", { viewport, colorScheme: "light" });
     const { page } = visitor;
     const colours = (): Promise<unknown[]> =>
       Promise.all(

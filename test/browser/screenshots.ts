@@ -15,10 +15,7 @@ const [folder = "."] = process.argv.slice(2);
 await using started = await startPage("real");
 const browser = await launchChromium();
 for (const user of ["Blaise", "Emmy", "Grace", "Ida"]) { // other visitors
-  await fetch(`${started.url}/one/login`, {
-    method: "POST",
-    body: new URLSearchParams({ user }),
-  });
+  await fetch(`${started.url}/one/login`, { method: "POST", body: new URLSearchParams({ user }) });
 }
 
 for (const colorScheme of ["light", "dark"] as const) {

@@ -13,11 +13,7 @@ import { createShop, type Visit } from "./shop.ts";
 const [name = "one", servers = "localhost:11211"] = process.argv.slice(2);
 const store = new SessionStore<Visit>({ servers });
 const shop = createShop(name, store);
-shop.listen(
-  0,
-  "127.0.0.1",
-  () => console.log((shop.address() as AddressInfo).port),
-);
+shop.listen(0, "127.0.0.1", () => console.log((shop.address() as AddressInfo).port));
 
 process.stdin.resume().on("end", async () => {
   shop.close();

@@ -34,13 +34,9 @@ export function readCommandLine(args: readonly string[]): Wish {
     },
   });
   const { serve, help, port = "0" } = values;
-  if (values.port !== undefined && !serve) {
-    throw new Error("--port goes with --serve");
-  }
+  if (values.port !== undefined && !serve) throw new Error("--port goes with --serve");
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-    throw new Error(
-      `--port is ${JSON.stringify(port)}, not a number from 0 to 65535`,
-    );
+    throw new Error(`--port is ${JSON.stringify(port)}, not a number from 0 to 65535`);
   }
   return { serve, help, port: Number(port) };
 }

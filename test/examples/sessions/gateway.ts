@@ -20,13 +20,7 @@ export interface Exchange {
 }
 
 const REQUEST_HEADERS = ["accept", "cookie"];
-const RESPONSE_HEADERS = [
-  "content-type",
-  "cache-control",
-  "location",
-  "retry-after",
-  "set-cookie",
-];
+const RESPONSE_HEADERS = ["content-type", "cache-control", "location", "retry-after", "set-cookie"];
 
 /** Hands it on; resolves when the answer is on its way to the browser. */
 export async function forward(
@@ -43,12 +37,7 @@ export async function forward(
     if (typeof value === "string") headers.set(name, value);
   }
   const body = method === "POST" ? await readForm(request) : null;
-  const answer = await fetch(url + path, {
-    method,
-    headers,
-    body,
-    redirect: "manual",
-  });
+  const answer = await fetch(url + path, { method, headers, body, redirect: "manual" });
   const content = await answer.text();
   for (const name of RESPONSE_HEADERS) {
     const value = answer.headers.get(name);

@@ -94,10 +94,7 @@ async function list(server: NamedServer): Promise<Holding> {
   const { name, address } = server;
   const sessions: ShownSession[] = [];
   // A store of its own each time: one that lasts would have to find out that a server is back.
-  const store = new SessionStore<Visit>({
-    servers: address,
-    onIteration: "scan",
-  });
+  const store = new SessionStore<Visit>({ servers: address, onIteration: "scan" });
   try {
     if (server.runs) {
       for await (const [id, { user, cart }] of store.entries()) {

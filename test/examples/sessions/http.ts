@@ -15,9 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const LARGEST_FORM = 10_000;
 
 /** The fields of the form in a request's body; none if there is no body. */
-export async function readForm(
-  request: IncomingMessage,
-): Promise<URLSearchParams> {
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   let body = "";
   for await (const chunk of request.setEncoding("utf8")) {
     body += chunk;
@@ -27,10 +25,7 @@ export async function readForm(
 }
 
 /** Answers with one of the files in `public/`, as it is. */
-export async function sendFile(
-  response: ServerResponse,
-  name: string,
-): Promise<void> {
+export async function sendFile(response: ServerResponse, name: string): Promise<void> {
   const content = await readFile(new URL(`public/${name}`, import.meta.url));
   response.writeHead(200, {
     "Content-Type": TYPES[extname(name)] as string,

@@ -45,10 +45,7 @@ export class Journal {
 
   /** Answers with what there is of the log, and with all that comes. */
   follow(response: ServerResponse): void {
-    response.writeHead(200, {
-      "Content-Type": "text/event-stream",
-      "Cache-Control": "no-store",
-    });
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
     response.write(`retry: 1000\n\n${this.#entries.map(logEvent).join("")}`);
     this.#readers.add(response);
     response.once("close", () => this.#readers.delete(response));

@@ -19,18 +19,12 @@ import { walk } from "./walk.ts";
 const FAILED = 1;
 const MISUSED = 2;
 
-const wish = orExit(
-  () => readCommandLine(process.argv.slice(2)),
-  MISUSED,
-  USAGE,
-);
+const wish = orExit(() => readCommandLine(process.argv.slice(2)), MISUSED, USAGE);
 if (wish.help) console.log(USAGE);
 else await run(wish, orExit(chooseKind, FAILED));
 
 async function run({ serve, port }: Wish, kind: Kind): Promise<void> {
-  const servers = await Promise.all(
-    ["A", "B", "C"].map((name) => kind.start(name)),
-  );
+  const servers = await Promise.all(["A", "B", "C"].map((name) => kind.start(name)));
   const addresses = servers.map(({ address }) => address);
   const applications = await Promise.all([
     startApplication("one", addresses),
@@ -47,9 +41,7 @@ async function run({ serve, port }: Wish, kind: Kind): Promise<void> {
   try {
     if (serve) return await keepUp(servers, applications, kind.words, port);
     await walk(servers, applications);
-    console.log(
-      "\nThat is all. `npm start -- --serve` shows it on a page, for a browser.",
-    );
+    console.log("\nThat is all. `npm start -- --serve` shows it on a page, for a browser.");
   } finally {
     await Promise.all(applications.map((application) => application.stop()));
     await Promise.all(servers.map((server) => server.stop()));
@@ -62,17 +54,12 @@ async function keepUp(
   words: string,
   port: number,
 ): Promise<void> {
-  const ended = Promise.race([
-    once(process, "SIGINT"),
-    once(process, "SIGTERM"),
-  ]);
+  const ended = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
   let page;
   try {
     page = await servePage(servers, applications, { port, words });
   } catch (error) {
-    console.error(
-      `\nThe page cannot be served on port ${port}: ${(error as Error).message}`,
-    );
+    console.error(`\nThe page cannot be served on port ${port}: ${(error as Error).message}`);
     process.exitCode = FAILED;
     return;
   }
@@ -86,9 +73,7 @@ function orExit<T>(read: () => T, code: number, more = ""): T {
   try {
     return read();
   } catch (error) {
-    console.error(
-      `${(error as Error).message}\n${more && `\n${more}`}`.trimEnd(),
-    );
+    console.error(`${(error as Error).message}\n${more && `\n${more}`}`.trimEnd());
     process.exit(code);
   }
 }

@@ -93,19 +93,11 @@ export class PageServer {
     await this.#holdings.close();
   }
 
-  async #serve(
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const { pathname, search } = new URL(
-      request.url ?? "/",
-      "http://localhost",
-    );
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, search } = new URL(request.url ?? "/", "http://localhost");
     const [, first = "", second = "", third = ""] = pathname.split("/");
     response.setHeader("Content-Security-Policy", POLICY);
-    if (isForeign(request)) {
-      return refuse(response, 403, "That form is another site's.");
-    }
+    if (isForeign(request)) return refuse(response, 403, "That form is another site's.");
 
     const application = this.#applications.find(({ name }) => name === first);
     if (application !== undefined) {
@@ -122,26 +114,17 @@ export class PageServer {
         return this.#journal.follow(response);
       case "POST /servers": {
         const server = this.#servers.find(({ name }) => name === second);
-        if (server === undefined || (third !== "stop" && third !== "start")) {
-          break;
-        }
+        if (server === undefined || (third !== "stop" && third !== "start")) break;
         await this.#switch(server, third);
         return redirect(response, "/");
       }
     }
-    if (request.method === "GET" && FILES.includes(first)) {
-      return await sendFile(response, first);
-    }
+    if (request.method === "GET" && FILES.includes(first)) return await sendFile(response, first);
     refuse(response, 404, "There is no such page.");
   }
 
-  async #sendState(
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const place = this.#holdings.placeOf(
-      readCookie(request.headers.cookie, COOKIE.name),
-    );
+  async #sendState(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const place = this.#holdings.placeOf(readCookie(request.headers.cookie, COOKIE.name));
     const holdings = await this.#holdings.read();
     const held = holdings.some(({ sessions }) => sessions.some(({ hash }) => hash === place?.hash));
     const state = {
@@ -150,10 +133,7 @@ export class PageServer {
       applications: this.#applications.map(({ name, url }) => ({ name, url })),
       about: { servers: this.#words, runtime: runtimeName() },
     };
-    response.writeHead(200, {
-      "Content-Type": "application/json",
-      "Cache-Control": "no-store",
-    });
+    response.writeHead(200, { "Content-Type": "application/json", "Cache-Control": "no-store" });
     response.end(JSON.stringify(state));
   }
 
@@ -164,16 +144,10 @@ export class PageServer {
     response: ServerResponse,
   ): Promise<void> {
     const { name } = application;
-    const brought = this.#holdings.placeOf(
-      readCookie(request.headers.cookie, COOKIE.name),
-    );
+    const brought = this.#holdings.placeOf(readCookie(request.headers.cookie, COOKIE.name));
     const isPost = request.method === "POST";
     const timer = setTimeout(() => {
-      this.#journal.log(
-        name,
-        "plain",
-        `${request.method} ${path} is under way.`,
-      );
+      this.#journal.log(name, "plain", `${request.method} ${path} is under way.`);
     }, LONG);
     let exchange;
     try {
@@ -184,22 +158,14 @@ export class PageServer {
       clearTimeout(timer);
     }
     const { outcome } = exchange;
-    const { tone, text } = tellExchange(
-      exchange,
-      brought,
-      this.#holdings.placeOf(exchange.cookie),
-    );
+    const { tone, text } = tellExchange(exchange, brought, this.#holdings.placeOf(exchange.cookie));
     // Each post is told of; of what is only looked at, that it fails now, or no longer.
     const visitor = `${name} ${brought?.hash}`;
     const failed = exchange.status === 503;
     if (isPost || (failed && !this.#troubled.has(visitor))) {
       this.#journal.log(name, tone, text);
     } else if (!failed && outcome !== "none" && this.#troubled.has(visitor)) {
-      this.#journal.log(
-        name,
-        "good",
-        `${exchange.method} ${exchange.path}: answers again.`,
-      );
+      this.#journal.log(name, "good", `${exchange.method} ${exchange.path}: answers again.`);
     }
     if (failed) this.#troubled.add(visitor);
     else if (outcome !== "none") this.#troubled.delete(visitor);
@@ -209,32 +175,19 @@ export class PageServer {
 
   /** Stops or starts a server, after what is being done to it. */
   #switch(server: NamedServer, action: "stop" | "start"): Promise<void> {
-    const work = (this.#work.get(server) ?? Promise.resolve()).then(
-      async () => {
-        if (server.runs === (action === "start")) return;
-        try {
-          await (action === "stop" ? server.stop() : server.startAgain());
-          if (action === "stop") {
-            this.#journal.log(
-              server.name,
-              "bad",
-              "Stopped. What it held is lost.",
-            );
-          } else {this.#journal.log(
-              server.name,
-              "good",
-              "Started again, empty.",
-            );}
-        } catch (error) {
-          this.#journal.log(
-            server.name,
-            "bad",
-            `Could not ${action}: ${(error as Error).message}`,
-          );
-        }
-        this.#journal.change();
-      },
-    );
+    const work = (this.#work.get(server) ?? Promise.resolve()).then(async () => {
+      if (server.runs === (action === "start")) return;
+      const tell = (tone: "good" | "bad", text: string): void =>
+        this.#journal.log(server.name, tone, text);
+      try {
+        await (action === "stop" ? server.stop() : server.startAgain());
+        if (action === "stop") tell("bad", "Stopped. What it held is lost.");
+        else tell("good", "Started again, empty.");
+      } catch (error) {
+        tell("bad", `Could not ${action}: ${(error as Error).message}`);
+      }
+      this.#journal.change();
+    });
     this.#work.set(server, work);
     return work;
   }
@@ -249,11 +202,8 @@ export class PageServer {
 }
 
 /** Whether another site's page has sent this form; browsers say where a form comes from. */
-function isForeign(
-  { method, headers: { origin, host } }: IncomingMessage,
-): boolean {
-  return method !== "GET" && origin !== undefined &&
-    origin !== `http://${host}`;
+function isForeign({ method, headers: { origin, host } }: IncomingMessage): boolean {
+  return method !== "GET" && origin !== undefined && origin !== `http://${host}`;
 }
 
 function redirect(response: ServerResponse, to: string): void {
@@ -261,6 +211,5 @@ function redirect(response: ServerResponse, to: string): void {
 }
 
 function refuse(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8" })
-    .end(`${text}\n`);
+  response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8" }).end(`${text}\n`);
 }

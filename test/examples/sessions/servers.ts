@@ -55,9 +55,7 @@ export function embedded(): Kind {
       "memwire/testing in this process: no memcached was found in $MEMCACHED, on PATH or in Docker",
     async start(name): Promise<NamedServer> {
       const port = await freePort();
-      let server: EmbeddedServer | undefined = await EmbeddedServer.start({
-        port,
-      });
+      let server: EmbeddedServer | undefined = await EmbeddedServer.start({ port });
       return {
         name,
         address: server.address,

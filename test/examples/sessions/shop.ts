@@ -47,10 +47,7 @@ export const OUTCOME_HEADER = "session-outcome";
 const SLOWEST = 10_000;
 const FILES = ["base.css", "shop.css"];
 
-type Action = (
-  session: Session<Visit>,
-  form: URLSearchParams,
-) => string | Promise<string>;
+type Action = (session: Session<Visit>, form: URLSearchParams) => string | Promise<string>;
 
 const actions: Readonly<Record<string, Action>> = {
   "GET /"(session): string {
@@ -59,10 +56,7 @@ const actions: Readonly<Record<string, Action>> = {
   },
   "POST /login"(session, form): string {
     session.regenerate(); // a new id for a new right: a planted cookie is worth nothing
-    session.set("user", form.get("user") || "somebody").set(
-      "since",
-      new Date(),
-    );
+    session.set("user", form.get("user") || "somebody").set("since", new Date());
     return `Welcome, ${session.get("user")}.`;
   },
   async "POST /cart"(session, form): Promise<string> {
@@ -106,20 +100,11 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { pathname, searchParams } = new URL(
-    request.url ?? "/",
-    "http://localhost",
-  );
-  if (FILES.includes(pathname.slice(1))) {
-    return await sendFile(response, pathname.slice(1));
-  }
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+  if (FILES.includes(pathname.slice(1))) return await sendFile(response, pathname.slice(1));
   const action = actions[`${request.method} ${pathname}`];
   const form = await readForm(request);
-  const reply = (
-    status: number,
-    outcome: string,
-    answer: Omit<Answer, "from">,
-  ): void => {
+  const reply = (status: number, outcome: string, answer: Omit<Answer, "from">): void => {
     response.setHeader("Cache-Control", "no-store");
     response.setHeader(OUTCOME_HEADER, outcome);
     if (!request.headers.accept?.includes("text/html")) {
@@ -129,17 +114,11 @@ async function serve(
       const after = outcome === "stored" || outcome === "deleted" ? "" : `?after=${outcome}`;
       response.writeHead(303, { Location: `./${after}` }).end();
     } else {
-      response.writeHead(status, {
-        "Content-Type": "text/html; charset=utf-8",
-      });
-      response.end(
-        shopPage({ from: name, ...answer }, status, searchParams.get("after")),
-      );
+      response.writeHead(status, { "Content-Type": "text/html; charset=utf-8" });
+      response.end(shopPage({ from: name, ...answer }, status, searchParams.get("after")));
     }
   };
-  if (action === undefined) {
-    return reply(404, "none", { text: "There is no such page." });
-  }
+  if (action === undefined) return reply(404, "none", { text: "There is no such page." });
   try {
     const brought = readCookie(request.headers.cookie, COOKIE.name);
     const session = await store.open(brought);
@@ -157,11 +136,7 @@ async function serve(
       return reply(401, outcome, { text });
     }
     if (outcome === "deleted") return reply(200, outcome, { text });
-    const [user, cart, note] = [
-      session.get("user"),
-      session.get("cart"),
-      session.get("note"),
-    ];
+    const [user, cart, note] = [session.get("user"), session.get("cart"), session.get("note")];
     reply(200, outcome, { text, user, cart: cart ?? [], note });
   } catch (error) {
     if (!(error instanceof MemcachedError)) throw error;

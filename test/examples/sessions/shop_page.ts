@@ -14,11 +14,7 @@ const NOTICES: Readonly<Record<string, string>> = {
 const UNREACHABLE = "Nothing was saved: a session’s server could not be reached.";
 
 /** The page that tells an answer, with what became of the form that was posted before it. */
-export function shopPage(
-  answer: Answer,
-  status: number,
-  after: string | null,
-): string {
+export function shopPage(answer: Answer, status: number, after: string | null): string {
   const notice = after === null ? "" : NOTICES[after] ?? UNREACHABLE;
   const retry = status === 503 ? `<meta http-equiv="refresh" content="2; url=./">` : "";
   return `<!doctype html>
@@ -84,12 +80,7 @@ ${
 <p><a class="button" href="./">Try again</a></p>`;
 }
 
-function form(
-  action: string,
-  fields: string,
-  label: string,
-  kind = "",
-): string {
+function form(action: string, fields: string, label: string, kind = ""): string {
   return `<form method="post" action="${action}">${fields}<button class="${kind}">${label}</button></form>`;
 }
 

@@ -20,11 +20,7 @@ export async function startApplication(
   name: string,
   servers: readonly string[],
 ): Promise<Application> {
-  const child = spawn(process.execPath, [
-    ...runtimeArguments(),
-    name,
-    servers.join(),
-  ], {
+  const child = spawn(process.execPath, [...runtimeArguments(), name, servers.join()], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const exited = once(child, "exit");

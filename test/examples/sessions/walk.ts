@@ -21,39 +21,28 @@ export async function walk(
     return servers.find((server) => server.address === address) as NamedServer;
   };
   const tellServers = async (): Promise<void> => {
-    const held = await Promise.all(
-      servers.map(async ({ name, address, runs }) => {
-        if (!runs) return `${name} is stopped`;
-        await using one = new Memcached(address);
-        const [stats] = [...(await one.stats()).values()];
-        return `${name} holds ${stats?.["curr_items"]}`;
-      }),
-    );
+    const held = await Promise.all(servers.map(async ({ name, address, runs }) => {
+      if (!runs) return `${name} is stopped`;
+      await using one = new Memcached(address);
+      const [stats] = [...(await one.stats()).values()];
+      return `${name} holds ${stats?.["curr_items"]}`;
+    }));
     note(`Sessions: ${held.join(", ")}.`);
   };
 
   step("Ada logs in on application one.");
   const ada = new Visitor("Ada");
   expect(await ada.login(one), 200, "Ada");
-  note(
-    `Her session lies on server ${serverOf(ada).name}: the session's id decides which.`,
-  );
+  note(`Her session lies on server ${serverOf(ada).name}: the session's id decides which.`);
   await tellServers();
 
-  step(
-    "Her next request happens to reach application two. She puts tea into her cart.",
-  );
+  step("Her next request happens to reach application two. She puts tea into her cart.");
   expect(await ada.put(two, "tea"), 200, "Ada", ["tea"]);
   expect(await ada.look(one), 200, "Ada", ["tea"]);
   note("One and two have never spoken to each other.");
 
-  step(
-    "Two requests of hers run at once: a pen on one, a note on two. Both read, then both save.",
-  );
-  const both = await Promise.all([
-    ada.put(one, "a pen", 100),
-    ada.write(two, "a gift", 150),
-  ]);
+  step("Two requests of hers run at once: a pen on one, a note on two. Both read, then both save.");
+  const both = await Promise.all([ada.put(one, "a pen", 100), ada.write(two, "a gift", 150)]);
   for (const told of both) expect(told, 200, "Ada");
   const after = await ada.look(one);
   expect(after, 200, "Ada", ["tea", "a pen"]);
@@ -67,26 +56,14 @@ export async function walk(
   expect(await ada.logout(one), 200, undefined);
   await tellServers();
   expect(await slow, 401, undefined);
-  note(
-    "The late save found that the session was gone, and did not bring it back:",
-  );
+  note("The late save found that the session was gone, and did not bring it back:");
   ada.cookie = before;
   expect(await ada.look(one), 200, undefined);
   note("Not even with the old cookie.");
 
   step("Visitors log in until each server holds somebody's session.");
   const visitors: Visitor[] = [];
-  const names = [
-    "Ada",
-    "Blaise",
-    "Carl",
-    "Daniel",
-    "Emmy",
-    "Felix",
-    "Grace",
-    "Henri",
-    "Ida",
-  ];
+  const names = ["Ada", "Blaise", "Carl", "Daniel", "Emmy", "Felix", "Grace", "Henri", "Ida"];
   for (const name of names) {
     const visitor = new Visitor(name);
     const told = await visitor.login(visitors.length % 2 === 0 ? one : two);
@@ -104,26 +81,16 @@ export async function walk(
   for (const visitor of visitors) {
     note(`${visitor.name}, server ${serverOf(visitor).name}:`);
     const down = serverOf(visitor) === lost;
-    expect(
-      await visitor.look(two),
-      down ? 503 : 200,
-      down ? undefined : visitor.name,
-    );
+    expect(await visitor.look(two), down ? 503 : 200, down ? undefined : visitor.name);
     assert.ok(visitor.cookie !== undefined);
   }
-  note(
-    "An unreachable session is an error, never a logout: nobody's cookie was touched.",
-  );
+  note("An unreachable session is an error, never a logout: nobody's cookie was touched.");
 
-  step(
-    `Server ${lost.name} comes back, empty as memcached is after a restart.`,
-  );
+  step(`Server ${lost.name} comes back, empty as memcached is after a restart.`);
   await lost.startAgain();
   const told = await patiently(() => unlucky.look(one));
   expect(told, 200, undefined);
-  note(
-    `Now it is known that the session is gone, and ${unlucky.name} logs in again.`,
-  );
+  note(`Now it is known that the session is gone, and ${unlucky.name} logs in again.`);
   expect(await patiently(() => unlucky.login(two)), 200, unlucky.name);
   await tellServers();
 

@@ -19,16 +19,11 @@ function element(tag, className, ...content) {
 // The applications, each in a frame.
 
 /** Puts what the application answers now into its frame. It does not disturb a request there. */
-async function refresh(frame) {
+async function refresh(frame, url = `/${frame.name}/`) {
   const shown = frame.contentDocument;
   const turn = frame.turn = (frame.turn ?? 0) + 1;
-  const response = await fetch(`/${frame.name}/`, {
-    headers: { accept: "text/html" },
-  });
-  const fresh = new DOMParser().parseFromString(
-    await response.text(),
-    "text/html",
-  );
+  const response = await fetch(url, { headers: { accept: "text/html" } });
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   if (frame.contentDocument !== shown) return; // it has loaded something newer itself
   if (frame.turn !== turn) return; // asked again meanwhile
   const isTyping = shown.hasFocus() && shown.activeElement?.matches("input");
@@ -101,17 +96,11 @@ function drawServer({ name, address, running, sessions, more }, you) {
       : element("li", "session", code, ` ${user}`);
   });
   if (mine && !running) {
-    lines.push(
-      element("li", "session lost", element("code", "", you.hash), " (you)"),
-    );
+    lines.push(element("li", "session lost", element("code", "", you.hash), " (you)"));
   }
   if (more > 0) lines.push(words(`and ${more} more`));
   if (lines.length === 0 && running) lines.push(words("No sessions."));
-  if (!running) {
-    lines.push(
-      words("What it held is lost. Other servers’ sessions are not touched."),
-    );
-  }
+  if (!running) lines.push(words("What it held is lost. Other servers’ sessions are not touched."));
   card.querySelector("ul").replaceChildren(...lines);
   card.querySelector("form").action = `/servers/${name}/${running ? "stop" : "start"}`;
   const button = card.querySelector("button");
@@ -123,38 +112,20 @@ function drawYou(you, servers) {
   const down = servers.some(({ name, running }) => name === you?.server && !running);
   $("you").classList.toggle("down", down);
   if (you === null) {
-    $("you").replaceChildren(
-      "You have no session yet. Log in, or put something into the cart.",
-    );
+    $("you").replaceChildren("You have no session yet. Log in, or put something into the cart.");
     return;
   }
-  const session = element(
-    "span",
-    "session mine",
-    element("code", "", you.hash),
-  );
+  const session = element("span", "session mine", element("code", "", you.hash));
   const server = element("b", "", `server ${you.server}`);
   if (down) {
     const why = ", which is stopped. Both answer 503; your cookie is kept.";
-    $("you").replaceChildren(
-      "Your session ",
-      session,
-      " belongs on ",
-      server,
-      why,
-    );
+    $("you").replaceChildren("Your session ", session, " belongs on ", server, why);
   } else if (you.held) {
     const why = ". Both applications find it there by its id.";
     $("you").replaceChildren("Your session ", session, " is on ", server, why);
   } else {
     const why = " does not hold it any more. A new login gets a new id.";
-    $("you").replaceChildren(
-      "Your cookie names session ",
-      session,
-      ", but ",
-      server,
-      why,
-    );
+    $("you").replaceChildren("Your cookie names session ", session, ", but ", server, why);
   }
 }
 
@@ -180,10 +151,13 @@ async function draw() {
 
 // The events.
 
-/** Asks for everything again, but for the application that has just answered. */
+/** Asks for everything again. The application that has just answered keeps what it says of that. */
 function redraw(by) {
   draw().catch(ignore);
-  for (const frame of frames) if (frame.name !== by) refresh(frame).catch(ignore);
+  for (const frame of frames) {
+    const url = frame.name === by ? frame.contentWindow.location.href : undefined;
+    refresh(frame, url).catch(ignore);
+  }
 }
 
 let events;
@@ -204,10 +178,7 @@ function follow() {
     const { at, from, tone, text } = JSON.parse(data);
     const entry = $("entry").content.cloneNode(true).firstElementChild;
     entry.className = tone;
-    entry.querySelector("time").textContent = new Date(at).toTimeString().slice(
-      0,
-      8,
-    );
+    entry.querySelector("time").textContent = new Date(at).toTimeString().slice(0, 8);
     entry.querySelector(".from").textContent = /^[A-Z]$/.test(from)
       ? `Server ${from}`
       : `Application ${from}`;
