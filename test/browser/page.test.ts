@@ -12,6 +12,7 @@ import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { type Servers, startPage } from "../support/start_page.ts";
+import { until } from "../support/until.ts";
 import { launchChromium } from "./chromium.ts";
 
 /** A visitor before the page. */
@@ -172,6 +173,31 @@ describe("the page in a browser", () => {
       await visitor.sees(application, "a gift, please");
       await visitor.sees(application, /^a pen$/);
     }
+  });
+
+  test("an answer that comes late does not replace a newer one", async (t) => {
+    const visitor = await visit(t, "embedded");
+    const { page } = visitor;
+    let release: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => release = resolve);
+    let asked = 0;
+    let isAnswered = false;
+    await page.route(({ pathname }) => pathname === "/two/", async (route) => {
+      const response = await route.fetch();
+      const isFirst = ++asked === 1;
+      if (isFirst) await held;
+      await route.fulfill({ response });
+      isAnswered ||= isFirst;
+    });
+    await visitor.button("one", "Add tea").click();
+    await visitor.sees("one", /^tea$/);
+    await until(() => asked === 1);
+    await visitor.button("one", "Add a pen").click();
+    await visitor.sees("two", /^a pen$/);
+    release?.();
+    await until(() => isAnswered);
+    await page.waitForTimeout(100); // in which it would be drawn
+    assert.equal(await page.frameLocator("iframe[name=two]").locator(".item").count(), 2);
   });
 
   test("fits a phone, in light and dark", async (t) => {
