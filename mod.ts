@@ -20,6 +20,7 @@ export type {
   StoreOptions,
 } from "./src/client/options.ts";
 export type { Item } from "./src/client/item.ts";
+export type { CommandMessage, ConnectionMessage, ServerMessage } from "./src/diagnostics.ts";
 export type { Hashing, HashingName, HashServer, Selector } from "./src/hashing/hashing.ts";
 export {
   AuthError,

@@ -5,9 +5,11 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { ServerRef } from "./address.ts";
 import type { MemcachedError } from "./errors.ts";
-import type { DialectName } from "./protocol/dialect.ts";
 
-/** Published at a command's start and, the same object with what is known then, at its end. */
+/**
+ * Published on `memwire:command:start` and `memwire:command:end` at a command's start and, the same object with what is known then, at its end; both times in
+ * the async context of the call.
+ */
 export interface CommandMessage {
   /** "get", "set"...: OpenTelemetry's `db.operation.name`. */
   readonly operation: string;
@@ -15,27 +17,39 @@ export interface CommandMessage {
   readonly server: ServerRef;
   /** How many keys it names. */
   readonly keyCount: number;
+  /** Of what reads: how many keys were there. Known at the end, unless a command for one key failed. */
+  hitCount?: number;
+  /** Of what reads: how many keys were not. */
+  missCount?: number;
   /** When it was called, in milliseconds since 1970. */
   readonly startTime: number;
   /** Milliseconds from the call to its end. */
   duration?: number;
-  /** Why it failed: `error.type` is its `code`. */
+  /** Why it failed: `error.type` is its `code`. Of a command for many keys the first key's error. */
   error?: MemcachedError;
 }
 
-/** Published when a connection is opened, ready for commands, or closed. */
+/** Published on `memwire:connection` when a connection is opened, ready for commands, or closed. */
 export interface ConnectionMessage {
+  /** The server it leads to. */
   readonly server: ServerRef;
+  /** What has happened to it. */
   readonly event: "open" | "ready" | "close";
-  readonly dialect?: DialectName;
+  /** When ready: the dialect that is spoken. */
+  readonly dialect?: "classic" | "meta";
+  /** When ready: what the server says of its version; "" if it does not. */
   readonly version?: string;
+  /** When closed: why, unless the client or the server closed it in order. */
   readonly error?: MemcachedError;
 }
 
-/** Published when a server comes up or goes down. */
+/** Published on `memwire:server` when a server comes up or goes down. */
 export interface ServerMessage {
+  /** Which one. */
   readonly server: ServerRef;
+  /** What it is from now on. */
   readonly state: "up" | "down";
+  /** When down: why. */
   readonly error?: MemcachedError;
 }
 

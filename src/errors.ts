@@ -70,9 +70,15 @@ export class ConnectionLostError extends MemcachedError {
 export class TimeoutError extends MemcachedError {
   /** Always "TimeoutError". */
   override readonly name = "TimeoutError";
+  /**
+   * Where the call was when its time ran out: waiting for a connection, for room on one or for another
+   * command of the same operation, or for the answer to what was sent.
+   */
+  readonly phase: "connecting" | "queued" | "sent";
   /** Made by memwire. */
-  constructor(message: string, details?: ErrorDetails) {
+  constructor(message: string, details?: ErrorDetails & { phase?: TimeoutError["phase"] }) {
     super("TIMEOUT", message, details);
+    this.phase = details?.phase ?? "sent";
   }
 }
 
@@ -194,12 +200,12 @@ export class PartialError<R = unknown> extends MemcachedError {
   /** Always "PartialError". */
   override readonly name = "PartialError";
   readonly #results: Map<string, R>;
-  readonly #errors: Map<string, MemcachedError>;
+  #errors: Map<string, MemcachedError> | (() => Map<string, MemcachedError>);
 
   /** Made by memwire. */
   constructor(
     message: string,
-    parts: { results: Map<string, R>; errors: Map<string, MemcachedError> },
+    parts: { results: Map<string, R>; errors: () => Map<string, MemcachedError> },
     details?: ErrorDetails,
   ) {
     super("PARTIAL", message, details);
@@ -214,6 +220,7 @@ export class PartialError<R = unknown> extends MemcachedError {
 
   /** Why the others failed, by key (or server id). */
   get errors(): Map<string, MemcachedError> {
+    if (typeof this.#errors === "function") this.#errors = this.#errors();
     return this.#errors;
   }
 }

@@ -1,8 +1,9 @@
 /** What all commands go through: checks first, then a request to the key's server. */
+import { AsyncResource } from "node:async_hooks";
 import type { ServerConfig } from "../address.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { abortWith } from "../connection/abort.ts";
-import { type Finish, Request } from "../connection/request.ts";
+import { bytesOf, type Finish, keptValue, Request } from "../connection/request.ts";
 import { Sweep } from "../connection/sweep.ts";
 import { ClosedError, ValueTooLargeError } from "../errors.ts";
 import type { Operation, StoreOperation } from "../protocol/command.ts";
@@ -21,7 +22,7 @@ import {
 } from "./options.ts";
 import { checkKeptCas, doneOrNotResult, valueResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
-import { Flags, serializerCodec, tableCodec, type ValueCodec } from "./values.ts";
+import { Flags, serializerCodec, type Stored, tableCodec, type ValueCodec } from "./values.ts";
 
 /** Options of a call as its caller gives them, or checked. */
 type Options = StoreOptions | CheckedOptions | undefined;
@@ -148,7 +149,7 @@ export class Core {
     request.value = data;
     request.flags = Flags.bytes;
     request.exptime = 0;
-    this.#checkSize(data);
+    this.#checkSize(request);
     return this.send(request, options);
   }
 
@@ -164,8 +165,17 @@ export class Core {
     const request = this.request(operation, key, finish, options);
     request.exptime = storeExptime(options);
     codec.encode(value, request);
-    this.#checkSize(request.value);
+    this.#checkSize(request);
     return request;
+  }
+
+  /** What setMany stores under a key, checked and encoded, its value the client's own. Throws. */
+  stored(key: string, value: unknown): Stored {
+    const stored: Stored = { key: checkKey(key, this.options.prefix), value: "", flags: 0 };
+    this.codec.encode(value, stored);
+    this.#checkSize(stored);
+    stored.value = keptValue(stored.value);
+    return stored;
   }
 
   /** A request with its key, checked. Throws. */
@@ -176,7 +186,15 @@ export class Core {
     options: CheckedOptions,
   ): Request<T> {
     const wireKey = checkKey(key, this.options.prefix);
-    return new Request(operation, wireKey, finish, options.timeout);
+    return new Request(operation, wireKey, this.inCallersContext(finish), options.timeout);
+  }
+
+  /**
+   * A reply is read in the async context of whoever made the socket. A serializer is to run in its
+   * caller's, which may hold the tenant or the request that it serves.
+   */
+  inCallersContext<T>(finish: Finish<T>): Finish<T> {
+    return this.options.serializer === undefined ? finish : AsyncResource.bind(finish);
   }
 
   /** Sends a request to its key's server. */
@@ -228,8 +246,15 @@ export class Core {
     await this.cluster.close();
   }
 
-  #checkSize(value: Uint8Array | string): void {
-    const { maxValueBytes } = this.options;
+  /** Refuses what is never sent, not even over a connection that has nothing else. */
+  #checkSize({ key, value }: Pick<Stored, "key" | "value">): void {
+    const { maxValueBytes, maxPendingBytes } = this.options;
+    if (bytesOf(key, value) > maxPendingBytes) {
+      throw new ValueTooLargeError(
+        `the value's command takes more than the ${maxPendingBytes} bytes of maxPendingBytes; ` +
+          "nothing was sent",
+      );
+    }
     // A character is at most three bytes of UTF-8; to count them takes time.
     if (typeof value === "string" && value.length * 3 <= maxValueBytes) return;
     const bytes = typeof value === "string" ? byteLength(value) : value.byteLength;

@@ -70,6 +70,8 @@ export class Deadline {
   }
 
   #passed(): TimeoutError {
-    return new TimeoutError(`the operation did not finish within ${this.#timeout} ms`);
+    return new TimeoutError(`the operation did not finish within ${this.#timeout} ms`, {
+      phase: "queued",
+    });
   }
 }

@@ -91,7 +91,9 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
   // Defaults of destructuring, for null is not `undefined`: it is refused.
   const { hashing = "ketama", protocol = "auto", prefix = "", failover = "none" } = given;
   const { timeout = 1000, connectTimeout = 1000, maxValueBytes = 1_048_000 } = given;
-  const { maxPending = 16_384, maxPendingBytes = 33_554_432 } = given;
+  const { maxPending = 16_384 } = given;
+  // Room for two of the largest values, so that one does not keep all others out.
+  const { maxPendingBytes = Math.max(33_554_432, 2 * Number(maxValueBytes)) } = given;
   return {
     hashing,
     protocol: oneOf(protocol, ["auto", "meta", "classic"], "protocol"),

@@ -6,7 +6,7 @@ const MAX_ADDRESSES = 4;
 
 /**
  * The results, or a PartialError that holds them if anything failed; of a lone server its own error.
- * `total` counts what was asked for, where a miss is in neither map.
+ * `total` counts what was asked for.
  */
 export function partial<R>(
   results: Map<string, R>,
@@ -16,10 +16,24 @@ export function partial<R>(
 ): Map<string, R> {
   if (errors.size === 0) return results;
   const all = [...errors.values()];
+  if (what === "servers" && total === 1) throw all[0];
+  const counts = new Map(all.map((error) => [error, 1]));
+  throw partialError(results, counts, () => errors, what, total);
+}
+
+/** A PartialError; `counts`: how many of the `total` failed with each error. */
+export function partialError<R>(
+  results: Map<string, R>,
+  counts: ReadonlyMap<MemcachedError, number>,
+  errors: () => Map<string, MemcachedError>,
+  what: "keys" | "servers",
+  total: number,
+): PartialError<R> {
+  const all = [...counts.keys()];
   const [first] = all;
-  if (what === "servers" && total === 1) throw first;
-  const message = `${all.length} of ${total} ${what} failed: ${reasons(all)}`;
-  throw new PartialError(message, { results, errors }, {
+  const failed = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const message = `${failed} of ${total} ${what} failed: ${reasons(counts)}`;
+  return new PartialError(message, { results, errors }, {
     server: first?.server,
     cause: first,
     ambiguous: all.some((error) => error.ambiguous),
@@ -27,12 +41,12 @@ export function partial<R>(
 }
 
 /** How often each code came, and from where: "2 SERVER_DOWN (10.0.0.1:11211), 1 TIMEOUT (10.0.0.2:11211)". */
-function reasons(errors: readonly MemcachedError[]): string {
+function reasons(counts: ReadonlyMap<MemcachedError, number>): string {
   const byCode = new Map<string, { count: number; addresses: Set<string> }>();
-  for (const { code, server } of errors) {
+  for (const [{ code, server }, count] of counts) {
     let reason = byCode.get(code);
     if (reason === undefined) byCode.set(code, reason = { count: 0, addresses: new Set() });
-    reason.count++;
+    reason.count += count;
     if (server !== undefined) reason.addresses.add(server.address);
   }
   return Array.from(byCode, ([code, { count, addresses }]) => {

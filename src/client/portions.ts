@@ -1,61 +1,129 @@
-/** Sending many requests, each as soon as its server's connection has room for it. */
+/**
+ * What a call for many keys sends to one server: portion by portion, a few at a time, so that calls take
+ * turns, and one that has to wait takes no room meanwhile.
+ */
 import type { Server } from "../cluster/server.ts";
 import { abortWith } from "../connection/abort.ts";
 import * as failure from "../connection/failure.ts";
-import type { Request } from "../connection/request.ts";
+import { bytesOf, Request } from "../connection/request.ts";
+import { asMemcachedError, type MemcachedError } from "../errors.ts";
+import type { StoredItem } from "../protocol/command.ts";
 import type { Core } from "./core.ts";
-import { trace, traced } from "./trace.ts";
+import type { Gathered } from "./gathered.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { Tally, trace, traced } from "./trace.ts";
 
-/** A request and the server that it goes to. */
-export interface Addressed {
-  readonly server: Server;
-  readonly request: Request<unknown>;
+// Together about what a connection writes in one piece. Larger portions would hold up single calls.
+const MAX_KEYS = 1000;
+const MAX_BYTES = 64 * 1024;
+
+// Portions of one call that a server has at a time, so that it need not wait for the next one.
+const WINDOW = 4;
+
+/** A call for many keys. */
+export interface ManyCall<R> {
+  readonly operation: "getMany" | "setMany" | "deleteMany";
+  /** The keys as the caller has them. */
+  readonly names: readonly string[];
+  /** The keys as they go over the wire, checked. */
+  readonly keys: readonly string[];
+  /** What setMany stores under each. */
+  readonly items: readonly StoredItem[] | null;
+  readonly exptime: number;
+  /** Milliseconds from the call to its end, and when that is on the sweep's clock. */
+  readonly timeout: number;
+  readonly end: number;
+  readonly signal: AbortSignal | undefined;
+  readonly gathered: Gathered<R>;
 }
 
 /**
- * Sends the requests, in portions that fit the bounds of a connection; resolves when all have settled,
- * whatever became of them. Rejects with the signal's reason if that aborts.
+ * Sends what concerns the keys at these positions to their server; resolves when each has an outcome, or
+ * when the signal has aborted. `again`: they were asked before, and are not asked a third time.
  */
-export async function sendInPortions(
-  core: Core,
-  requests: readonly Addressed[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  signal?.throwIfAborted();
-  const now = core.sweep.now();
-  const byServer = new Map<Server, Request<unknown>[]>();
-  for (const { server, request } of requests) {
-    // The last portion has the same deadline as the first: it counts from the call.
-    request.deadline = now + request.timeout;
-    request.measure();
-    if (signal !== undefined) abortWith(signal, request);
-    if (traced()) trace(request, server.ref);
-    const queue = byServer.get(server);
-    if (queue === undefined) byServer.set(server, [request]);
-    else queue.push(request);
-  }
-  await Promise.all(Array.from(byServer, ([server, queue]) => sendTo(core, server, queue)));
-  signal?.throwIfAborted();
-}
-
-async function sendTo(
+export async function sendPortions<R>(
   core: Core,
   server: Server,
-  requests: readonly Request<unknown>[],
+  positions: readonly number[],
+  call: ManyCall<R>,
+  again: boolean,
 ): Promise<void> {
   const underway: Promise<unknown>[] = [];
-  let oldest = 0;
-  for (const request of requests) {
-    // Only what this call has sent itself is waited for: a connection that others filled refuses.
-    while (oldest < underway.length && server.isFullFor(request.weight, request.size)) {
-      await underway[oldest++];
+  let from = 0;
+  while (from < positions.length && !call.signal?.aborted) {
+    const to = portionEnd(positions, from, call, core.options);
+    const refusal = sendPortion(core, server, positions.slice(from, to), call, again, underway);
+    if (refusal !== undefined) {
+      // It is the same for all that are left: to make an error for each takes longer than to ask.
+      call.gathered.failUnasked(positions.slice(to), refusal);
+      break;
     }
-    if (request.deadline <= core.sweep.now()) request.refuse(failure.timeout(server.ref, request));
-    if (!request.settled) server.send(request);
-    underway.push(request.promise.catch(ignore));
+    if (underway.length >= WINDOW) await underway[underway.length - WINDOW];
+    from = to;
   }
   await Promise.all(underway);
 }
 
+/** Sends one portion; the error, if it was refused at once. */
+function sendPortion<R>(
+  core: Core,
+  server: Server,
+  positions: readonly number[],
+  { operation, keys, items, exptime, timeout, end, signal, gathered }: ManyCall<R>,
+  again: boolean,
+  underway: Promise<unknown>[],
+): MemcachedError | undefined {
+  const left = end - core.sweep.now();
+  if (left <= 0) {
+    const error = failure.timeout(server.ref, { timeout, ambiguous: false }, "queued");
+    gathered.failUnasked(positions, error);
+    return error;
+  }
+  // All of the timeout for the first: only that counts against a silent server.
+  const ms = underway.length === 0 && !again ? timeout : left;
+  const finish = core.inCallersContext(gathered.finish(positions));
+  const request = new Request(operation, "", finish, ms);
+  request.result = new Tally();
+  request.deadline = end;
+  request.keys = positions.map((i) => keys[i] as string);
+  request.exptime = exptime;
+  request.retried = again;
+  if (items !== null) request.items = positions.map((i) => items[i] as StoredItem);
+  let refusal: MemcachedError | undefined;
+  request.onSettled((error) => {
+    if (error === undefined) return;
+    refusal = asMemcachedError(error);
+    gathered.end(positions, request, refusal);
+  });
+  underway.push(request.promise.catch(ignore));
+  if (signal !== undefined) abortWith(signal, request);
+  if (traced()) trace(request, server.ref);
+  // A listener may have aborted it.
+  if (!request.settled) server.send(request);
+  return request.settled ? refusal : undefined;
+}
+
 // Each request's outcome was taken by its `onSettled`.
 const ignore = (): void => undefined;
+
+/** The end of the portion that begins at `from`: one key at least. */
+function portionEnd(
+  positions: readonly number[],
+  from: number,
+  { keys, items }: ManyCall<unknown>,
+  { maxPending, maxPendingBytes }: ResolvedOptions,
+): number {
+  // Half of the room of a connection is what requests for many keys may have.
+  const share = Math.max(1, Math.floor(maxPending / 2 / WINDOW));
+  const most = Math.min(positions.length, from + Math.min(MAX_KEYS, share));
+  const mostBytes = Math.min(MAX_BYTES, maxPendingBytes / 2 / WINDOW);
+  let bytes = 0;
+  let to = from;
+  while (to < most) {
+    const i = positions[to] as number;
+    bytes += bytesOf(keys[i] as string, items?.[i]?.value ?? "");
+    if (bytes > mostBytes && to > from) break;
+    to++;
+  }
+  return to;
+}

@@ -1,8 +1,18 @@
 /** Publishing a command's start and end; called only while somebody listens. */
+import { AsyncResource } from "node:async_hooks";
 import type { ServerRef } from "../address.ts";
 import type { Request } from "../connection/request.ts";
 import { commandEnd, type CommandMessage, commandStart } from "../diagnostics.ts";
-import { asMemcachedError } from "../errors.ts";
+import { asMemcachedError, type MemcachedError } from "../errors.ts";
+import type { Item } from "./item.ts";
+
+/** What became of the keys of one request so far. */
+export class Tally {
+  hits = 0;
+  failed = 0;
+  /** The first of its keys' errors. */
+  error: MemcachedError | null = null;
+}
 
 /** Whether somebody listens. */
 export function traced(): boolean {
@@ -12,7 +22,9 @@ export function traced(): boolean {
 /** Publishes the request's start now, and its end when it settles. */
 export function trace(request: Request<unknown>, server: ServerRef): void {
   const { operation, key, keys } = request;
-  request.onSettled(publish(operation, server, keys !== null ? keys.length : key === "" ? 0 : 1));
+  const keyCount = keys !== null ? keys.length : key === "" ? 0 : 1;
+  const end = publish(operation, server, keyCount);
+  request.onSettled((error) => end(error, request));
 }
 
 /** Publishes the start of what names no key, if somebody listens; what is returned publishes the end. */
@@ -26,13 +38,46 @@ function publish(
   operation: string,
   server: ServerRef,
   keyCount: number,
-): (error?: unknown) => void {
+): (error?: unknown, request?: Request<unknown>) => void {
   const start = performance.now();
   const message: CommandMessage = { operation, server, keyCount, startTime: Date.now() };
+  // A reply is read in the context of whoever made the socket. The listener is to see its caller's.
+  const caller = new AsyncResource("memwire.command", { requireManualDestroy: true });
   commandStart.publish(message);
-  return (error) => {
+  return (error, request) => {
     message.duration = performance.now() - start;
+    if (request !== undefined) countKeys(message, request, error === undefined);
     if (error !== undefined) message.error = asMemcachedError(error);
-    commandEnd.publish(message);
+    caller.runInAsyncScope(() => commandEnd.publish(message));
   };
+}
+
+/** Counts what a read has found. */
+function countKeys(message: CommandMessage, request: Request<unknown>, succeeded: boolean): void {
+  const { operation, result } = request;
+  if (result instanceof Tally) {
+    if (result.error !== null) message.error = result.error;
+    if (operation !== "getMany") return;
+    message.hitCount = result.hits;
+    message.missCount = Math.max(0, request.answered - result.hits - result.failed);
+  } else if (succeeded) {
+    const found = wasFound(operation, result);
+    if (found === undefined) return;
+    message.hitCount = found ? 1 : 0;
+    message.missCount = found ? 0 : 1;
+  }
+}
+
+function wasFound(operation: string, result: unknown): boolean | undefined {
+  switch (operation) {
+    case "get":
+    case "gat":
+      return result !== undefined;
+    case "gets": // over a stub, update gets a token without a value
+      return (result as Item<unknown> | undefined)?.value !== undefined;
+    case "has":
+      return result === true;
+    default:
+      return undefined;
+  }
 }

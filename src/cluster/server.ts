@@ -73,11 +73,6 @@ export class Server implements ConnectionOwner {
     return this.#state === "down";
   }
 
-  /** Whether a request more, of this weight and size, would be past a bound of the connection. */
-  isFullFor(weight: number, size: number): boolean {
-    return this.#connection?.isFullFor(weight, size) ?? false;
-  }
-
   /** Sends a request; refuses it at once if the server is down. */
   send(request: Request<unknown>): void {
     if (this.#state === "down") return this.#settings.stranded(request, this.downError());

@@ -233,6 +233,7 @@ export class AdminConnection implements SocketEvents {
       new TimeoutError(`${server.address} did not answer within ${timeout} ms`, {
         server,
         ambiguous: this.#limits.ambiguous && this.#ready,
+        phase: this.#ready ? "sent" : "connecting",
       }),
     );
   }

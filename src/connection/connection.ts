@@ -146,20 +146,29 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
     return this.#alone;
   }
 
-  /** Whether a request more, of this weight and size, would be past a bound. */
-  isFullFor(weight: number, size: number): boolean {
-    return this.#pending.isFullFor(weight, size);
-  }
-
-  /** Sends a request, or refuses it if a bound is reached. */
+  /** Sends a request, or refuses it if a bound is reached. One for many keys may wait for room. */
   send(request: Request<unknown>): void {
-    if (!this.#pending.admit(request)) {
-      const bound = this.#pending.boundFor(request.weight);
-      return request.refuse(failure.overloaded(this.#target.ref, bound, this.#settings));
+    const admitted = this.#pending.admit(request);
+    if (admitted !== "admitted" && admitted !== "waits") {
+      return request.refuse(failure.overloaded(this.#target.ref, admitted, this.#settings));
     }
     if (!this.#flushDue) this.#openBatch();
+    if (admitted === "admitted") this.#write(request);
+  }
+
+  #write(request: Request<unknown>): void {
     if (this.#out !== undefined) this.#out.add(request);
     else this.#pending.pushUnsent(request);
+  }
+
+  /** Replies have come, so there may be room for what has waited for it. */
+  #writeWaiting(): void {
+    for (;;) {
+      const request = this.#pending.shiftWaiting();
+      if (request === undefined) return;
+      if (!this.#flushDue) this.#openBatch();
+      this.#write(request);
+    }
   }
 
   /** Ends it when nobody waits for anything any more. */
@@ -243,6 +252,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
     }
     out.flush();
     out.restart();
+    this.#writeWaiting();
   }
 
   // Reading
@@ -259,6 +269,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
     if (this.#in === undefined) return this.#shakeHands();
     if (this.#phase === "ended") return;
     if (!this.#in.read()) return this.#outOfStep();
+    this.#writeWaiting();
     if (this.#closing) this.#closeIfUnwanted();
   }
 
@@ -306,9 +317,9 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
 
   #expire(now: number): void {
     let counted = 0;
-    this.#pending.expire(now, (request, sent) => {
-      if (sent && request.timeout >= this.#settings.timeout) counted++;
-      request.refuse(failure.timeout(this.#target.ref, request));
+    this.#pending.expire(now, (request, phase) => {
+      if (phase === "sent" && request.timeout >= this.#settings.timeout) counted++;
+      request.refuse(failure.timeout(this.#target.ref, request, phase));
     });
     // Slow, but it does answer: what times out behind a long queue is no silence.
     if (counted === 0 || now - this.#heardAt < this.#settings.timeout / 2) return;

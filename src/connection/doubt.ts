@@ -180,7 +180,8 @@ class Reading {
 
 /** A command of which a reading counts the replies by itself. */
 function progressOf(request: Command): Command {
-  const { operation, key, keys, value, flags, exptime, cas, delta } = request;
+  const { operation, key, keys, items, value, flags, exptime, cas, delta } = request;
+  const command = { operation, key, keys, items, value, flags, exptime, cas, delta };
   const { opaque, answered, lineEnd } = request;
-  return { operation, key, keys, value, flags, exptime, cas, delta, opaque, answered, lineEnd };
+  return { ...command, opaque, answered, lineEnd };
 }

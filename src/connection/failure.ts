@@ -16,7 +16,7 @@ import type { DialectName } from "../protocol/dialect.ts";
 import { withoutKeys } from "../protocol/refusal.ts";
 import { keepsStep } from "../protocol/reply.ts";
 import { describeNetworkError, describeStranger } from "./network_words.ts";
-import type { Bounds } from "./pending.ts";
+import type { Bounds, Phase } from "./pending.ts";
 import type { Request } from "./request.ts";
 
 /**
@@ -26,7 +26,8 @@ import type { Request } from "./request.ts";
  * `cas` is a classic line in both dialects.
  */
 function losesOldValue(operation: Operation, dialect: DialectName): boolean {
-  return operation === "set" || (dialect === "meta" && operation !== "cas");
+  if (operation === "set" || operation === "setMany") return true;
+  return dialect === "meta" && operation !== "cas";
 }
 
 /** A bound of the connection was reached: this one. */
@@ -78,16 +79,22 @@ export function closedUnheard(server: ServerRef, cause: Error | undefined): Memc
 
 /** The handshake took too long. */
 export function connectTimeout(server: ServerRef, ms: number): MemcachedError {
-  return new TimeoutError(`${server.address} was not connected within ${ms} ms`, { server });
+  return new TimeoutError(`${server.address} was not connected within ${ms} ms`, {
+    server,
+    phase: "connecting",
+  });
 }
 
-/** A call's deadline has passed. */
-export function timeout(server: ServerRef, request: Request<unknown>): MemcachedError {
-  const { ambiguous } = request;
-  return new TimeoutError(`${server.address} did not answer within ${request.timeout} ms`, {
-    server,
-    ambiguous,
-  });
+/** A call's deadline has passed; `phase`: where the request was. */
+export function timeout(
+  server: ServerRef,
+  request: Pick<Request<unknown>, "timeout" | "ambiguous">,
+  phase: Phase,
+): MemcachedError {
+  const { timeout, ambiguous } = request;
+  // What is left to a command of several is no whole number.
+  const message = `${server.address} did not answer within ${Math.ceil(timeout)} ms`;
+  return new TimeoutError(message, { server, ambiguous, phase });
 }
 
 /** The oldest reply is overdue by so much that it will not come. */

@@ -92,6 +92,7 @@ export class Outgoing {
     this.#dialect.encode(request, this.#batch);
     request.sent = true;
     request.value = "";
+    request.items = null;
     this.#pending.pushSent(request);
     if (this.#batch.size < EARLY_FLUSH_BYTES) return;
     this.flush();

@@ -1,9 +1,19 @@
 /**
- * The requests of one connection: those written and waiting for their replies (`sent`), and those
- * that wait for the connection itself (`unsent`); their bounds and their deadlines.
+ * The requests of one connection: those written and waiting for their replies (`sent`), those that
+ * wait for the connection itself (`unsent`), and those for many keys that wait for room (`waiting`);
+ * their bounds and their deadlines.
+ *
+ * Requests for many keys have half of the room at most, so that single calls find some, and wait for it,
+ * whoever took it; what they wait for is kept free for them.
  */
 import type { Request } from "./request.ts";
 import { Ring } from "./ring.ts";
+
+/** How far a request has come. */
+export type Phase = "connecting" | "queued" | "sent";
+
+// Requests that may wait for room. Each belongs to a call that holds all of its keys and values anyway.
+const MAX_WAITING = 16_384;
 
 /** Bounds of what a connection may have unanswered. */
 export interface Bounds {
@@ -16,10 +26,14 @@ export class Pending {
   readonly #bounds: Bounds;
   readonly #sent: Ring<Request<unknown>> = new Ring();
   readonly #unsent: Ring<Request<unknown>> = new Ring();
+  readonly #waiting: Ring<Request<unknown>> = new Ring();
   /** Requests of this tick: their deadlines are set when it ends, by one look at the clock. */
   readonly #fresh: Request<unknown>[] = [];
   #count = 0;
   #bytes = 0;
+  /** Of those, what requests for many keys take. */
+  #manyCount = 0;
+  #manyBytes = 0;
   /** No deadline is before this. */
   #earliest = Infinity;
 
@@ -28,12 +42,12 @@ export class Pending {
   }
 
   get empty(): boolean {
-    return this.#sent.length === 0 && this.#unsent.length === 0;
+    return this.#sent.length === 0 && this.#unsent.length === 0 && this.#waiting.length === 0;
   }
 
   /** Whether somebody waits for one of them: not so if all have timed out or been aborted. */
   get wanted(): boolean {
-    for (const ring of [this.#sent, this.#unsent]) {
+    for (const ring of [this.#sent, this.#unsent, this.#waiting]) {
       for (let i = 0; i < ring.length; i++) {
         if (!(ring.at(i) as Request<unknown>).abandoned) return true;
       }
@@ -56,29 +70,62 @@ export class Pending {
     return this.#sent.at(index);
   }
 
-  /** Whether a request more, of this weight and size, would be past a bound. */
-  isFullFor(weight: number, size: number): boolean {
-    const { maxPending, maxPendingBytes } = this.#bounds;
-    return this.#count + weight > maxPending || this.#bytes + size > maxPendingBytes;
-  }
-
-  /** The bound that a request more would be past, once {@link isFullFor} has said so. */
-  boundFor(weight: number): keyof Bounds {
-    return this.#count + weight > this.#bounds.maxPending ? "maxPending" : "maxPendingBytes";
-  }
-
-  /** Takes a new request; false: a bound was reached. */
-  admit(request: Request<unknown>): boolean {
+  /** Takes a new request, has it wait for room, or refuses it: which bound was reached. */
+  admit(request: Request<unknown>): "admitted" | "waits" | keyof Bounds {
     request.measure();
-    if (this.isFullFor(request.weight, request.size)) return false;
+    if (request.keys !== null) return this.#admitMany(request);
+    const { maxPending, maxPendingBytes } = this.#bounds;
+    const next = this.#waiting.peek();
+    const count = this.#count + 1 + (next === undefined ? 0 : next.weight);
+    const bytes = this.#bytes + request.size + (next === undefined ? 0 : next.size);
+    if (count > maxPending) return "maxPending";
+    if (bytes > maxPendingBytes) return "maxPendingBytes";
     this.admitOwn(request);
-    return true;
+    return "admitted";
+  }
+
+  #admitMany(request: Request<unknown>): "admitted" | "waits" | keyof Bounds {
+    if (this.#waiting.length === 0 && this.#hasRoomFor(request)) {
+      this.admitOwn(request);
+      return "admitted";
+    }
+    if (this.#waiting.length >= MAX_WAITING) return "maxPending";
+    if (request.deadline < this.#earliest) this.#earliest = request.deadline;
+    this.#waiting.push(request);
+    return "waits";
+  }
+
+  /** Whether there is room for a request for many keys: one may be larger than half of all. */
+  #hasRoomFor({ weight, size }: Request<unknown>): boolean {
+    const { maxPending, maxPendingBytes } = this.#bounds;
+    if (this.#count + weight > maxPending || this.#bytes + size > maxPendingBytes) return false;
+    if (this.#manyCount === 0) return true;
+    return this.#manyCount + weight <= maxPending / 2 &&
+      this.#manyBytes + size <= maxPendingBytes / 2;
+  }
+
+  /** The next one that has waited for room and finds it now. */
+  shiftWaiting(): Request<unknown> | undefined {
+    for (;;) {
+      const request = this.#waiting.peek();
+      if (request === undefined || (!request.settled && !this.#hasRoomFor(request))) {
+        return undefined;
+      }
+      this.#waiting.shift();
+      if (request.settled) continue;
+      this.admitOwn(request);
+      return request;
+    }
   }
 
   /** Takes a request of the connection's own, which no bound may refuse; it is measured. */
   admitOwn(request: Request<unknown>): void {
     this.#count += request.weight;
     this.#bytes += request.size;
+    if (request.keys !== null) {
+      this.#manyCount += request.weight;
+      this.#manyBytes += request.size;
+    }
     if (request.deadline === 0) this.#fresh.push(request);
     else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
   }
@@ -118,16 +165,17 @@ export class Pending {
     this.#fresh.length = 0;
   }
 
-  /** Hands each request whose deadline has passed to `expired`, with whether it was written. */
-  expire(now: number, expired: (request: Request<unknown>, sent: boolean) => void): void {
+  /** Hands each request whose deadline has passed to `expired`, with how far it has come. */
+  expire(now: number, expired: (request: Request<unknown>, phase: Phase) => void): void {
     if (now < this.#earliest) return;
     this.#earliest = Infinity;
-    for (const ring of [this.#sent, this.#unsent]) {
+    const rings = { sent: this.#sent, connecting: this.#unsent, queued: this.#waiting };
+    for (const [phase, ring] of Object.entries(rings) as [Phase, Ring<Request<unknown>>][]) {
       for (let i = 0; i < ring.length; i++) {
         const entry = ring.at(i) as Request<unknown>;
         for (const request of entry.members ?? [entry]) {
           if (request.settled || request.deadline === 0) continue;
-          if (request.deadline <= now) expired(request, ring === this.#sent);
+          if (request.deadline <= now) expired(request, phase);
           else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
         }
       }
@@ -156,6 +204,13 @@ export class Pending {
     ) {
       if (!request.settled) yield { request, sent: false };
     }
+    for (
+      let request = this.#waiting.shift();
+      request !== undefined;
+      request = this.#waiting.shift()
+    ) {
+      if (!request.settled) yield { request, sent: false };
+    }
   }
 
   #release(request: Request<unknown>): void {
@@ -165,5 +220,8 @@ export class Pending {
     }
     this.#count -= request.weight;
     this.#bytes -= request.size;
+    if (request.keys === null) return;
+    this.#manyCount -= request.weight;
+    this.#manyBytes -= request.size;
   }
 }

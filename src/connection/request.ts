@@ -1,5 +1,10 @@
 /** A command on its way: its promise, its deadline, and what makes its result of the reply. */
-import { type Command, KEEP_EXPTIME, type Operation } from "../protocol/command.ts";
+import {
+  type Command,
+  KEEP_EXPTIME,
+  type Operation,
+  type StoredItem,
+} from "../protocol/command.ts";
 import { Kind, type Reply } from "../protocol/reply.ts";
 import { isStub } from "../protocol/stub.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
@@ -19,6 +24,7 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
   "getMany",
   "touch",
   "delete",
+  "deleteMany",
   "version",
 ]);
 
@@ -34,14 +40,28 @@ const executor = (
   givenReject = reject;
 };
 
-// What a request takes besides its key and value, roughly: the command's words and numbers.
-export const COMMAND_BYTES = 40;
+// What a command takes besides its key and value, roughly: its words and numbers.
+const COMMAND_BYTES = 40;
+
+/** Bytes of a command, roughly: text counts as ASCII. */
+export function bytesOf(key: string, value: Uint8Array | string): number {
+  return COMMAND_BYTES + key.length +
+    (typeof value === "string" ? value.length : value.byteLength);
+}
+
+/** The value for later: small bytes are the caller's, or the codec's, again when the call returns. */
+export function keptValue(value: Uint8Array | string): Uint8Array | string {
+  return typeof value !== "string" && value.byteLength < UNCOPIED_BYTES
+    ? new Uint8Array(value)
+    : value;
+}
 
 /** One command and the promise of its result. */
 export class Request<T> implements Command {
   readonly operation: Operation;
   readonly key: string;
   keys: readonly string[] | null = null;
+  items: readonly StoredItem[] | null = null;
   value: Uint8Array | string = "";
   flags = 0;
   exptime: number = KEEP_EXPTIME;
@@ -106,22 +126,22 @@ export class Request<T> implements Command {
 
   /** Counts what it takes of the connection's bounds. */
   measure(): void {
-    const { value, keys } = this;
-    let size = COMMAND_BYTES + this.key.length +
-      (typeof value === "string" ? value.length : value.byteLength);
-    if (keys !== null) {
-      this.weight = keys.length;
-      for (let i = 0; i < keys.length; i++) size += (keys[i] as string).length + COMMAND_BYTES;
+    const { keys } = this;
+    if (keys === null) {
+      this.size = bytesOf(this.key, this.value);
+      return;
+    }
+    this.weight = keys.length;
+    let size = 0;
+    for (let i = 0; i < keys.length; i++) {
+      size += bytesOf(keys[i] as string, this.items?.[i]?.value ?? "");
     }
     this.size = size;
   }
 
   /** Makes the value its own, for it will be encoded after the call has returned. */
   keepValue(): void {
-    const { value } = this;
-    if (typeof value !== "string" && value.byteLength < UNCOPIED_BYTES) {
-      this.value = new Uint8Array(value);
-    }
+    this.value = keptValue(this.value);
   }
 
   /** Takes one reply; nobody may be waiting for it any more. */
@@ -149,6 +169,7 @@ export class Request<T> implements Command {
     if (this.settled) return;
     this.settled = true;
     this.value = "";
+    this.items = null;
     if (this.#onSettled !== null) this.#end(error);
     this.#reject(error);
   }

@@ -71,6 +71,9 @@ export class ClassicDialect implements Dialect {
         );
       case "getMany":
         return encodeGetMany(command, out);
+      case "setMany":
+      case "deleteMany":
+        return encodeMany(command, out);
       case "set":
       case "add":
       case "replace":
@@ -127,6 +130,9 @@ export class ClassicDialect implements Dialect {
         return acceptGet(command, reply);
       case "getMany":
         return acceptGetMany(command, reply);
+      case "setMany":
+      case "deleteMany":
+        return acceptMany(command, reply);
       case "cas":
         return acceptCas(reply);
       default:
@@ -170,6 +176,15 @@ function encodeGetMany(command: Command, out: WriteBuffer): void {
     out.text(`${line}\r\n`);
     from = to;
   }
+}
+
+/** A line for each key: `set` and `delete` name one. */
+function encodeMany({ keys, items, exptime }: Command, out: WriteBuffer): void {
+  (keys as readonly string[]).forEach((key, i) => {
+    const item = items?.[i];
+    if (item === undefined) out.text(`delete ${key}\r\n`);
+    else out.store(`set ${key} ${item.flags} ${exptime} `, item.value, "");
+  });
 }
 
 /** The end of the keys that share a line with the one at `from`. */
@@ -242,12 +257,23 @@ const REPLIES: Readonly<Record<string, number>> = {
   replace: Kind.stored | Kind.notStored | Kind.error,
   append: Kind.stored | Kind.notStored | Kind.error,
   prepend: Kind.stored | Kind.notStored | Kind.error,
+  setMany: Kind.stored | Kind.error,
   delete: Kind.deleted | Kind.notFound | Kind.error,
+  deleteMany: Kind.deleted | Kind.notFound | Kind.error,
   touch: Kind.touched | Kind.notFound | Kind.error,
   increment: Kind.number | Kind.notFound | Kind.error,
   decrement: Kind.number | Kind.notFound | Kind.error,
   version: Kind.version | Kind.error,
 };
+
+/** A line for each key, in their order. */
+function acceptMany(command: Command, reply: Reply): VerdictName {
+  const verdict = acceptOne(command, reply);
+  if (verdict === Verdict.wrong) return verdict;
+  reply.index = command.answered;
+  reply.upTo = ++command.answered;
+  return command.answered === command.keys?.length ? Verdict.last : Verdict.more;
+}
 
 /** Commands with one line for an answer. */
 function acceptOne(command: Command, reply: Reply): VerdictName {

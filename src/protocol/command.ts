@@ -7,6 +7,8 @@ export type Operation =
   | "gat"
   | "has"
   | "getMany"
+  | "setMany"
+  | "deleteMany"
   | "set"
   | "add"
   | "replace"
@@ -29,6 +31,12 @@ export type StoreOperation = "set" | "add" | "replace" | "append" | "prepend" | 
 /** `exptime` of a command that leaves the item's own as it is. */
 export const KEEP_EXPTIME = -1;
 
+/** A value in its stored form. */
+export interface StoredItem {
+  readonly value: Uint8Array | string;
+  readonly flags: number;
+}
+
 /**
  * One command and how far its replies have come. All commands share one shape, so that the code that
  * handles them stays fast; what an operation does not use keeps its empty value.
@@ -37,8 +45,10 @@ export interface Command {
   readonly operation: Operation;
   /** As it goes over the wire, checked. */
   readonly key: string;
-  /** The keys of `getMany`, checked and distinct. */
+  /** The keys of `getMany`, `setMany` and `deleteMany`, checked and distinct. */
   readonly keys: readonly string[] | null;
+  /** What `setMany` stores, for each key. */
+  items: readonly StoredItem[] | null;
   /** What a store operation stores. */
   value: Uint8Array | string;
   readonly flags: number;
@@ -51,7 +61,7 @@ export interface Command {
 
   /** Meta: the opaque of the first reply. Written by the dialect. */
   opaque: number;
-  /** How many replies (classic `getMany`: keys) have been dealt with. Written by the dialect. */
+  /** How many replies (of a command for many keys: keys) have been dealt with. Written by the dialect. */
   answered: number;
   /** Classic `getMany`: the end of the keys on the line that is being answered. Written by the dialect. */
   lineEnd: number;

@@ -11,7 +11,7 @@
 import type { Buffer } from "node:buffer";
 import { acceptCas, encodeCas } from "./cas_line.ts";
 import { parseClassicLine } from "./classic_reply.ts";
-import { type Command, KEEP_EXPTIME } from "./command.ts";
+import { type Command, KEEP_EXPTIME, type StoredItem } from "./command.ts";
 import { isCount } from "./digits.ts";
 import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
 import { parseMetaLine } from "./meta_reply.ts";
@@ -39,7 +39,7 @@ export class MetaDialect implements Dialect {
     const { operation, key } = command;
     command.answered = 0;
     if (operation === "version") return out.text("version\r\n");
-    if (operation === "getMany") return this.#encodeGetMany(command, out);
+    if (command.keys !== null) return this.#encodeMany(command, command.keys, out);
     if (operation === "cas") return encodeCas(command, out);
     const opaque = command.opaque = this.#nextOpaque;
     this.#nextOpaque = opaque + 1 === OPAQUES ? 0 : opaque + 1;
@@ -55,15 +55,15 @@ export class MetaDialect implements Dialect {
         // Flags run from left to right: t before T returns the old ttl, to which a stub is set back.
         return out.text(`mg ${key} v f c t${newExptime(command)}${mark}\r\n`);
       case "set":
-        return storeAs("", command, out);
+        return store(key, command, "", command.exptime, mark, out);
       case "add":
-        return storeAs(" ME", command, out);
+        return store(key, command, " ME", command.exptime, mark, out);
       case "replace":
-        return storeAs(" MR", command, out);
+        return store(key, command, " MR", command.exptime, mark, out);
       case "append":
-        return storeAs(" MA", command, out);
+        return store(key, command, " MA", command.exptime, mark, out);
       case "prepend":
-        return storeAs(" MP", command, out);
+        return store(key, command, " MP", command.exptime, mark, out);
       case "delete":
         return out.text(`md ${key}${command.cas === "" ? "" : ` C${command.cas}`}${mark}\r\n`);
       case "touch":
@@ -82,10 +82,16 @@ export class MetaDialect implements Dialect {
     }
   }
 
-  #encodeGetMany(command: Command, out: WriteBuffer): void {
+  /** A command for each key, with an opaque for each. */
+  #encodeMany(command: Command, keys: readonly string[], out: WriteBuffer): void {
+    const { operation, items, exptime } = command;
     let opaque = command.opaque = this.#nextOpaque;
-    for (const key of command.keys as readonly string[]) {
-      out.text(`mg ${key} v f${textOf(opaque)}\r\n`);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      const mark = textOf(opaque);
+      if (operation === "getMany") out.text(`mg ${key} v f${mark}\r\n`);
+      else if (operation === "deleteMany") out.text(`md ${key}${mark}\r\n`);
+      else store(key, items?.[i] as StoredItem, "", exptime, mark, out);
       if (++opaque === OPAQUES) opaque = 0;
     }
     this.#nextOpaque = opaque;
@@ -112,12 +118,10 @@ export class MetaDialect implements Dialect {
     }
     // A value without the flags that were asked for would be read as bytes.
     if (reply.kind === Kind.value && reply.flags < 0) return Verdict.wrong;
-    if (operation !== "getMany") return Verdict.last;
+    if (command.keys === null) return Verdict.last;
     reply.index = answered;
     reply.upTo = command.answered = answered + 1;
-    return command.answered === (command.keys as readonly string[]).length
-      ? Verdict.last
-      : Verdict.more;
+    return command.answered === command.keys.length ? Verdict.last : Verdict.more;
   }
 }
 
@@ -132,11 +136,13 @@ const REPLIES: Readonly<Record<Exclude<Command["operation"], "cas">, number>> = 
   invalidate: Kind.done | Kind.notFound | Kind.exists | Kind.error,
   restoreTtl: Kind.done | Kind.miss | Kind.error,
   set: Kind.done | Kind.error,
+  setMany: Kind.done | Kind.error,
   add: Kind.done | Kind.notStored | Kind.error,
   replace: Kind.done | Kind.notStored | Kind.error,
   append: Kind.done | Kind.notStored | Kind.error,
   prepend: Kind.done | Kind.notStored | Kind.error,
   delete: Kind.done | Kind.notFound | Kind.exists | Kind.error,
+  deleteMany: Kind.done | Kind.notFound | Kind.error,
   increment: Kind.value | Kind.notFound | Kind.notStored | Kind.error,
   decrement: Kind.value | Kind.notFound | Kind.notStored | Kind.error,
   version: Kind.version | Kind.error,
@@ -146,9 +152,15 @@ function newExptime(command: Command): string {
   return command.exptime === KEEP_EXPTIME ? "" : ` T${command.exptime}`;
 }
 
-function storeAs(mode: string, command: Command, out: WriteBuffer): void {
-  const { key, flags, opaque, value } = command;
+function store(
+  key: string,
+  { value, flags }: StoredItem,
+  mode: string,
+  exptime: number,
+  mark: string,
+  out: WriteBuffer,
+): void {
   const set = (flags === 0 ? "" : ` F${flags}`) +
-    (command.exptime === KEEP_EXPTIME || command.exptime === 0 ? "" : ` T${command.exptime}`);
-  out.store(`ms ${key} `, value, `${mode}${set}${textOf(opaque)}`);
+    (exptime === KEEP_EXPTIME || exptime === 0 ? "" : ` T${exptime}`);
+  out.store(`ms ${key} `, value, `${mode}${set}${mark}`);
 }

@@ -131,7 +131,11 @@ const cases = together({
     const all = [...error.errors.values()];
     assert.equal(all.length, 40);
     assert.ok(all.every((each) => each instanceof TimeoutError));
-    assert.equal(all.filter((each) => each.ambiguous).length, 4, "four were sent");
+    const sent = all.filter((each) => each.ambiguous);
+    assert.equal(sent.length, 2, "half of the room is for single calls");
+    assert.deepEqual(new Set(sent.map((each) => (each as TimeoutError).phase)), new Set(["sent"]));
+    const unsent = all.filter((each) => !each.ambiguous) as TimeoutError[];
+    assert.ok(unsent.every(({ phase }) => phase === "queued"));
   },
 
   "a call may wait longer than the client's timeout": async () => {

@@ -1,7 +1,7 @@
 /** A server that has stopped reading: what is past the bounds is refused at once, and memory stays flat. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Memcached, OverloadedError } from "../../mod.ts";
+import { Memcached, OverloadedError, ValueTooLargeError } from "../../mod.ts";
 import { askChild } from "../support/child.ts";
 import { borrowMemcached } from "../support/memcached.ts";
 import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
@@ -97,7 +97,9 @@ const cases = together({
     assert.ok(second?.error instanceof OverloadedError);
     const words = ": maxPendingBytes allows 1000 bytes of requests without an answer; send fewer";
     assert.ok(second.error.message.includes(words), second.error.message);
-    assert.ok((await outcome(client.set("k", "v".repeat(2_000)))).error instanceof OverloadedError);
+    const { error } = await outcome(client.set("k", "v".repeat(2_000)));
+    assert.ok(error instanceof ValueTooLargeError, String(error));
+    assert.match(error.message, /maxPendingBytes.*nothing was sent/);
     await client.set("k", "v".repeat(600));
   },
 

@@ -1,0 +1,136 @@
+/** What a call for many keys has gathered so far. Keys are named by their positions in the call. */
+import type { Finish, Request } from "../connection/request.ts";
+import {
+  asMemcachedError,
+  ConnectionLostError,
+  type MemcachedError,
+  ServerDownError,
+} from "../errors.ts";
+import { Kind, type Reply } from "../protocol/reply.ts";
+import { partialError } from "./partial.ts";
+import type { Tally } from "./trace.ts";
+
+/** Makes a key's result of a reply that is no error; ABSENT: it has none. What it throws is the key's error. */
+export type TakeOne<R> = (reply: Reply, request: Request<unknown>) => R | typeof ABSENT;
+
+/** Of a key that nothing was found for. */
+export const ABSENT: unique symbol = Symbol("absent");
+
+/** Results and errors. */
+export class Gathered<R> {
+  readonly #names: readonly string[];
+  readonly #take: TakeOne<R>;
+  readonly #results = new Map<string, R>();
+  readonly #errors = new Map<number, MemcachedError>();
+  /** Errors of keys that were never asked about, for all of them together: there may be very many. */
+  #unasked: { readonly positions: readonly number[]; readonly error: MemcachedError }[] = [];
+  /** Keys whose connection was lost before a byte of their reply came, and that may be asked again. */
+  readonly #lost = new Set<number>();
+
+  /** `names`: the keys as the caller has them. */
+  constructor(names: readonly string[], take: TakeOne<R>) {
+    this.#names = names;
+    this.#take = take;
+  }
+
+  /** Whether nothing has failed. */
+  get complete(): boolean {
+    return this.#errors.size === 0 && this.#unasked.length === 0;
+  }
+
+  /** Takes each reply to a request for these keys. */
+  finish(positions: readonly number[]): Finish<Tally> {
+    return (reply, request) => {
+      const tally = request.result as Tally;
+      const { index } = reply;
+      if (reply.kind === Kind.error) {
+        const meant = positions.slice(index, reply.upTo);
+        tally.failed += this.#fail(meant, reply.error as MemcachedError);
+        tally.error ??= reply.error;
+        return tally;
+      }
+      const position = positions[index] as number;
+      try {
+        const result = this.#take(reply, request);
+        if (result === ABSENT) return tally;
+        this.#results.set(this.#names[position] as string, result);
+        tally.hits++;
+      } catch (error) {
+        const own = asMemcachedError(error);
+        this.#errors.set(position, own);
+        tally.failed++;
+        tally.error ??= own;
+      }
+      return tally;
+    };
+  }
+
+  /** The request for these keys has failed: those that were not answered have its error. */
+  end(positions: readonly number[], request: Request<unknown>, error: MemcachedError): void {
+    const unanswered = positions.slice(request.answered);
+    this.#fail(unanswered, error);
+    if (!(error instanceof ConnectionLostError) || !request.idempotent || request.retried) return;
+    for (const position of unanswered) this.#lost.add(position);
+  }
+
+  /** One error for keys that were not asked about. */
+  failUnasked(positions: readonly number[], error: MemcachedError): void {
+    if (positions.length > 0) this.#unasked.push({ positions, error });
+  }
+
+  /**
+   * Takes out the keys that may be asked again: their connection was lost, or their server was down and
+   * `moves` says that they belong to another by now.
+   */
+  takeRepeatable(moves: (position: number) => boolean): number[] {
+    const repeatable: number[] = [];
+    for (const [position, error] of this.#errors) {
+      const lost = this.#lost.delete(position);
+      if (!lost && !(error instanceof ServerDownError && moves(position))) continue;
+      this.#errors.delete(position);
+      repeatable.push(position);
+    }
+    this.#unasked = this.#unasked.map(({ positions, error }) => {
+      if (!(error instanceof ServerDownError)) return { positions, error };
+      const left: number[] = [];
+      for (const position of positions) (moves(position) ? repeatable : left).push(position);
+      return { positions: left, error };
+    }).filter(({ positions }) => positions.length > 0);
+    return repeatable;
+  }
+
+  /** The results. Throws a PartialError that holds them if anything failed. */
+  settle(): Map<string, R> {
+    if (this.complete) return this.#results;
+    const counts = new Map<MemcachedError, number>();
+    const count = (error: MemcachedError, keys: number): unknown =>
+      counts.set(error, (counts.get(error) ?? 0) + keys);
+    for (const error of this.#errors.values()) count(error, 1);
+    for (const { positions, error } of this.#unasked) count(error, positions.length);
+    // The errors by key are put together when somebody asks for them: at the deadline there is no time.
+    const errors = (): Map<string, MemcachedError> => this.#errorsByName();
+    throw partialError(this.#results, counts, errors, "keys", this.#names.length);
+  }
+
+  #errorsByName(): Map<string, MemcachedError> {
+    const errors = new Map<string, MemcachedError>();
+    const set = (position: number, error: MemcachedError): unknown =>
+      errors.set(this.#names[position] as string, error);
+    for (const [position, error] of this.#errors) set(position, error);
+    for (const { positions, error } of this.#unasked) {
+      for (const position of positions) set(position, error);
+    }
+    return errors;
+  }
+
+  #fail(positions: readonly number[], error: MemcachedError): number {
+    let failed = 0;
+    for (const position of positions) {
+      if (this.#errors.has(position)) continue;
+      if (this.#results.has(this.#names[position] as string)) continue;
+      this.#errors.set(position, error);
+      failed++;
+    }
+    return failed;
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * Calls for very many keys: they end at their deadline whatever fails, leave room for single calls and
+ * for each other, and wait for room that others have taken.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  Memcached,
+  type MemcachedOptions,
+  OverloadedError,
+  PartialError,
+  ServerDownError,
+  TimeoutError,
+  ValueTooLargeError,
+} from "../../mod.ts";
+import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
+import { answer, behave, DIALECTS, outcome, PATIENT, valueOf } from "./rig.ts";
+
+const COUNT = 100_000;
+const KEYS = Array.from({ length: COUNT }, (_, i) => `key:${i}`);
+const ENTRIES = KEYS.map((key) => [key, "value"] as const);
+
+type Call = (client: Memcached, timeout?: number) => Promise<unknown>;
+
+const options = (timeout?: number): { timeout?: number } =>
+  timeout === undefined ? {} : { timeout };
+const CALLS: Readonly<Record<string, Call>> = {
+  setMany: (client, timeout) => client.setMany(ENTRIES, options(timeout)),
+  deleteMany: (client, timeout) => client.deleteMany(KEYS, options(timeout)),
+  getMany: (client, timeout) => client.getMany(KEYS, options(timeout)),
+};
+
+/** Runs it until it is quick enough once: what a busy machine adds is not what is asked for here. */
+async function quickOnce(most: number, run: () => Promise<number>): Promise<void> {
+  const taken: number[] = [];
+  while (taken.length < 5) {
+    taken.push(await run());
+    if (taken.some((ms) => ms <= most)) return;
+  }
+  assert.fail(`${taken.map(Math.round).join(", ")} ms, ${most} at most`);
+}
+
+async function open(
+  protocol: "meta" | "classic",
+  given: MemcachedOptions = {},
+): Promise<{ server: MemcachedServer; client: Memcached } & AsyncDisposable> {
+  const server = await startMemcached({ args: ["-m", "256"] });
+  const client = new Memcached(server.address, { ...PATIENT, protocol, ...given });
+  await client.version();
+  return {
+    server,
+    client,
+    async [Symbol.asyncDispose](): Promise<void> {
+      server.resume();
+      await client.close();
+      await server.stop();
+    },
+  };
+}
+
+for (const protocol of DIALECTS) {
+  for (const [name, call] of Object.entries(CALLS)) {
+    test(`${name} of ${COUNT} keys at a stalled server ends at its deadline, ${protocol}`, async () => {
+      await using at = await open(protocol);
+      at.server.pause();
+      await quickOnce(350, async () => {
+        const start = performance.now(); // before the call: it does much before it returns
+        const { error } = await outcome(call(at.client, 300));
+        const ms = performance.now() - start;
+        assert.ok(ms >= 300, `${ms} ms`);
+        assert.ok(error instanceof PartialError, String(error));
+        assert.equal(error.errors.size, COUNT);
+        const distinct = new Set(error.errors.values());
+        assert.ok(distinct.size <= 10, `${distinct.size} errors`);
+        for (const each of distinct) assert.ok(each instanceof TimeoutError, String(each));
+        return ms;
+      });
+    });
+  }
+}
+
+for (const [name, call] of Object.entries(CALLS)) {
+  test(`${name} of ${COUNT} keys at a server that is down ends at once`, async () => {
+    await using client = new Memcached(`127.0.0.1:${await freePort()}`, PATIENT);
+    await outcome(client.get("k"));
+    await quickOnce(350, async () => {
+      const start = performance.now();
+      const { error } = await outcome(call(client));
+      const ms = performance.now() - start;
+      assert.ok(error instanceof PartialError, String(error));
+      assert.equal(error.errors.size, COUNT);
+      const distinct = new Set(error.errors.values());
+      assert.equal(distinct.size, 1);
+      for (const each of distinct) assert.ok(each instanceof ServerDownError);
+      return ms;
+    });
+  });
+}
+
+for (const protocol of DIALECTS) {
+  test(`single calls find room beside calls of ${COUNT} keys, ${protocol}`, async () => {
+    await using at = await open(protocol);
+    await at.client.set("single", "value");
+    let over = false;
+    const large = Promise.all(Object.values(CALLS).map((call) => call(at.client)))
+      .finally(() => over = true);
+    let made = 0;
+    while (!over) {
+      const values = await Promise.all(
+        Array.from({ length: 100 }, () => at.client.get("single")),
+      );
+      made += values.length;
+      assert.ok(values.every((value) => value === "value"));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await large;
+    assert.ok(made >= 200, `${made} single calls`);
+
+    // A stalled server takes time from single calls, but not their room.
+    at.server.pause();
+    const stalled = Object.values(CALLS).map((call) => outcome(call(at.client, 500)));
+    const ends = await Promise.all(
+      Array.from({ length: 5_000 }, () => outcome(at.client.get("single", { timeout: 200 }))),
+    );
+    for (const { error } of ends) assert.ok(error instanceof TimeoutError, String(error));
+    await Promise.all(stalled);
+  });
+
+  test(`a call for few keys does not wait for the end of one for many, ${protocol}`, async () => {
+    await using at = await open(protocol);
+    await at.client.set("a", 1);
+    const ends: string[] = [];
+    const note = (name: string) => (): number => ends.push(name);
+    const large = Array.from({ length: 3 }, () => at.client.setMany(ENTRIES).then(note("large")));
+    const small = Array.from(
+      { length: 20 },
+      () => at.client.getMany(["a", "b"]).then(note("small")),
+    );
+    await Promise.all([...large, ...small]);
+    assert.deepEqual(ends.slice(0, 20), new Array(20).fill("small"));
+  });
+}
+
+test("a call for many keys waits for room that single calls have taken", async () => {
+  let go: (() => void) | undefined;
+  const gone = new Promise<void>((resolve) => go = resolve);
+  await using server = await startScriptedServer(async (peer: Peer) => {
+    await gone;
+    await behave(peer);
+  });
+  await using client = new Memcached(server.address, { ...PATIENT, maxPending: 100 });
+  const singles = Array.from({ length: 100 }, (_, i) => client.get(`single${i}`));
+  assert.ok((await outcome(client.get("one-more"))).error instanceof OverloadedError);
+  const keys = KEYS.slice(0, 300);
+  const many = [
+    client.getMany(keys),
+    client.setMany(keys.map((key) => [key, "v"])),
+    client.deleteMany(keys),
+  ];
+  setTimeout(() => go?.(), 50);
+  // Whatever becomes free is kept for those that wait, however many single calls ask for it.
+  let over = false;
+  const pressing = (async (): Promise<number> => {
+    let refused = 0;
+    while (!over) {
+      const ends = await Promise.all(Array.from({ length: 150 }, () => outcome(client.get("k"))));
+      refused += ends.filter(({ error }) => error instanceof OverloadedError).length;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return refused;
+  })();
+  const [found, , deleted] = await Promise.all(many);
+  over = true;
+  assert.ok(await pressing > 0);
+  assert.deepEqual(found, new Map(keys.map((key) => [key, valueOf(key)])));
+  assert.equal((deleted as Map<string, boolean>).size, 300);
+  await Promise.all(singles);
+});
+
+for (const protocol of DIALECTS) {
+  test(`keys that were not answered when the connection was lost are asked again, ${protocol}`, async () => {
+    await using server = await startScriptedServer(async (peer) => {
+      if (peer.index % 2 === 1) return await behave(peer);
+      const first = await peer.next();
+      const two = answer(
+        first.name === "get" ? { ...first, args: first.args.slice(0, 2) } : first,
+      ).toString();
+      await peer.write(two.replace(/END\r\n$/, ""));
+      peer.end();
+    }, { dialect: protocol });
+    await using client = new Memcached(server.address, { ...PATIENT, protocol });
+    const keys = KEYS.slice(0, 30);
+    const deleted = await client.deleteMany(keys);
+    assert.deepEqual(new Map(deleted), new Map(keys.map((key) => [key, true])));
+    await using other = new Memcached(server.address, { ...PATIENT, protocol });
+    const found = await other.getMany(keys);
+    assert.deepEqual(new Map(found), new Map(keys.map((key) => [key, valueOf(key)])));
+  });
+}
+
+test("writes that were not answered when the connection was lost are ambiguous, those before are done", async () => {
+  await using server = await startScriptedServer(async (peer) => {
+    for (let i = 0; i < 5; i++) await peer.write(answer(await peer.next()));
+    peer.end();
+  });
+  await using client = new Memcached(server.address, PATIENT);
+  const { error } = await outcome(client.setMany(KEYS.slice(0, 30).map((key) => [key, "v"])));
+  assert.ok(error instanceof PartialError);
+  assert.deepEqual([...error.results.keys()], KEYS.slice(0, 5));
+  assert.deepEqual([...error.errors.keys()], KEYS.slice(5, 30));
+  for (const each of error.errors.values()) {
+    assert.deepEqual([each.code, each.ambiguous], ["CONNECTION_LOST", true]);
+  }
+});
+
+test("the largest value that maxValueBytes allows can be sent", async () => {
+  await using server = await startMemcached({ args: ["-I", "128m", "-m", "1024"] });
+  const large = { ...PATIENT, maxValueBytes: 120e6 };
+  await using client = new Memcached(server.address, large);
+  const value = new Uint8Array(40e6).fill(7);
+  await Promise.all([client.set("k", value), client.set("small", 1)]);
+  const found = await client.get<Uint8Array>("k");
+  assert.equal(found?.length, value.length);
+  assert.ok(found.every((byte) => byte === 7));
+  await client.setMany([["a", 1], ["k2", value], ["b", 2]]);
+  assert.equal(await client.has("k2"), true);
+
+  await using bounded = new Memcached(server.address, { ...large, maxPendingBytes: 1e6 });
+  await bounded.set("k", new Uint8Array(900_000));
+  for (
+    const call of [
+      bounded.set("k", value),
+      bounded.setMany([["k", value]]),
+      bounded.append("k", value),
+    ]
+  ) {
+    await assert.rejects(call, (error) => {
+      assert.ok(error instanceof ValueTooLargeError, String(error));
+      assert.match(error.message, /maxPendingBytes/);
+      return !error.oldValueLost;
+    });
+  }
+  assert.equal((await bounded.get<Uint8Array>("k"))?.length, 900_000);
+});
