@@ -52,7 +52,11 @@ export interface MemcachedOptions {
   maxValueBytes?: number | undefined;
   /** Requests a connection may have unanswered. Default 16_384. */
   maxPending?: number | undefined;
-  /** Their bytes. Default 33_554_432. Multi-key calls go in portions that fit; a single call past a bound rejects with OverloadedError. */
+  /**
+   * Their bytes. Default 33_554_432, or twice maxValueBytes if that is more. Calls for many keys go in
+   * portions, leave half of both bounds to single calls and wait for room; a single call past a bound
+   * rejects with OverloadedError, a value that is larger than this one with ValueTooLargeError.
+   */
   maxPendingBytes?: number | undefined;
 }
 
