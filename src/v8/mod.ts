@@ -47,7 +47,7 @@ export type { DeserializeOptions, SerializeOptions };
  * console.log(serialize({ id: 7 })); // ff 0f 6f 22 02 69 64 49 0e 7b 01
  * ```
  */
-export function serialize(value: unknown, options?: SerializeOptions): Uint8Array<ArrayBuffer> {
+export function serialize(value: unknown, options?: SerializeOptions): Uint8Array {
   return encodeOwned(value, options);
 }
 
