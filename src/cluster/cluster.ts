@@ -1,6 +1,6 @@
 /** The servers of a client and the hashing that gives each key to one of them. */
-import { nextTick } from "node:process";
-import { setImmediate } from "node:timers";
+import process from "node:process";
+import * as timers from "node:timers";
 import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
 import type { ConnectionSettings } from "../connection/connection.ts";
 import type { Request } from "../connection/request.ts";
@@ -11,13 +11,19 @@ import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
 import { presets } from "../hashing/presets.ts";
 import { type Closable, Server } from "./server.ts";
 
+// Taken when this module loads, and no `queueMicrotask`: test frameworks put their own in place of what
+// they find, on the global object and in these modules too. A promise's reaction they cannot.
+const { nextTick } = process;
+const { setImmediate } = timers;
+const drained = Promise.resolve();
+
 /** What all servers of a cluster share. */
 export interface ClusterSettings {
   readonly hashing: HashingName | Hashing;
   readonly failover: "none" | "rehash";
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
-  readonly connections: Omit<ConnectionSettings, "defer">;
+  readonly connections: Omit<ConnectionSettings, "defer" | "look">;
 }
 
 /** A list of servers, at one time. */
@@ -41,7 +47,11 @@ export class Cluster {
 
   constructor(configs: readonly ServerConfig[], settings: ClusterSettings) {
     this.#settings = settings;
-    this.#connections = { ...settings.connections, defer: (flush) => this.#defer(flush) };
+    this.#connections = {
+      ...settings.connections,
+      defer: (flush) => this.#defer(flush),
+      look: afterReading,
+    };
     const { hashing } = settings;
     if (typeof hashing === "function") {
       this.#hashing = hashing;
@@ -156,7 +166,7 @@ export class Cluster {
    */
   #defer(flush: () => void): void {
     if (this.servers.length > 1) setImmediate(flush);
-    else queueMicrotask(() => nextTick(flush));
+    else drained.then(() => nextTick(flush));
   }
 
   #dismiss(server: Server): void {
@@ -165,6 +175,11 @@ export class Cluster {
     });
     this.#leaving.add(leaving);
   }
+}
+
+/** Runs `then` when every socket that has something to read was read: behind a whole turn of the loop. */
+function afterReading(then: () => void): void {
+  setImmediate(() => setImmediate(then));
 }
 
 /** The server that a hashing means, which may be the caller's own and wrong. */

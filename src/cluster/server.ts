@@ -2,9 +2,13 @@
  * One memcached server, as new, up or down.
  *
  * New, or up with its connection lost while idle: calls wait for the connection, within the bounds and
- * their deadlines. Down (connecting failed, the one reconnect too; or three timeouts in silence):
- * calls are refused at once, and a probe off the callers' path finds out when it is up again. Only a
- * probe that got through the whole handshake brings it back.
+ * their deadlines. Down: calls are refused at once, and a probe off the callers' path finds out when it
+ * is up again. Only a probe that got through the whole handshake brings it back.
+ *
+ * No verdict is drawn from one connection. The server is down when connecting fails; when a connection
+ * that was lost is opened again and that fails; when the connection that replaced a silent one is
+ * silent too; and when connections die one after the other before they have answered a command. How
+ * long it stays down doubles each time, until it has answered a command again.
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Address, Credentials, ServerRef } from "../address.ts";
@@ -13,18 +17,26 @@ import {
   Connection,
   type ConnectionOwner,
   type ConnectionSettings,
-  type Ending,
+  type Target,
 } from "../connection/connection.ts";
+import type { Ending } from "../connection/ending.ts";
 import * as failure from "../connection/failure.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
 import { connectionEvents, serverEvents } from "../diagnostics.ts";
-import { type MemcachedError, TimeoutError } from "../errors.ts";
+import type { MemcachedError } from "../errors.ts";
 import type { DialectName } from "../protocol/dialect.ts";
 import { probeDelay } from "./backoff.ts";
+import { Bypass } from "./bypass.ts";
 
-// Timeouts in silence that make a server down.
-const MAX_SILENT_TIMEOUTS = 3;
+// Connections in a row that died before they had answered a command. A command that a proxy closes on, and
+// that is sent again, spends two.
+const MAX_FRUITLESS = 3;
+
+// After which part of the client's timeout, in silence, reads are asked over a lane of the bypass too; and
+// after which a lane is given up for another call.
+const PATIENCE = 1 / 4;
+const LANE_PATIENCE = 1 / 16;
 
 /** What can be ended from outside, with the error for who waits for it. */
 export interface Closable {
@@ -55,9 +67,16 @@ export class Server implements ConnectionOwner {
   #downCause: Error | undefined;
   #connection: Connection | undefined;
   #dialect: DialectName | undefined;
+  #version = "";
   #alone = false;
-  #silentTimeouts = 0;
-  #failedProbes = 0;
+  /** When the connection was opened, on the sweep's clock, and whether it has replaced a silent one. */
+  #openedAt = 0;
+  #replacing = false;
+  /** Connections in a row that have died before they had answered a command. */
+  #fruitless = 0;
+  /** How often it went down, or a probe failed, since it last answered a command. */
+  #falls = 0;
+  #bypass: Bypass | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: (() => void) | undefined;
   /** The end of a connection is being dealt with. */
@@ -77,8 +96,13 @@ export class Server implements ConnectionOwner {
   send(request: Request<unknown>): void {
     if (this.#state === "down") return this.#settings.stranded(request, this.downError());
     const connection = this.#connection;
-    if (connection === undefined || this.#closing !== undefined) this.#sendAll([request]);
-    else connection.send(request);
+    if (connection === undefined || this.#closing !== undefined) return this.#sendAll([request]);
+    connection.send(request);
+    if (this.#bypass === undefined || !request.readsOnly || request.settled) return;
+    // What has replaced a silent connection has yet to show that it does better.
+    if (connection.stalled || (this.#replacing && !connection.answered)) {
+      this.#bypass.take([request]);
+    }
   }
 
   /** A connection for one administrative command. Throws if the server is down. */
@@ -87,7 +111,7 @@ export class Server implements ConnectionOwner {
     const { ref, address, tls, auth, connections, closables } = this.#settings;
     const { connectTimeout } = connections;
     const admin = new AdminConnection(
-      { ref, address, tls, auth, dialect: undefined, alone: true },
+      { ref, address, tls, auth },
       { ...limits, connectTimeout },
       () => closables.delete(admin),
     );
@@ -105,6 +129,7 @@ export class Server implements ConnectionOwner {
     this.#closed ??= new Promise<void>((resolve) => {
       clearTimeout(this.#probeTimer);
       this.#closing = resolve;
+      this.#bypass?.close();
       if (this.#connection === undefined) {
         // Called by who hears that it has ended: there may be requests that go to the next one.
         if (!this.#ending) resolve();
@@ -118,7 +143,10 @@ export class Server implements ConnectionOwner {
 
   ready(connection: Connection): void {
     // What gave no version may be something else the next time.
-    if (connection.version !== "") this.#dialect = connection.dialect;
+    if (connection.version !== "") {
+      this.#dialect = connection.dialect;
+      this.#version = connection.version;
+    }
     const { ref: server } = this;
     if (connectionEvents.hasSubscribers) {
       const { dialect, version } = connection;
@@ -127,19 +155,19 @@ export class Server implements ConnectionOwner {
     if (this.#state === "up") return;
     this.#state = "up";
     this.#downCause = undefined;
-    this.#silentTimeouts = 0;
-    this.#failedProbes = 0;
     if (serverEvents.hasSubscribers) serverEvents.publish({ server, state: "up" });
   }
 
-  timedOut(connection: Connection, count: number, replied: boolean): void {
-    this.#silentTimeouts = replied ? count : this.#silentTimeouts + count;
-    if (this.#silentTimeouts < MAX_SILENT_TIMEOUTS) return;
-    this.#silentTimeouts = 0;
-    const server = this.ref;
-    const error = new TimeoutError(`${server.address} has stopped answering`, { server });
-    this.#goDown(error);
-    connection.drop(error);
+  stalled(connection: Connection): void {
+    if (connection !== this.#connection || this.#closing !== undefined) return;
+    const { sweep, timeout } = this.#settings.connections;
+    this.#bypass ??= new Bypass({
+      open: (owner) => this.#connect(owner, "beside"),
+      sweep,
+      pause: timeout * LANE_PATIENCE,
+      recent: 2 * timeout,
+    });
+    this.#bypass.take(connection.overtakable());
   }
 
   ended(connection: Connection, ending: Ending): void {
@@ -154,24 +182,42 @@ export class Server implements ConnectionOwner {
     this.#report("close", ending.error);
     if (reason === "refused-meta") {
       this.#sendAll(returned);
-    } else if (reason === "unreachable") {
-      if (this.#state === "down") this.#failedProbes++;
+    } else if (this.#meansDown(ending)) {
       this.#goDown(ending.error);
       this.#strand(returned);
     } else if (this.#state === "down") {
       this.#strand(returned);
-    } else if (returned.length > 0 || (interrupted && reason === "lost" && !this.#closing)) {
+    } else if (returned.length > 0 || (interrupted && this.#isToBeReplaced(reason))) {
       // The one reconnect, at once: if it fails, the server is down.
-      this.#sendAll(returned);
+      this.#sendAll(returned, reason === "silent");
     }
     this.#ending = false;
     if (this.#connection === undefined) this.#closing?.();
   }
 
+  #isToBeReplaced(reason: Ending["reason"]): boolean {
+    return (reason === "lost" || reason === "silent") && this.#closing === undefined;
+  }
+
+  /** Whether the server is down, now that its connection has ended in this way. */
+  #meansDown({ reason, interrupted, answered }: Ending): boolean {
+    if (reason === "unreachable") return true;
+    if (answered) {
+      this.#fruitless = 0;
+      this.#falls = 0;
+    } else if (reason === "silent") {
+      const elsewhere = this.#bypass?.answeredSince(this.#openedAt) === true;
+      return (this.#replacing || this.#falls > 0) && !elsewhere;
+    } else if (interrupted && reason !== "closed") {
+      return ++this.#fruitless >= MAX_FRUITLESS || this.#falls > 0;
+    }
+    return false;
+  }
+
   /** Sends requests over the connection that there is, else over a new one; opens it for none too. */
-  #sendAll(requests: readonly Request<unknown>[]): void {
+  #sendAll(requests: readonly Request<unknown>[], replacing = false): void {
     const open = this.#connection;
-    const connection = open ?? this.#open();
+    const connection = open ?? this.#open(replacing);
     for (const request of requests) connection.send(request);
     // Only now, when it has something to do: who hears it may close the client.
     if (open === undefined) this.#report("open", undefined);
@@ -179,13 +225,30 @@ export class Server implements ConnectionOwner {
     if (this.#closing !== undefined) connection.close();
   }
 
-  #open(): Connection {
+  #open(replacing: boolean): Connection {
+    this.#replacing = replacing;
+    this.#openedAt = this.#settings.connections.sweep.now();
+    return this.#connection = this.#connect(this, replacing ? "in place of" : "after");
+  }
+
+  /** `where`: what it is to the connection that there was, which for the last two is silent. */
+  #connect(owner: ConnectionOwner, where: "after" | "in place of" | "beside"): Connection {
     const { ref, address, tls, auth, connections } = this.#settings;
-    return this.#connection = new Connection(
-      { ref, address, tls, auth, dialect: this.#dialect, alone: this.#alone },
-      connections,
-      this,
-    );
+    const dialect = this.#dialect;
+    // twemproxy asks a server behind it for the version, and that may be the one that is silent.
+    const version = where !== "after" && dialect === "classic" ? this.#version : undefined;
+    const target: Target = {
+      ref,
+      address,
+      tls,
+      auth,
+      dialect,
+      version,
+      alone: this.#alone || where === "beside",
+      onTrial: where === "in place of",
+      patience: where === "beside" ? LANE_PATIENCE : PATIENCE,
+    };
+    return new Connection(target, connections, owner);
   }
 
   #goDown(cause: Error | undefined): void {
@@ -195,11 +258,9 @@ export class Server implements ConnectionOwner {
     // Another server, or another version, may come back in its place.
     this.#dialect = undefined;
     this.#alone = false;
-    if (was !== "down") {
-      this.#failedProbes = 0;
-      if (serverEvents.hasSubscribers) {
-        serverEvents.publish({ server: this.ref, state: "down", error: this.downError() });
-      }
+    this.#bypass?.close();
+    if (was !== "down" && serverEvents.hasSubscribers) {
+      serverEvents.publish({ server: this.ref, state: "down", error: this.downError() });
     }
     this.#scheduleProbe();
   }
@@ -207,7 +268,7 @@ export class Server implements ConnectionOwner {
   #scheduleProbe(): void {
     if (this.#closing !== undefined) return;
     clearTimeout(this.#probeTimer);
-    const delay = probeDelay(this.#failedProbes, Math.random());
+    const delay = probeDelay(this.#falls++, Math.random());
     this.#probeTimer = setTimeout(() => {
       if (this.#connection === undefined) this.#sendAll([]);
     }, delay);

@@ -12,7 +12,7 @@ import { ClassicDialect } from "../protocol/classic.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
 import { onAbort } from "./abort.ts";
-import type { Target } from "./connection.ts";
+import type { Place } from "./connection.ts";
 import * as failure from "./failure.ts";
 import { Handshake } from "./handshake.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
@@ -46,7 +46,7 @@ const encoder = new TextEncoder();
 
 /** One connection for one command. */
 export class AdminConnection implements SocketEvents {
-  readonly #target: Target;
+  readonly #target: Place;
   readonly #limits: AdminLimits;
   readonly #ended: () => void;
   readonly #socket: Socket;
@@ -70,7 +70,7 @@ export class AdminConnection implements SocketEvents {
   #wake: (() => void) | undefined;
 
   /** `ended` is told once, when it is over. */
-  constructor(target: Target, limits: AdminLimits, ended: () => void) {
+  constructor(target: Place, limits: AdminLimits, ended: () => void) {
     this.#target = target;
     this.#limits = limits;
     this.#ended = ended;
@@ -119,7 +119,8 @@ export class AdminConnection implements SocketEvents {
 
   connected(): void {
     this.#unheard = this.#target.tls === undefined;
-    this.#send(this.#handshake.start());
+    const step = this.#handshake.start();
+    if ("send" in step) this.#send(step.send);
   }
 
   received(count: number): void {

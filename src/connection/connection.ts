@@ -12,15 +12,17 @@ import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
 import type { Dialect, DialectName } from "../protocol/dialect.ts";
 import { MetaDialect } from "../protocol/meta.ts";
+import { type Ending, type EndReason, partRequests } from "./ending.ts";
 import * as failure from "./failure.ts";
-import { Handshake, isAtLeast } from "./handshake.ts";
+import { Handshake, isAtLeast, type Step } from "./handshake.ts";
 import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { type Bounds, Pending } from "./pending.ts";
 import { ReplyReader } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
+import { Silence, type SilenceEvents } from "./silence.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
-import type { Sweep, Swept } from "./sweep.ts";
+import { type Sweep, type Swept, wallClock } from "./sweep.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
 /** What the connections of a client have in common. */
@@ -33,33 +35,33 @@ export interface ConnectionSettings extends Bounds {
   readonly sweep: Sweep;
   /** Runs `flush` when the tick's microtasks are drained, so that what it wrote leaves together. */
   readonly defer: (flush: () => void) => void;
+  /** Runs `then` when all sockets that have something to read were read. */
+  readonly look: (then: () => void) => void;
 }
 
 /** Where a connection leads. */
-export interface Target {
+export interface Place {
   readonly ref: ServerRef;
   readonly address: Address;
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
+}
+
+/** Where it leads, and what is known from before. */
+export interface Target extends Place {
   /** The dialect, where it is known from before. */
   readonly dialect: DialectName | undefined;
   /** Whether gets are to stand alone, as was learnt before. */
   readonly alone: boolean;
-}
-
-/** Why and how a connection ended. */
-export interface Ending {
   /**
-   * `unreachable`: it never came as far as a command. `refused-meta`: closed in answer to `mn`.
-   * `lost`: closed or reset by the peer. `dropped`: by us, for a reply that was not predicted.
-   * `silent`: by us, for a server that does not answer. `closed`: by us, as asked.
+   * The version, if it is not to be asked for again: a proxy asks a server behind it, and of several
+   * connections to one proxy none may depend on that server.
    */
-  readonly reason: "unreachable" | "refused-meta" | "lost" | "dropped" | "silent" | "closed";
-  readonly error: Error | undefined;
-  /** Whether replies were due. */
-  readonly interrupted: boolean;
-  /** Requests that may be sent on another connection. */
-  readonly returned: readonly Request<unknown>[];
+  readonly version: string | undefined;
+  /** Whether it replaces a silent one, so that silence for as long as a call's timeout ends it. */
+  readonly onTrial: boolean;
+  /** Silence for this part of the client's timeout is a stall. */
+  readonly patience: number;
 }
 
 /** Who a connection reports to. */
@@ -67,8 +69,8 @@ export interface ConnectionOwner {
   /** The handshake is through. */
   ready(connection: Connection): void;
   ended(connection: Connection, ending: Ending): void;
-  /** Calls timed out that had waited as long as the client's own timeout; `replied`: not in silence. */
-  timedOut(connection: Connection, count: number, replied: boolean): void;
+  /** Nothing has come for a while although replies are due; told once for each such while. */
+  stalled(connection: Connection): void;
 }
 
 // TLS servers older than this stall when several records wait for them: see Socket.pace.
@@ -78,10 +80,14 @@ const UNPACED_SINCE = [1, 6, 39] as const;
 // server said, uses up one at most.
 const CONNECT_SLICES = 5;
 
+// After so long a rest the server may have closed the connection while the process slept, and the first
+// look at the socket comes before the first write.
+const REST_MS = 1_000;
+
 const encoder = new TextEncoder();
 
 /** A connection, from its first attempt to its end. */
-export class Connection implements SocketEvents, IncomingEvents, Swept {
+export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, Swept {
   readonly #target: Target;
   readonly #settings: ConnectionSettings;
   readonly #owner: ConnectionOwner;
@@ -89,6 +95,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   readonly #handshake: Handshake;
   readonly #connectTimer: ReturnType<typeof setInterval>;
   readonly #pending: Pending;
+  readonly #silence: Silence;
   readonly #replies = new ReplyReader();
   #dialect: Dialect = new ClassicDialect();
   /** How requests are written and replies read, once the handshake is through. */
@@ -98,14 +105,15 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   #alone: boolean;
   #closing = false;
   #flushDue = false;
+  /** A look at the socket comes before the flush; meanwhile requests are not written. */
+  #looking = false;
   #swept = false;
   /** Whether the socket keeps the process alive. */
   #held = false;
-  #replied = false;
   /** Connected without TLS, and not a byte has come. */
   #unheard = false;
-  /** When bytes came last, on the sweep's clock. */
-  #heardAt = -Infinity;
+  /** When it last was in use, in ms since 1970: a clock that goes on while a machine sleeps. */
+  #usedAt = 0;
 
   constructor(target: Target, settings: ConnectionSettings, owner: ConnectionOwner) {
     this.#target = target;
@@ -113,10 +121,13 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
     this.#owner = owner;
     this.#pending = new Pending(settings);
     this.#alone = target.alone;
+    const { ref, onTrial, patience } = target;
+    this.#silence = new Silence({ ...settings, ref, onTrial, patience }, this.#pending, this);
     this.#handshake = new Handshake({
       auth: target.auth,
       protocol: settings.protocol,
       known: target.dialect,
+      version: target.version,
     });
     this.#socket = new Socket(target.address, target.tls, this);
     this.#socket.hold(false);
@@ -146,6 +157,30 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
     return this.#alone;
   }
 
+  /** Whether it has been silent for a while although replies are due. */
+  get stalled(): boolean {
+    return this.#silence.stalled;
+  }
+
+  /** Whether it has ever answered a command. */
+  get answered(): boolean {
+    return this.#in?.answered ?? false;
+  }
+
+  get connecting(): boolean {
+    return this.#phase === "connecting";
+  }
+
+  /** Whether it is ready and nothing is in flight. */
+  get idle(): boolean {
+    return this.#phase === "ready" && this.#pending.empty;
+  }
+
+  /** Reads in flight that may be asked elsewhere too: all but the oldest, which holds up the others. */
+  overtakable(): Request<unknown>[] {
+    return this.#pending.overtakable();
+  }
+
   /** Sends a request, or refuses it if a bound is reached. One for many keys may wait for room. */
   send(request: Request<unknown>): void {
     const admitted = this.#pending.admit(request);
@@ -157,7 +192,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   }
 
   #write(request: Request<unknown>): void {
-    if (this.#out !== undefined) this.#out.add(request);
+    if (this.#out !== undefined && !this.#looking) this.#out.add(request);
     else this.#pending.pushUnsent(request);
   }
 
@@ -178,7 +213,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
     this.#closeIfUnwanted();
   }
 
-  /** Ends it now: the server has stopped answering. */
+  /** Ends it now, for silence. */
   drop(error: MemcachedError): void {
     this.#end("silent", error);
   }
@@ -186,26 +221,48 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   // Writing
 
   #openBatch(): void {
+    const { defer, look, sweep } = this.#settings;
     this.#flushDue = true;
-    this.#settings.defer(this.#flush);
+    const resting = this.#out !== undefined && !this.#pending.due;
+    if (resting) this.#silence.rest();
+    if (resting && wallClock() - this.#usedAt >= REST_MS) {
+      this.#looking = true;
+      look(this.#flush);
+    } else defer(this.#flush);
     this.#out?.restart();
     this.#hold(true);
     if (this.#swept) return;
     this.#swept = true;
-    this.#settings.sweep.watch(this);
+    sweep.watch(this);
   }
 
   readonly #flush = (): void => {
+    // The sweep may have been first.
+    if (!this.#flushDue || this.#phase === "ended") return;
     this.#flushDue = false;
-    this.#pending.setDeadlines(this.#settings.sweep.now());
+    const now = this.#settings.sweep.now();
+    this.#pending.setDeadlines(now);
+    this.#silence.asked(now);
+    if (this.#looking) this.#writeUnsent();
     this.#out?.flush();
   };
+
+  /** Writes what has waited for the connection. */
+  #writeUnsent(): void {
+    this.#looking = false;
+    for (;;) {
+      const request = this.#pending.shiftUnsent();
+      if (request === undefined) return;
+      this.#out?.add(request);
+    }
+  }
 
   // Connecting
 
   connected(): void {
     this.#unheard = this.#target.tls === undefined;
-    this.#socket.write([encoder.encode(this.#handshake.start())]);
+    this.#silence.connected();
+    this.#take(this.#handshake.start());
   }
 
   #shakeHands(): void {
@@ -213,11 +270,16 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
       const reply = this.#replies.line(this.#dialect);
       if (reply === undefined) return;
       if (reply === null) return this.#outOfStep();
-      const step = this.#handshake.next(reply);
-      if ("failed" in step) return this.#end("unreachable", step.failed);
-      if ("ready" in step) return this.#becomeReady(step.ready);
-      this.#socket.write([encoder.encode(step.send)]);
+      if (this.#take(this.#handshake.next(reply))) return;
     }
+  }
+
+  /** Takes the handshake's next step; true: it was the last. */
+  #take(step: Step): boolean {
+    if ("send" in step) this.#socket.write([encoder.encode(step.send)]);
+    else if ("ready" in step) this.#becomeReady(step.ready);
+    else this.#end("unreachable", step.failed);
+    return !("send" in step);
   }
 
   #becomeReady(dialect: DialectName): void {
@@ -245,11 +307,9 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
       { ref, dialect: this.#dialect, maxValueBytes, maxPendingBytes, timeout },
       this,
     );
-    for (;;) {
-      const request = this.#pending.shiftUnsent();
-      if (request === undefined) break;
-      out.add(request);
-    }
+    this.#silence.ready();
+    this.#usedAt = wallClock();
+    this.#writeUnsent();
     out.flush();
     out.restart();
     this.#writeWaiting();
@@ -264,8 +324,7 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
   received(count: number): void {
     this.#replies.received(count);
     this.#unheard = false;
-    this.#replied = true;
-    this.#heardAt = this.#settings.sweep.now();
+    this.#silence.heard();
     if (this.#in === undefined) return this.#shakeHands();
     if (this.#phase === "ended") return;
     if (!this.#in.read()) return this.#outOfStep();
@@ -302,30 +361,24 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
 
   // Time
 
-  sweep(now: number): boolean {
+  sweep(now: number, late: boolean): boolean {
     if (this.#phase === "ended") return false;
-    this.#expire(now);
-    if (this.#pending.isStuck(now, 2 * this.#settings.timeout)) {
-      this.drop(failure.stuck(this.#target.ref));
-      return false;
-    }
+    this.#usedAt = wallClock();
+    // Overdue, if somebody's stand-in for a runtime's function has swallowed it.
+    if (this.#flushDue) this.#flush();
+    this.#silence.look(now, late);
     if (this.#closing) this.#closeIfUnwanted();
     // Only what somebody waits for keeps the process alive: no reply to a call that has timed out.
     this.#hold(this.#flushDue || this.#pending.wanted);
     return this.#swept = this.#flushDue || !this.#pending.empty;
   }
 
-  #expire(now: number): void {
-    let counted = 0;
-    this.#pending.expire(now, (request, phase) => {
-      if (phase === "sent" && request.timeout >= this.#settings.timeout) counted++;
-      request.refuse(failure.timeout(this.#target.ref, request, phase));
-    });
-    // Slow, but it does answer: what times out behind a long queue is no silence.
-    if (counted === 0 || now - this.#heardAt < this.#settings.timeout / 2) return;
-    const replied = this.#replied;
-    this.#replied = false;
-    this.#owner.timedOut(this, counted, replied);
+  hasStalled(): void {
+    this.#owner.stalled(this);
+  }
+
+  isSilent(): void {
+    this.drop(failure.stuck(this.#target.ref));
   }
 
   // Ending
@@ -349,37 +402,18 @@ export class Connection implements SocketEvents, IncomingEvents, Swept {
     if (!this.#pending.wanted) this.#end("closed", undefined);
   }
 
-  #end(reason: Ending["reason"], error: Error | undefined): void {
+  #end(reason: EndReason, error: Error | undefined): void {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     clearInterval(this.#connectTimer);
+    const { answered } = this;
     const interrupted = this.#pending.due;
     const answering = this.#replies.partial ? this.#pending.oldest() : undefined;
-    const oldest = this.#pending.oldest();
-    const blamed = oldest?.members ?? [oldest];
-    const returned: Request<unknown>[] = [];
-    for (const { request, sent } of this.#pending.drain()) {
-      if (sent && !this.#mayRetry(request, reason, answering)) {
-        const own = blamed.includes(request);
-        request.refuse(failure.lost(this.#target.ref, request, reason, error, own));
-      } else returned.push(request);
-    }
+    const { ref } = this.#target;
+    const returned = partRequests(this.#pending, ref, { reason, error }, answering);
     // Gathered in this tick, and not written.
     returned.push(...this.#out?.takeLine() ?? []);
     this.#socket.destroy();
-    this.#owner.ended(this, { reason, error, interrupted, returned });
-  }
-
-  /** Whether a request whose reply was lost may be sent again: once, and if no byte of its reply came. */
-  #mayRetry(
-    request: Request<unknown>,
-    reason: Ending["reason"],
-    answering: Request<unknown> | undefined,
-  ): boolean {
-    if (reason !== "lost" && reason !== "silent") return false;
-    if (!request.idempotent || request.retried) return false;
-    if (request === answering || request.begun) return false;
-    request.retried = true;
-    return true;
+    this.#owner.ended(this, { reason, error, interrupted, answered, returned });
   }
 }

@@ -18,6 +18,8 @@ export interface HandshakeOptions {
   readonly protocol: "auto" | DialectName;
   /** Learnt on an earlier connection to the same server. */
   readonly known: DialectName | undefined;
+  /** The version, if it is known and need not be asked for. */
+  readonly version?: string | undefined;
 }
 
 /** A handshake's next step. */
@@ -47,16 +49,26 @@ export class Handshake {
     return this.#waitsFor === "noop";
   }
 
-  /** The first bytes to send. */
-  start(): string {
+  /** The first step. */
+  start(): Step {
     const { auth } = this.#options;
-    if (auth === undefined) return "version\r\n";
+    if (auth === undefined) return this.#askVersion();
     this.#waitsFor = "auth";
     // Any key will do, the value is what counts. To a server without authentication this is a real
     // `set`: hence a key that nobody asks for, and an exptime in the past.
     const credentials = `${auth.username} ${auth.password}`;
     const key = `memwire:auth:${randomUUID()}`;
-    return `set ${key} 0 ${PAST_EXPTIME} ${byteLength(credentials)}\r\n${credentials}\r\n`;
+    return {
+      send: `set ${key} 0 ${PAST_EXPTIME} ${byteLength(credentials)}\r\n${credentials}\r\n`,
+    };
+  }
+
+  #askVersion(): Step {
+    const { version } = this.#options;
+    this.#waitsFor = "version";
+    if (version === undefined) return { send: "version\r\n" };
+    this.version = version;
+    return this.#chooseDialect();
   }
 
   /** What follows from a reply. */
@@ -68,8 +80,7 @@ export class Handshake {
       case "auth":
         // Nothing is pipelined behind the credentials: memcached would answer once for all of it.
         if (reply.kind !== Kind.stored) return { failed: this.#unexpected(reply) };
-        this.#waitsFor = "version";
-        return { send: "version\r\n" };
+        return this.#askVersion();
       case "version":
         if (reply.kind === Kind.error && reply.text.startsWith("SERVER_ERROR")) {
           // A proxy that asked a server behind it which is down; others may be up.

@@ -65,6 +65,19 @@ export class Pending {
     return this.#sent.peek();
   }
 
+  /** What was written, is still waited for and changes nothing, but for the oldest. */
+  overtakable(): Request<unknown>[] {
+    const found: Request<unknown>[] = [];
+    for (let i = 0; i < this.#sent.length; i++) {
+      const entry = this.#sent.at(i) as Request<unknown>;
+      if (i === 0 && entry.members === null) continue;
+      for (const request of entry.members ?? [entry]) {
+        if (!request.settled && request.readsOnly) found.push(request);
+      }
+    }
+    return found;
+  }
+
   /** The request that is `index` behind the oldest, if it was written. */
   sentAt(index: number): Request<unknown> | undefined {
     return this.#sent.at(index);
@@ -182,12 +195,15 @@ export class Pending {
     }
   }
 
-  /** Whether a reply that nobody waits for any more is so long overdue that it will not come. */
-  isStuck(now: number, patience: number): boolean {
+  /**
+   * Whether the oldest reply, which nobody waits for any more, is so long overdue that it will not come:
+   * asked for before `time`, and not before the connection was ready for it.
+   */
+  isStuck(time: number, readyAt: number): boolean {
     const oldest = this.oldest();
     if (oldest === undefined || !oldest.abandoned) return false;
     const { deadline, timeout } = oldest.members?.[0] ?? oldest;
-    return deadline > 0 && now > deadline - timeout + patience;
+    return deadline > 0 && Math.max(deadline - timeout, readyAt) < time;
   }
 
   /** Takes everything out that still waits, oldest first, with whether it was written. */

@@ -1,4 +1,5 @@
 /** A command on its way: its promise, its deadline, and what makes its result of the reply. */
+import { ServerError, ValueTooLargeError } from "../errors.ts";
 import {
   type Command,
   KEEP_EXPTIME,
@@ -27,6 +28,9 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
   "deleteMany",
   "version",
 ]);
+
+// With a new exptime `gets` is a write too.
+const READ_ONLY: ReadonlySet<Operation> = new Set<Operation>(["get", "gets", "has", "getMany"]);
 
 // A promise's executor runs at once, so one for all promises can leave its two functions here:
 // cheaper by 15 to 25 % than a closure a promise.
@@ -80,6 +84,8 @@ export class Request<T> implements Command {
   settled = false;
   /** Sent a second time already. */
   retried = false;
+  /** Asked for over another connection too. */
+  overtaken = false;
   /** A reply of it has come: classic `getMany` has one for each key that is found. */
   begun = false;
   /** Handed to the socket, so that a server may have acted on it. */
@@ -119,9 +125,36 @@ export class Request<T> implements Command {
     return IDEMPOTENT.has(this.operation) && this.cas === "";
   }
 
+  /** Whether it changes nothing at all, so that it may run twice at the same time. */
+  get readsOnly(): boolean {
+    return READ_ONLY.has(this.operation) && this.exptime === KEEP_EXPTIME;
+  }
+
   /** Whether its failure leaves it open if the server has done it. */
   get ambiguous(): boolean {
     return this.sent && !this.idempotent;
+  }
+
+  /**
+   * The same command for another connection. What is answered there settles this one; that it fails
+   * there for the connection's sake does not.
+   */
+  again(): Request<void> {
+    const take = (reply: Reply): void => this.take(reply);
+    const copy = new Request<void>(this.operation, this.key, take, this.timeout);
+    copy.keys = this.keys;
+    copy.replacesStub = this.replacesStub;
+    copy.deadline = this.deadline;
+    copy.onSettled((error) => {
+      if (error === undefined) this.settle();
+      else if (error instanceof ServerError || error instanceof ValueTooLargeError) {
+        this.refuse(error);
+      }
+    });
+    // Nobody waits for it any more.
+    this.onSettled(() => copy.refuse(undefined));
+    copy.promise.catch(() => undefined);
+    return copy;
   }
 
   /** Counts what it takes of the connection's bounds. */

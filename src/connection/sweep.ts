@@ -4,13 +4,25 @@
  */
 import { clearInterval, setInterval } from "node:timers";
 
+// Taken when this module loads: test frameworks put their own in place of the globals.
+const elapsed = performance.now.bind(performance);
+
+/** Milliseconds since 1970, on the real clock. */
+export const wallClock: () => number = Date.now;
+
 /** Milliseconds between two looks. A call is rejected by the second one after its deadline: 50 at most. */
 export const SWEEP_INTERVAL = 20;
 
+// A look that comes so long after the one before finds an event loop that was blocked.
+const LATE_MS = 1.5 * SWEEP_INTERVAL;
+
 /** What the sweep looks at. */
 export interface Swept {
-  /** Rejects what was overdue at `time`; false: there is nothing left to look at. */
-  sweep(time: number): boolean;
+  /**
+   * Rejects what was overdue at `time`; false: there is nothing left to look at. `late`: the event loop
+   * was blocked, and replies may wait to be read.
+   */
+  sweep(time: number, late: boolean): boolean;
 }
 
 /** Looks at the deadlines of whatever has requests in flight; runs only while something has. */
@@ -21,7 +33,7 @@ export class Sweep {
 
   /** The clock that deadlines are on, in milliseconds. */
   now(): number {
-    return performance.now();
+    return elapsed();
   }
 
   /** Looks at `swept` from now on, until it has nothing left. */
@@ -39,8 +51,9 @@ export class Sweep {
     // timers come first, and the replies may be here.
     const time = this.#last;
     this.#last = this.now();
+    const late = this.#last - time > LATE_MS;
     for (const swept of this.#watched) {
-      if (!swept.sweep(time)) this.#watched.delete(swept);
+      if (!swept.sweep(time, late)) this.#watched.delete(swept);
     }
     if (this.#watched.size === 0) {
       clearInterval(this.#timer);

@@ -164,12 +164,12 @@ const cases = together({
       const dropped = performance.now() - start;
       assert.ok(dropped >= 300 && dropped < 1_500, `dropped after ${dropped} ms`);
       const [get, set] = await Promise.all(waiting);
-      // The connection turned out to be dead: what may be sent again is.
+      // What may be sent again is, if it was not asked over another connection before.
       assert.equal(get?.value, valueOf("b"));
       assert.ok(set?.error instanceof ConnectionLostError, String(set?.error));
       assert.equal(set.error.ambiguous, true);
       await at.assertRecovered();
-      assert.equal(at.server.connections, 2);
+      assert.ok(at.server.connections <= 3, `${at.server.connections} connections`);
     }],
   ])),
 

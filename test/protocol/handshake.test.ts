@@ -26,7 +26,9 @@ class Conversation {
       known: undefined,
       ...options,
     });
-    this.start = this.handshake.start();
+    const step = this.handshake.start();
+    assert.ok("send" in step);
+    this.start = step.send;
   }
 
   answer(line: string): Step {

@@ -1,0 +1,62 @@
+/** The end of a connection, and what becomes of the requests on it. */
+import type { ServerRef } from "../address.ts";
+import * as failure from "./failure.ts";
+import type { Pending } from "./pending.ts";
+import type { Request } from "./request.ts";
+
+/** Why a connection ended. */
+export type EndReason =
+  /** It never came as far as a command. */
+  | "unreachable"
+  /** The peer closed it in answer to `mn`. */
+  | "refused-meta"
+  /** Closed or reset by the peer. */
+  | "lost"
+  /** By us, for a reply that was not predicted. */
+  | "dropped"
+  /** By us, for a server that does not answer. */
+  | "silent"
+  /** By us, as asked. */
+  | "closed";
+
+/** Why and how a connection ended. */
+export interface Ending {
+  readonly reason: EndReason;
+  readonly error: Error | undefined;
+  /** Whether replies were due. */
+  readonly interrupted: boolean;
+  /** Whether it has ever answered a command. */
+  readonly answered: boolean;
+  /** Requests that may be sent on another connection. */
+  readonly returned: readonly Request<unknown>[];
+}
+
+/**
+ * Takes all requests off a connection that has ended. Returns those that may be sent on another one, and
+ * refuses the rest. `answering`: part of its reply has come.
+ */
+export function partRequests(
+  pending: Pending,
+  ref: ServerRef,
+  { reason, error }: Pick<Ending, "reason" | "error">,
+  answering: Request<unknown> | undefined,
+): Request<unknown>[] {
+  const oldest = pending.oldest();
+  const blamed = oldest?.members ?? [oldest];
+  const returned: Request<unknown>[] = [];
+  for (const { request, sent } of pending.drain()) {
+    if (!sent || (request !== answering && mayRetry(request, reason))) returned.push(request);
+    else request.refuse(failure.lost(ref, request, reason, error, blamed.includes(request)));
+  }
+  return returned;
+}
+
+/** Whether a request whose reply was lost may be sent again: once, and if no byte of its reply came. */
+function mayRetry(request: Request<unknown>, reason: EndReason): boolean {
+  if (!request.idempotent || request.begun) return false;
+  // Silence has lasted as long as the client's timeout, so calls' deadlines bound how often.
+  if (reason === "silent") return true;
+  if (reason !== "lost" || request.retried) return false;
+  request.retried = true;
+  return true;
+}
