@@ -14,7 +14,7 @@ import { type Closable, Server } from "./server.ts";
 // Taken when this module loads, and no `queueMicrotask`: test frameworks put their own in place of what
 // they find, on the global object and in these modules too. A promise's reaction they cannot.
 const { nextTick } = process;
-const { setImmediate } = timers;
+const { setImmediate, setTimeout } = timers;
 const drained = Promise.resolve();
 
 /** What all servers of a cluster share. */
@@ -177,9 +177,13 @@ export class Cluster {
   }
 }
 
-/** Runs `then` when every socket that has something to read was read: behind a whole turn of the loop. */
+/**
+ * Runs `then` when every socket that has something to read was read: behind two whole turns of the loop. A
+ * turn has a timer and an immediate in it, for Deno brings what a socket has read between the two.
+ */
 function afterReading(then: () => void): void {
-  setImmediate(() => setImmediate(then));
+  const turn = (next: () => void): void => void setTimeout(() => setImmediate(next), 0);
+  turn(() => turn(then));
 }
 
 /** The server that a hashing means, which may be the caller's own and wrong. */
