@@ -201,6 +201,38 @@ for (const [timeout, ms] of [[30, 42], [30, 65], [50, 120], [120, 150]] as const
   });
 }
 
+for (const protocol of DIALECTS) {
+  test(`a loop blocked for 1 s loses no reply of many that take long to read, ${protocol}`, async (t) => {
+    const servers = await borrowMemcached();
+    t.after(() => servers.stop());
+    const client = new Memcached(servers.addresses as string[], { protocol, ...PATIENT });
+    t.after(() => client.close());
+    const rows = Array.from(
+      { length: 300 },
+      (_, id) => ({ id, name: `row ${id}`, tags: ["a", "b"] }),
+    );
+    const keys = Array.from({ length: 250 }, (_, i) => `${protocol}-many-${i}`);
+    await client.setMany(keys.map((key) => [key, rows]));
+    const calls = keys.map((key) => outcome(client.get<typeof rows>(key, { timeout: 300 })));
+    block(1_000);
+    const ends = await Promise.all(calls);
+    assert.deepEqual(ends.filter(({ error }) => error !== undefined), []);
+    assert.ok(ends.every(({ value }) => (value as typeof rows).length === rows.length));
+  });
+}
+
+test("a loop that is busy all the time expires calls all the same", async () => {
+  await using at = await silent("meta");
+  const busy = setInterval(() => {
+    const end = performance.now() + 60;
+    while (performance.now() < end);
+  }, 1);
+  const { error, ms } = await outcome(at.client.get("k", { timeout: 100 }));
+  clearInterval(busy);
+  assert.ok(error instanceof TimeoutError);
+  assert.ok(ms < 1_500, `${ms} ms`);
+});
+
 test("a loop blocked while connecting does not make a server down", async (t) => {
   const servers = await borrowMemcached();
   t.after(() => servers.stop());
