@@ -4,6 +4,7 @@ import { checkSignal, oneOf } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { onAbort } from "../connection/abort.ts";
 import type { AdminLimits } from "../connection/admin_connection.ts";
+import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import { isAtLeast } from "../connection/handshake.ts";
 import {
   asMemcachedError,

@@ -1,5 +1,6 @@
 /** One deadline for an operation of several commands. */
 import { onAbort } from "../connection/abort.ts";
+import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import type { Sweep } from "../connection/sweep.ts";
 import { TimeoutError } from "../errors.ts";
 import { CheckedOptions } from "./options.ts";

@@ -1,4 +1,5 @@
 /** Read, change, write if nobody else has: again and again until nobody has. */
+import { setTimeout } from "../connection/clock.ts";
 import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { type Core, storeExptime } from "./core.ts";

@@ -1,7 +1,6 @@
 /** The servers of a client and the hashing that gives each key to one of them. */
-import process from "node:process";
-import * as timers from "node:timers";
 import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
+import { afterReading, nextTick, setImmediate, soon } from "../connection/clock.ts";
 import type { ConnectionSettings } from "../connection/connection.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
@@ -10,12 +9,6 @@ import { ClosedError, invalidRange, invalidType, type MemcachedError } from "../
 import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
 import { presets } from "../hashing/presets.ts";
 import { type Closable, Server } from "./server.ts";
-
-// Taken when this module loads, and no `queueMicrotask`: test frameworks put their own in place of what
-// they find, on the global object and in these modules too. A promise's reaction they cannot.
-const { nextTick } = process;
-const { setImmediate, setTimeout } = timers;
-const drained = Promise.resolve();
 
 /** What all servers of a cluster share. */
 export interface ClusterSettings {
@@ -166,7 +159,7 @@ export class Cluster {
    */
   #defer(flush: () => void): void {
     if (this.servers.length > 1) setImmediate(flush);
-    else drained.then(() => nextTick(flush));
+    else soon(() => nextTick(flush));
   }
 
   #dismiss(server: Server): void {
@@ -175,15 +168,6 @@ export class Cluster {
     });
     this.#leaving.add(leaving);
   }
-}
-
-/**
- * Runs `then` when every socket that has something to read was read: behind two whole turns of the loop. A
- * turn has a timer and an immediate in it, for Deno brings what a socket has read between the two.
- */
-function afterReading(then: () => void): void {
-  const turn = (next: () => void): void => void setTimeout(() => setImmediate(next), 0);
-  turn(() => turn(then));
 }
 
 /** The server that a hashing means, which may be the caller's own and wrong. */

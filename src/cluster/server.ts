@@ -10,9 +10,9 @@
  * silent too; and when connections die one after the other before they have answered a command. How
  * long it stays down doubles each time, until it has answered a command again.
  */
-import { clearTimeout, setTimeout } from "node:timers";
 import type { Address, Credentials, ServerRef } from "../address.ts";
 import { AdminConnection, type AdminLimits } from "../connection/admin_connection.ts";
+import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import {
   Connection,
   type ConnectionOwner,

@@ -12,6 +12,7 @@ import { ClassicDialect } from "../protocol/classic.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
 import { onAbort } from "./abort.ts";
+import { clearTimeout, setTimeout } from "./clock.ts";
 import type { Place } from "./connection.ts";
 import * as failure from "./failure.ts";
 import { Handshake } from "./handshake.ts";
@@ -75,7 +76,7 @@ export class AdminConnection implements SocketEvents {
     this.#limits = limits;
     this.#ended = ended;
     this.#handshake = new Handshake({ auth: target.auth, protocol: "classic", known: undefined });
-    this.#socket = new Socket(target.address, target.tls, this);
+    this.#socket = new Socket(target.address, target.tls, limits.connectTimeout, this);
     // Not before there is a socket that it can end.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     const { signal } = limits;

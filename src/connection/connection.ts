@@ -6,12 +6,12 @@
  * checked against the oldest one, and the first that does not fit ends the connection: from there on
  * nobody can know whose bytes are whose.
  */
-import { clearInterval, setInterval } from "node:timers";
 import type { Address, Credentials, ServerRef } from "../address.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
 import type { Dialect, DialectName } from "../protocol/dialect.ts";
 import { MetaDialect } from "../protocol/meta.ts";
+import { clearInterval, setInterval, wallClock } from "./clock.ts";
 import { type Ending, type EndReason, partRequests } from "./ending.ts";
 import * as failure from "./failure.ts";
 import { Handshake, isAtLeast, type Step } from "./handshake.ts";
@@ -22,7 +22,7 @@ import { ReplyReader } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
 import { Silence, type SilenceEvents } from "./silence.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
-import { type Sweep, type Swept, wallClock } from "./sweep.ts";
+import type { Sweep, Swept } from "./sweep.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
 /** What the connections of a client have in common. */
@@ -129,7 +129,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
       known: target.dialect,
       version: target.version,
     });
-    this.#socket = new Socket(target.address, target.tls, this);
+    this.#socket = new Socket(target.address, target.tls, settings.connectTimeout, this);
     this.#socket.hold(false);
     let slices = CONNECT_SLICES;
     this.#connectTimer = setInterval(() => {

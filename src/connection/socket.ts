@@ -5,8 +5,12 @@ import * as net from "node:net";
 import { versions } from "node:process";
 import * as tls from "node:tls";
 import type { Address } from "../address.ts";
+import { soon } from "./clock.ts";
 import { isAtLeast } from "./handshake.ts";
 import type { TlsOptions } from "./tls_options.ts";
+
+// NATs and firewalls forget a connection that was idle for some minutes; Linux alone would ask after two hours.
+const KEEP_ALIVE_MS = 60_000;
 
 /** What a socket reports. Received bytes go where `place` says, then `received` counts them. */
 export interface SocketEvents {
@@ -29,9 +33,15 @@ export class Socket {
   #paced: Uint8Array[] | null = null;
   #writing = false;
 
-  constructor(address: Address, tlsOptions: TlsOptions | undefined, events: SocketEvents) {
+  /** `connectTimeout`, in ms, is for whoever opens it to see to; here it is shared out to a name's addresses. */
+  constructor(
+    address: Address,
+    tlsOptions: TlsOptions | undefined,
+    connectTimeout: number,
+    events: SocketEvents,
+  ) {
     this.#events = events;
-    this.#socket = this.#connect(address, tlsOptions);
+    this.#socket = this.#connect(target(address, connectTimeout), address, tlsOptions);
     const connected = tlsOptions === undefined ? "connect" : "secureConnect";
     // Where a name has several addresses Node makes a new handle for each it tries, and each holds.
     this.#socket.on("connectionAttempt", () => this.hold(this.#held));
@@ -92,14 +102,18 @@ export class Socket {
   }
 
   /** What cannot even begin, for a PEM that is none say, is over like what was refused: a little later. */
-  #connect(address: Address, tlsOptions: TlsOptions | undefined): net.Socket {
+  #connect(
+    options: ConnectTarget,
+    address: Address,
+    tlsOptions: TlsOptions | undefined,
+  ): net.Socket {
     try {
       return tlsOptions === undefined
-        ? connectPlain(address, this.#events)
-        : connectTls(address, tlsOptions, this.#events);
+        ? connectPlain(options, this.#events)
+        : connectTls(options, address, tlsOptions, this.#events);
     } catch (error) {
       this.#error = error as Error;
-      queueMicrotask(() => this.#close());
+      soon(() => this.#close());
       return new net.Socket();
     }
   }
@@ -127,8 +141,8 @@ export class Socket {
 const READS_IN_PLACE = isAtLeast(versions["bun"] ?? "1.4.0", [1, 4]) &&
   isAtLeast(versions["deno"] ?? "2.8.0", [2, 8]);
 
-function connectPlain(address: Address, events: SocketEvents): net.Socket {
-  const options = { ...target(address), noDelay: true, keepAlive: true };
+function connectPlain(to: ConnectTarget, events: SocketEvents): net.Socket {
+  const options = { ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
   if (!READS_IN_PLACE) return takeChunks(net.connect(options), events);
   return net.connect({
     ...options,
@@ -144,20 +158,25 @@ function connectPlain(address: Address, events: SocketEvents): net.Socket {
   } as net.NetConnectOpts);
 }
 
-function connectTls(address: Address, options: TlsOptions, events: SocketEvents): net.Socket {
+function connectTls(
+  to: ConnectTarget,
+  address: Address,
+  options: TlsOptions,
+  events: SocketEvents,
+): net.Socket {
   const { servername, rejectUnauthorized, ...others } = options;
   const name = servername ?? (address.kind === "tcp" ? address.host : undefined);
   const socket = tls.connect(
     {
       ...others,
-      ...target(address),
+      ...to,
       // SNI holds names only, no addresses (RFC 6066, section 3).
       ...(name === undefined || net.isIP(name) !== 0 ? {} : { servername: name }),
       rejectUnauthorized: rejectUnauthorized ?? true,
     } as tls.ConnectionOptions,
   );
   socket.setNoDelay(true);
-  socket.setKeepAlive(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
   return takeChunks(socket, events); // `onread` is for net.connect only
 }
 
@@ -175,8 +194,19 @@ function takeChunks(socket: net.Socket, events: SocketEvents): net.Socket {
   return socket;
 }
 
-function target(address: Address): { path: string } | { host: string; port: number } {
-  return address.kind === "unix"
-    ? { path: address.path }
-    : { host: address.host, port: address.port };
+/** What node:net is told of where to connect. */
+type ConnectTarget =
+  | { readonly path: string }
+  | {
+    readonly host: string;
+    readonly port: number;
+    readonly autoSelectFamilyAttemptTimeout: number;
+  };
+
+function target(address: Address, connectTimeout: number): ConnectTarget {
+  if (address.kind === "unix") return { path: address.path };
+  const { host, port } = address;
+  // Of a name with several addresses each is given so long, the last one all that is left. The runtimes' own
+  // 250 ms (Bun: 500 in all) are less than a lost SYN takes to be sent again.
+  return { host, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
 }

@@ -2,13 +2,7 @@
  * The clock of a client: one timer looks at all deadlines, for a timer a call costs up to four fifths
  * of the throughput.
  */
-import { clearInterval, setInterval } from "node:timers";
-
-// Taken when this module loads: test frameworks put their own in place of the globals.
-const elapsed = performance.now.bind(performance);
-
-/** Milliseconds since 1970, on the real clock. */
-export const wallClock: () => number = Date.now;
+import { clearInterval, elapsed, setInterval } from "./clock.ts";
 
 /** Milliseconds between two looks. A call is rejected by the second one after its deadline: 50 at most. */
 export const SWEEP_INTERVAL = 20;

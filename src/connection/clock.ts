@@ -1,0 +1,40 @@
+/**
+ * The runtime's clocks and timers, taken when this module loads. Test frameworks put stand-ins in place of the
+ * globals and of the functions in `node:timers` and `process` (Jest and sinon do by default), and nothing
+ * that must happen, a flush or a deadline, may hang on those. There is no `queueMicrotask`: what a
+ * promise runs they cannot replace.
+ */
+import process from "node:process";
+import * as timers from "node:timers";
+
+export const setTimeout: typeof timers.setTimeout = timers.setTimeout;
+export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
+export const setInterval: typeof timers.setInterval = timers.setInterval;
+export const clearInterval: typeof timers.clearInterval = timers.clearInterval;
+export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
+export const nextTick: typeof process.nextTick = process.nextTick;
+
+/** Milliseconds since some moment, which only go up. */
+export const elapsed: () => number = performance.now.bind(performance);
+
+/** Milliseconds since 1970. */
+export const wallClock: () => number = Date.now;
+
+const done = Promise.resolve();
+
+/** Runs `then` as a microtask. */
+export function soon(then: () => void): void {
+  void done.then(then);
+}
+
+/**
+ * Runs `then` when every socket that has something to read was read: behind two whole turns of the loop. A
+ * turn has a timer and an immediate in it, for Deno brings what a socket has read between the two.
+ */
+export function afterReading(then: () => void): void {
+  turn(() => turn(then));
+}
+
+function turn(next: () => void): void {
+  setTimeout(() => setImmediate(next), 0);
+}

@@ -1,0 +1,11 @@
+/** Calls with signals that would abort much later; run by signals.test.ts, which waits for its end. */
+import process from "node:process";
+import { Memcached } from "../../mod.ts";
+
+const client = new Memcached(process.argv[2] as string);
+await client.set("k", "v", { signal: AbortSignal.timeout(30_000) });
+await client.get("k", { signal: AbortSignal.timeout(30_000) });
+await client.getMany(["k", "l"], { signal: AbortSignal.timeout(30_000) });
+await client.update("k", (value) => `${value}!`, { signal: AbortSignal.timeout(30_000) });
+await client.stats(undefined, { signal: AbortSignal.timeout(30_000) });
+await client.close();
