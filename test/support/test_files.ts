@@ -3,7 +3,17 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Folders under test/ whose files are not part of `npm test`; .ci/run has a step for most of them. */
-const NOT_TESTS = ["bench", "browser", "examples", "projects", "support", "telemetry"];
+const NOT_TESTS = [
+  "bench",
+  "browser",
+  "chaos",
+  "examples",
+  "fake_timers",
+  "projects",
+  "support",
+  "telemetry",
+  "workerd",
+];
 
 /**
  * The test files under some paths.
