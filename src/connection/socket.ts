@@ -2,11 +2,9 @@
  * The only file of the client that names sockets: TCP, TLS and unix, behind a few methods.
  */
 import * as net from "node:net";
-import { versions } from "node:process";
 import * as tls from "node:tls";
 import type { Address } from "../address.ts";
 import { soon } from "./clock.ts";
-import { isAtLeast } from "./handshake.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
 // NATs and firewalls forget a connection that was idle for some minutes; Linux alone would ask after two hours.
@@ -137,25 +135,45 @@ export class Socket {
   }
 }
 
-// Bun before 1.4 fills another buffer than the one that `onread` gives, Deno before 2.8 none at all.
-const READS_IN_PLACE = isAtLeast(versions["bun"] ?? "1.4.0", [1, 4]) &&
-  isAtLeast(versions["deno"] ?? "2.8.0", [2, 8]);
-
 function connectPlain(to: ConnectTarget, events: SocketEvents): net.Socket {
   const options = { ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
-  if (!READS_IN_PLACE) return takeChunks(net.connect(options), events);
-  return net.connect({
-    ...options,
-    // Reads go straight into the place for them: faster than a fresh chunk a read by a tenth at
-    // 100 bytes and by two fifths at 4 KiB.
-    onread: {
-      buffer: () => events.place(),
-      callback: (count: number) => {
-        events.received(count);
-        return true;
-      },
+  try {
+    return net.connect({ ...options, onread: readInPlace(events) } as net.NetConnectOpts);
+  } catch {
+    // Deno before 2.8 has no `onread`. What else is wrong is wrong without it, too.
+    return takeChunks(net.connect(options), events);
+  }
+}
+
+// Whether this runtime reads into the buffer that it is given, as its first read has shown.
+let readsInPlace = false;
+
+// Enough for the answers to a handshake, which come first.
+const SPARE_BYTES = 4096;
+
+/**
+ * Has what is received read straight into the place for it: faster than a fresh chunk a read by a tenth at 100
+ * bytes and by two fifths at 4 KiB. Not every runtime does so: Bun before 1.4 fills a buffer of its own,
+ * and workerd takes the memory of the buffer away and passes it on as another one. So the first read goes
+ * into a spare one, and the bytes are always taken from where the runtime says they are.
+ */
+function readInPlace(events: SocketEvents): net.OnReadOpts {
+  let spare = new Uint8Array(0);
+  let given: Uint8Array = spare;
+  return {
+    buffer: () => {
+      if (readsInPlace) return given = events.place();
+      if (spare.byteLength === 0) spare = new Uint8Array(SPARE_BYTES);
+      return given = spare;
     },
-  } as net.NetConnectOpts);
+    callback: (count, bytes) => {
+      const inPlace = given.byteLength > 0 && bytes.buffer === given.buffer;
+      if (inPlace && given !== spare) events.received(count);
+      else take(bytes.subarray(0, count), events);
+      readsInPlace = inPlace;
+      return true;
+    },
+  };
 }
 
 function connectTls(
@@ -182,16 +200,17 @@ function connectTls(
 
 /** Copies what is received to where it would have been read to. */
 function takeChunks(socket: net.Socket, events: SocketEvents): net.Socket {
-  socket.on("data", (chunk: Uint8Array) => {
-    for (let from = 0; from < chunk.byteLength;) {
-      const place = events.place();
-      const count = Math.min(place.byteLength, chunk.byteLength - from);
-      place.set(chunk.subarray(from, from + count));
-      events.received(count);
-      from += count;
-    }
-  });
-  return socket;
+  return socket.on("data", (chunk: Uint8Array) => take(chunk, events));
+}
+
+function take(chunk: Uint8Array, events: SocketEvents): void {
+  for (let from = 0; from < chunk.byteLength;) {
+    const place = events.place();
+    const count = Math.min(place.byteLength, chunk.byteLength - from);
+    place.set(chunk.subarray(from, from + count));
+    events.received(count);
+    from += count;
+  }
 }
 
 /** What node:net is told of where to connect. */
