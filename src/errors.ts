@@ -116,9 +116,12 @@ export class AuthError extends MemcachedError {
 export class ServerError extends MemcachedError {
   /** Always "ServerError". */
   override readonly name = "ServerError";
+  /** By the refusal the server dropped what was stored before: memory was short. */
+  readonly oldValueLost: boolean;
   /** Made by memwire. */
-  constructor(message: string, details?: ErrorDetails) {
+  constructor(message: string, details?: ErrorDetails & { oldValueLost?: boolean }) {
     super("SERVER_ERROR", message, details);
+    this.oldValueLost = details?.oldValueLost ?? false;
   }
 }
 

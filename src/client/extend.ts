@@ -9,8 +9,9 @@ import { foundResult } from "./results.ts";
 /**
  * Adds at the end or the front; false: absent.
  *
- * "Not stored" is also memcached's answer where the value would become too large or memory is short
- * (1.6.18, do_store_item), and a failure must not look like a miss: hence the look whether it is there.
+ * "Not stored" is also memcached's answer where the value would become too large, memory is short, or the
+ * item is on disk (1.6.18, do_store_item), and a failure must not look like a miss: hence the look whether it is
+ * there.
  */
 export async function extend(
   core: Core,
@@ -34,7 +35,8 @@ export async function extend(
       if (!again) continue;
       const server = core.cluster.route(wireKey).ref;
       throw new ServerError(
-        `${server.address} did not ${operation}: the value would be too large, or memory is short`,
+        `${server.address} did not ${operation}: the value would be too large, memory is short, or the ` +
+          "server keeps it on disk (extstore), where nothing can be added: use update",
         { server },
       );
     }

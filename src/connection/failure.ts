@@ -20,15 +20,29 @@ import type { Bounds, Phase } from "./pending.ts";
 import type { Request } from "./request.ts";
 
 /**
- * Whether "too large" means that what was stored before is gone: memcached unlinks it, lest a reader
- * gets stale data. In classic it does so for `set` alone, in meta whatever the mode of `ms`, even for
- * an add that would not have been done (1.6.18, process_update_command and process_mset_command). A
- * `cas` is a classic line in both dialects.
+ * Whether the refusal means that what was stored before is gone: memcached unlinks it, lest a reader gets
+ * stale data, when it finds no room for the new value. In classic it does so for `set` alone, in meta
+ * whatever the mode of `ms`, even for an add that would not have been done; a `cas` is a classic line in
+ * both dialects. With "Out of memory during read", where room ran out while a large value came in, the old
+ * one stays. All of this is alike in 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22, 1.6.40 and 1.6.45.
  */
-function losesOldValue(operation: Operation, dialect: DialectName): boolean {
-  if (operation === "set" || operation === "setMany") return true;
-  return dialect === "meta" && operation !== "cas";
+function losesOldValue(operation: Operation, dialect: DialectName, line: string): boolean {
+  if (!NO_ROOM.test(line)) return false;
+  switch (operation) {
+    case "set":
+    case "setMany":
+      return true;
+    case "add":
+    case "replace":
+    case "append":
+    case "prepend":
+      return dialect === "meta";
+    default:
+      return false;
+  }
 }
+
+const NO_ROOM = /^SERVER_ERROR.*(too large|out of memory storing object)/;
 
 /** A bound of the connection was reached: this one. */
 export function overloaded(
@@ -132,7 +146,7 @@ export function refused(
   if (/^SERVER_ERROR.*too large/.test(line)) {
     return new ValueTooLargeError(`${server.address} refused the value: ${words}`, {
       server,
-      oldValueLost: losesOldValue(request.operation, dialect),
+      oldValueLost: losesOldValue(request.operation, dialect, line),
     });
   }
   if (/authenticat/i.test(line)) {
@@ -143,6 +157,7 @@ export function refused(
     return new ServerError(`${server.address} refused the command: ${words}`, {
       server,
       ambiguous,
+      oldValueLost: losesOldValue(request.operation, dialect, line),
     });
   }
   return new ProtocolError(`${server.address} answered ${words}; the connection was dropped`, {

@@ -2,6 +2,9 @@
 // commands that are switched off (-F, -X).
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   Memcached,
@@ -12,6 +15,7 @@ import {
   ValueTooLargeError,
 } from "../../mod.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { until } from "../support/until.ts";
 
 for (const protocol of ["meta", "classic"] as const) {
   describe(`over ${protocol}`, () => {
@@ -158,6 +162,88 @@ for (const protocol of ["meta", "classic"] as const) {
         await assert.rejects(client.update("n", () => large), ServerError);
         assert.equal(await client.get("n"), 5);
         assert.equal(await client.cas("n", 6, cas), "stored");
+      });
+    });
+
+    describe("a server that is full to the last item", () => {
+      start("-M", "-m", "8");
+
+      const writes = (value: string): Record<string, (cas: bigint) => Promise<unknown>> => ({
+        set: () => client.set("k", value),
+        add: () => client.add("k", value),
+        replace: () => client.replace("k", value),
+        append: () => client.append("k", value),
+        prepend: () => client.prepend("k", value),
+        cas: (cas) => client.cas("k", value, cas),
+        "cas with an old token": (cas) => client.cas("k", value, cas - 1n),
+        update: () => client.update("k", () => value),
+        setMany: () => client.setMany([["k", value]]),
+      });
+
+      test("says of each refused write whether the old value is lost", async () => {
+        await client.set("k", "old");
+        for (const size of [1_000, 50_000, 200_000, 400_000, 3_000, 100, 30]) {
+          for (let i = 0, refused = 0; refused < 3; i++) {
+            const write = client.set(`${size}.${i}`, "x".repeat(size));
+            refused += await write.then(() => 0, () => 1);
+          }
+        }
+        const seen = new Set<boolean>();
+        for (const size of [1_000, 900_000]) {
+          for (const [name, write] of Object.entries(writes("y".repeat(size)))) {
+            await client.set("k", "old");
+            const { cas } = await client.getItem("k") ?? { cas: 0n };
+            const error = await write(cas).then(
+              () => assert.fail(`${name} of ${size} was stored`),
+              (reason) => name === "setMany" ? reason.errors.get("k") : reason,
+            );
+            assert.ok(error instanceof ServerError, `${name}: ${error}`);
+            const [words] = /out of memory.*/i.exec(error.message) ?? [];
+            const lost = await client.get("k") === undefined;
+            assert.equal(error.oldValueLost, lost, `${name} of ${size}: ${words}`);
+            seen.add(lost);
+          }
+        }
+        assert.equal(seen.size, 2);
+
+        // A large value's head is a small item of its own: with room for that, and none for the rest,
+        // memory runs out while the value comes in.
+        await client.deleteMany([0, 1, 2, 3, 4, 5].flatMap((i) => [`100.${i}`, `30.${i}`]));
+        for (const name of ["set", "replace", "append", "setMany"]) {
+          await client.set("k", "old");
+          const write = writes("y".repeat(900_000))[name] as (cas: bigint) => Promise<unknown>;
+          const reason = await write(0n).then(() => assert.fail(name), (reason) => reason);
+          const error = name === "setMany" ? reason.errors.get("k") : reason;
+          assert.match(error.message, /Out of memory during read/);
+          assert.deepEqual([error.oldValueLost, await client.get("k")], [false, "old"], name);
+        }
+      });
+    });
+
+    describe("a server that keeps items on disk", () => {
+      const folder = mkdtempSync(join(tmpdir(), "memwire-extstore-"));
+      after(() => rmSync(folder, { recursive: true, force: true }));
+      const extstore = [
+        "ext_page_size=8,ext_wbuf_size=2,ext_threads=1,ext_io_depth=2",
+        `ext_path=${join(folder, "file")}:64m`,
+        "ext_item_size=512,ext_item_age=1,ext_recache_rate=0,slab_automove=0",
+      ];
+      start("-m", "64", "-o", extstore.join(","));
+
+      test("adds nothing to them, and the error names the way out", async () => {
+        await client.set("k", "x".repeat(2_000));
+        // What is left in memory of an item on disk is small.
+        const large = /items:(?:[3-9]|\d\d+):number [1-9]/;
+        await until(async () => !large.test(await server.ask("stats items")), 30_000);
+        for (const extend of [client.append, client.prepend]) {
+          await assert.rejects(extend.call(client, "k", "more"), (error) => {
+            assert.ok(error instanceof ServerError);
+            assert.match(error.message, /extstore.*use update/);
+            return !error.oldValueLost;
+          });
+        }
+        await client.update<string>("k", (text) => `${text}more`);
+        assert.equal((await client.get<string>("k"))?.length, 2_004);
       });
     });
 
