@@ -1,6 +1,7 @@
 /** Commands about the server rather than about a key; protocol.txt, "Other commands". */
-import { itemSize, slabClass } from "./item.ts";
-import { metadump } from "./metadump.ts";
+import { slabClass } from "./item.ts";
+import { ITEMS_A_STEP } from "./item_store.ts";
+import { describe } from "./metadump.ts";
 import { parseInt32, parseUint32 } from "./numbers.ts";
 import { BAD_FORMAT, type Command, takeNoreply, type Turn } from "./turn.ts";
 
@@ -11,6 +12,7 @@ function flushAll(turn: Turn, tokens: readonly string[]): void {
   const { state, replies } = turn;
   const silent = takeNoreply(turn, tokens);
   state.counters.totals.cmd_flush++;
+  if (!state.settings.flush) return replies.line("CLIENT_ERROR flush_all not allowed");
   const delay = tokens.length === (silent ? 2 : 1) ? 0 : parseInt32(tokens[1] as string);
   if (delay === undefined) return replies.line("CLIENT_ERROR invalid exptime argument");
   state.store.flush(delay);
@@ -79,20 +81,34 @@ function crawler(turn: Turn, tokens: readonly string[]): void {
   }
 }
 
-function crawl({ state, replies }: Turn, verb: "metadump" | "crawl", argument: string): void {
+function crawl(turn: Turn, verb: "metadump" | "crawl", argument: string): void {
+  const { state, replies } = turn;
+  const { store } = state;
   if (!state.crawler) return replies.line("CLIENT_ERROR lru crawler disabled");
+  if (verb === "metadump" && !state.settings.dump) {
+    return replies.line("ERROR metadump not allowed");
+  }
   if (verb === "metadump" && replies.behindOthers) {
     return replies.line("ERROR cannot pipeline other commands before metadump");
   }
   const chosen = chooseClasses(argument);
   if (chosen === undefined) return replies.line("BADCLASS invalid class id");
   if (argument.replaceAll(",", "") === "") return replies.line("NOTSTARTED no items to crawl");
-  if (verb === "metadump") {
-    return replies.text(metadump(state, (item) => chosen(slabClass(itemSize(item)))));
+  if (verb === "crawl" && argument === "hash") {
+    return replies.line("ERROR an unknown error happened");
   }
-  if (argument === "hash") return replies.line("ERROR an unknown error happened");
-  state.store.crawl(chosen);
-  replies.line("OK");
+  const dump = verb === "metadump";
+  let bucket: number | undefined = 0;
+  turn.work(() => {
+    bucket = store.visit(bucket as number, ITEMS_A_STEP, (item) => {
+      if (!chosen(slabClass(store.sizeOf(item)))) return;
+      if (dump) replies.text(describe(state, item));
+      else store.crawl(item);
+    });
+    if (bucket !== undefined) return false;
+    replies.text(dump ? "END\r\n" : "OK\r\n");
+    return true;
+  });
 }
 
 /** `flush_all`, `version`, `quit` and the rest. */

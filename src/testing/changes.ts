@@ -1,6 +1,6 @@
 /** The rules by which an item is stored over another, and numbers counted up and down. */
-import { Buffer } from "node:buffer";
-import { isChunked, type Item, newItem } from "./item.ts";
+import { type Block, joinBlocks, textOf } from "./block.ts";
+import { isChunked, Item } from "./item.ts";
 import { parseUint64 } from "./numbers.ts";
 import type { ServerState } from "./state.ts";
 
@@ -13,19 +13,22 @@ export type StoreResult = "stored" | "exists" | "not_found" | "not_stored";
 /** A store's result; the new version is 0 unless it was stored. */
 export interface Stored {
   readonly result: StoreResult;
-  readonly cas: bigint;
+  readonly cas: number;
 }
 
 /**
- * Stores an item that carries the wanted version in its `cas`, 0 for none. `mayBeStale` lets an older
+ * Stores an item. `wanted` is the version that it may replace, 0 for none; `mayBeStale` lets an older
  * version through, marked as stale (meta set with `C` and `I`).
  */
 export function storeItem(
-  { store, counters: { totals } }: ServerState,
+  { store, settings, counters: { totals } }: ServerState,
   item: Item,
   mode: StoreMode,
+  wanted: bigint = 0n,
   mayBeStale = false,
 ): Stored {
+  // What keeps no versions has no room for the wanted one either.
+  const version = settings.cas ? wanted : 0n;
   const old = store.get(item.key);
   if (old === undefined) {
     if (mode === "cas") {
@@ -43,19 +46,21 @@ export function storeItem(
       return link(item, old);
     case "append":
     case "prepend": {
-      if (item.cas !== 0n && item.cas !== old.cas) return refused("exists");
-      const block = mode === "append" ? join(old.block, item.block) : join(item.block, old.block);
+      if (version !== 0n && !isVersion(old, version)) return refused("exists");
+      const block = mode === "append"
+        ? joinBlocks(old.block, item.block)
+        : joinBlocks(item.block, old.block);
       if (store.refusal(item.key.length, old.flags, block.length) !== undefined) {
         return refused("not_stored");
       }
-      return link(newItem(item.key, old.flags, old.exptime, block), old);
+      return link(new Item(item.key, old.flags, old.exptime, block), old);
     }
     case "cas":
-      if (item.cas === old.cas) {
+      if (version !== 0n && isVersion(old, version)) {
         totals.cas_hits++;
         return link(item, old);
       }
-      if (mayBeStale && item.cas !== 0n && item.cas < old.cas) {
+      if (mayBeStale && version !== 0n && version < old.cas) {
         totals.cas_hits++;
         item.exptime = old.exptime;
         item.stale = true;
@@ -73,25 +78,22 @@ export function storeItem(
 }
 
 function refused(result: StoreResult): Stored {
-  return { result, cas: 0n };
+  return { result, cas: 0 };
 }
 
-/** Two values, each with its CRLF, as one. */
-function join(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const block = new Uint8Array(first.length - 2 + second.length);
-  block.set(first);
-  block.set(second, first.length - 2);
-  return block;
+/** Whether an item has this version. */
+export function isVersion(item: Item, version: bigint): boolean {
+  return BigInt(item.cas) === version;
 }
 
 /** What became of an increment or decrement. */
 export type DeltaResult =
   | { readonly kind: "ok"; readonly value: string; readonly item: Item }
-  | { readonly kind: "non_numeric" | "not_found" | "cas_mismatch" };
+  | { readonly kind: "non_numeric" | "not_found" | "cas_mismatch" | "out_of_memory" };
 
 /** A number as a stored value. */
-export function numberBlock(value: string, width: number = value.length): Uint8Array {
-  return new Uint8Array(Buffer.from(value.padEnd(width) + "\r\n", "latin1"));
+export function numberBlock(value: string, width: number = value.length): Block {
+  return value.padEnd(width) + "\r\n";
 }
 
 /**
@@ -109,10 +111,9 @@ export function addDelta(
 ): DeltaResult {
   const item = store.get(key);
   if (item === undefined) return { kind: "not_found" };
-  if (item.block.length <= 2 || isChunked(item)) return { kind: "non_numeric" };
-  if (cas !== 0n && item.cas !== cas) return { kind: "cas_mismatch" };
-  const { buffer, byteOffset, length } = item.block;
-  const old = parseUint64(Buffer.from(buffer, byteOffset, length).toString("latin1"));
+  if (item.block.length <= 2 || isChunked(store.sizeOf(item))) return { kind: "non_numeric" };
+  if (cas !== 0n && !isVersion(item, cas)) return { kind: "cas_mismatch" };
+  const old = parseUint64(textOf(item.block));
   if (old === undefined) return { kind: "non_numeric" };
 
   const sum = increment ? BigInt.asUintN(64, old + delta) : delta > old ? 0n : old - delta;
@@ -125,7 +126,10 @@ export function addDelta(
     item.cas = store.nextCas();
     store.touch(item);
   } else {
-    const grown = newItem(key, item.flags, item.exptime, numberBlock(value));
+    const grown = new Item(key, item.flags, item.exptime, numberBlock(value));
+    if (store.refusal(key.length, item.flags, grown.block.length) !== undefined) {
+      return { kind: "out_of_memory" };
+    }
     store.link(grown, item);
     item.cas = grown.cas;
   }

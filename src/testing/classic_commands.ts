@@ -1,8 +1,11 @@
 /** The classic dialect: `get` and its kin, the storage commands, `incr`, `touch`, `delete`. */
+import { endsLine } from "./block.ts";
 import { addDelta, storeItem, type StoreMode, type StoreResult } from "./changes.ts";
-import { newItem } from "./item.ts";
+import { Item } from "./item.ts";
 import { tokenize } from "./line.ts";
+import type { Refusal } from "./item_store.ts";
 import { parseInt32, parseUint32, parseUint64 } from "./numbers.ts";
+import type { ServerState } from "./state.ts";
 import { BAD_FORMAT, type Command, MAX_KEY, MAX_LENGTH, takeNoreply, type Turn } from "./turn.ts";
 
 const BAD_EXPTIME = "CLIENT_ERROR invalid exptime argument";
@@ -11,10 +14,14 @@ const BAD_EXPTIME = "CLIENT_ERROR invalid exptime argument";
 export const NO_ROOM = {
   too_large: "SERVER_ERROR object too large for cache",
   out_of_memory: "SERVER_ERROR out of memory storing object",
+  out_of_memory_reading: "SERVER_ERROR Out of memory during read",
 } as const;
 
-/** What a number that is none is answered with. */
-export const NON_NUMERIC = "CLIENT_ERROR cannot increment or decrement non-numeric value";
+/** What an increment or decrement is refused with. */
+export const NO_DELTA = {
+  non_numeric: "CLIENT_ERROR cannot increment or decrement non-numeric value",
+  out_of_memory: "SERVER_ERROR out of memory",
+} as const;
 
 interface Retrieval {
   readonly withCas: boolean;
@@ -22,25 +29,30 @@ interface Retrieval {
   readonly touch: boolean;
 }
 
+/** A token that is no key. */
+const LONG_KEY = new RegExp(`[^ ]{${MAX_KEY + 1}}`);
+
 function retrieve(
   { withCas, touch }: Retrieval,
   turn: Turn,
   tokens: readonly string[],
   rest: string,
 ): void {
-  const { state: { store, timeline, counters: { totals } }, replies } = turn;
+  const { state: { store, timeline, calls, counters: { totals } }, replies } = turn;
   const exptime = touch ? parseInt32(tokens[1] as string) : 0;
   if (exptime === undefined) return replies.line(BAD_EXPTIME);
   const expiry = timeline.expiry(exptime);
+  const refused = LONG_KEY.test(rest) || tokens.some((key) => key.length > MAX_KEY);
 
   let keys: readonly string[] = tokens.slice(touch ? 2 : 1);
-  do {
+  function step(): boolean {
     for (const key of keys) {
       if (key.length > MAX_KEY) {
         // memcached forgets all that it has not sent yet, replies to earlier commands included.
-        replies.drop();
+        turn.drop();
         replies.begin();
-        return replies.line(BAD_FORMAT);
+        replies.line(BAD_FORMAT);
+        return true;
       }
       totals[touch ? "cmd_touch" : "cmd_get"]++;
       const item = store.get(key);
@@ -51,14 +63,22 @@ function retrieve(
       totals[touch ? "touch_hits" : "get_hits"]++;
       store.bump(item);
       if (touch) item.exptime = expiry;
+      if (refused) continue;
       const cas = withCas ? ` ${item.cas}` : "";
       replies.text(`VALUE ${key} ${item.flags} ${item.block.length - 2}${cas}\r\n`);
       replies.block(item.block);
+      if (typeof item.block !== "string") turn.hold(item);
     }
     ({ tokens: keys, rest } = tokenize(rest));
-  } while (keys.length > 0);
-  replies.text("END\r\n");
-  turn.flush();
+    if (keys.length > 0) {
+      calls.noteMore(tokens[0] as string, keys);
+      return false;
+    }
+    replies.text("END\r\n");
+    turn.flush();
+    return true;
+  }
+  if (!step()) turn.work(step);
 }
 
 const RESULTS: Record<StoreResult, string> = {
@@ -90,27 +110,29 @@ function update(mode: StoreMode, turn: Turn, tokens: readonly string[]): void {
   const expiry = state.timeline.expiry(exptime);
   const refusal = state.store.refusal(key.length, flags, length + 2);
   if (refusal !== undefined) {
-    state.counters.totals[refusal === "too_large" ? "store_too_large" : "store_no_memory"]++;
     replies.line(NO_ROOM[refusal]);
     turn.swallow(length + 2);
-    if (mode !== "set") return;
-    // What could not be replaced must not live on.
-    const old = state.store.get(key);
-    if (old !== undefined) state.store.unlink(old);
-    return;
+    return refuse(state, refusal, key, mode === "set");
   }
   turn.readBlock(length + 2, (block) => {
     state.counters.totals.cmd_set++;
     if (!endsLine(block)) return replies.line("CLIENT_ERROR bad data chunk");
-    const item = newItem(key, flags, expiry, block);
-    item.cas = cas;
-    replies.line(RESULTS[storeItem(state, item, mode).result]);
+    const item = new Item(key, flags, expiry, block);
+    replies.line(RESULTS[storeItem(state, item, mode, cas).result]);
   });
 }
 
-/** Whether a block that was read ends where the client said that it would. */
-export function endsLine(block: Uint8Array): boolean {
-  return block.at(-2) === 0x0d && block.at(-1) === 0x0a;
+/** Counts a value that does not fit; where `drop` says so, what it could not replace must not live on. */
+export function refuse(
+  { store, counters: { totals } }: ServerState,
+  refusal: Refusal,
+  key: string,
+  drop: boolean,
+): void {
+  if (refusal === "out_of_memory_reading") return;
+  totals[refusal === "too_large" ? "store_too_large" : "store_no_memory"]++;
+  const old = drop ? store.get(key) : undefined;
+  if (old !== undefined) store.unlink(old);
 }
 
 function arithmetic(increment: boolean, turn: Turn, tokens: readonly string[]): void {
@@ -125,7 +147,8 @@ function arithmetic(increment: boolean, turn: Turn, tokens: readonly string[]): 
     case "ok":
       return replies.line(result.value);
     case "non_numeric":
-      return replies.line(NON_NUMERIC);
+    case "out_of_memory":
+      return replies.line(NO_DELTA[result.kind]);
     default:
       state.counters.totals[increment ? "incr_misses" : "decr_misses"]++;
       return replies.line("NOT_FOUND");
@@ -168,31 +191,40 @@ function remove(turn: Turn, tokens: readonly string[]): void {
 const get = retrieve.bind(undefined, { withCas: false, touch: false });
 
 function storage(name: StoreMode): Command {
-  return { name, tokens: name === "cas" ? [6, 7] : [5, 6], run: update.bind(undefined, name) };
+  return {
+    name,
+    tokens: name === "cas" ? [6, 7] : [5, 6],
+    keys: [1, false],
+    length: 4,
+    run: update.bind(undefined, name),
+  };
 }
 
 /** The classic commands; protocol.txt, "Storage commands" to "Touch". */
 export const CLASSIC_COMMANDS: readonly Command[] = [
-  { name: "get", tokens: [2, Infinity], run: get },
-  { name: "bget", tokens: [2, Infinity], run: get },
+  { name: "get", tokens: [2, Infinity], keys: [1, true], run: get },
+  { name: "bget", tokens: [2, Infinity], keys: [1, true], run: get },
   {
     name: "gets",
     tokens: [2, Infinity],
+    keys: [1, true],
     run: retrieve.bind(undefined, { withCas: true, touch: false }),
   },
   {
     name: "gat",
     tokens: [2, Infinity],
+    keys: [2, true],
     run: retrieve.bind(undefined, { withCas: false, touch: true }),
   },
   {
     name: "gats",
     tokens: [2, Infinity],
+    keys: [2, true],
     run: retrieve.bind(undefined, { withCas: true, touch: true }),
   },
   ...(["set", "add", "replace", "append", "prepend", "cas"] as const).map(storage),
-  { name: "incr", tokens: [3, 4], run: arithmetic.bind(undefined, true) },
-  { name: "decr", tokens: [3, 4], run: arithmetic.bind(undefined, false) },
-  { name: "touch", tokens: [3, 4], run: touch },
-  { name: "delete", tokens: [2, 4], run: remove },
+  { name: "incr", tokens: [3, 4], keys: [1, false], run: arithmetic.bind(undefined, true) },
+  { name: "decr", tokens: [3, 4], keys: [1, false], run: arithmetic.bind(undefined, false) },
+  { name: "touch", tokens: [3, 4], keys: [1, false], run: touch },
+  { name: "delete", tokens: [2, 4], keys: [1, false], run: remove },
 ];

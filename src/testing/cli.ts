@@ -10,8 +10,10 @@
  * @module
  */
 import process from "node:process";
+import { clearInterval, setInterval } from "node:timers";
 import { parseCommandLine, USAGE } from "./cli_options.ts";
-import { MemcachedServer, type MemcachedServerOptions } from "./server.ts";
+import type { MemcachedServerOptions } from "./options.ts";
+import { MemcachedServer } from "./server.ts";
 
 /** Exit codes: a failure, and a command line that makes no sense. */
 const FAILED = 1;
@@ -39,6 +41,13 @@ async function serve(options: MemcachedServerOptions): Promise<void> {
     process.exitCode = FAILED;
     return;
   }
+  // The server itself keeps no process alive.
+  const awake = setInterval(() => {}, 2 ** 31 - 1);
   process.stdout.write(`memwire: embedded memcached, for development, on ${server.address}\n`);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => server.stop());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      clearInterval(awake);
+      server.stop();
+    });
+  }
 }

@@ -1,7 +1,7 @@
 /** What is written behind `memwire` on a command line. */
 import { parseArgs } from "node:util";
 import { DEFAULT_PORT } from "../address.ts";
-import type { MemcachedServerOptions } from "./server.ts";
+import type { MemcachedServerOptions } from "./options.ts";
 
 /** What the command prints about itself. */
 export const USAGE: string = `Usage: memwire serve [options]

@@ -1,16 +1,21 @@
 /** From a line to its command. */
 import { ADMIN_COMMANDS } from "./admin_commands.ts";
+import { operationOf } from "./calls.ts";
 import { CLASSIC_COMMANDS } from "./classic_commands.ts";
 import { tokenize } from "./line.ts";
 import { META_COMMANDS } from "./meta_commands.ts";
 import { META_SET } from "./meta_set.ts";
+import { parseInt32 } from "./numbers.ts";
 import { STATS_COMMAND } from "./stats.ts";
-import type { Command, Turn } from "./turn.ts";
+import { type Command, MAX_LENGTH, takeNoreply, type Turn } from "./turn.ts";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
   [...CLASSIC_COMMANDS, ...META_COMMANDS, META_SET, ...ADMIN_COMMANDS, STATS_COMMAND]
     .map((command) => [command.name, command]),
 );
+
+/** The names of all commands. */
+export const COMMAND_NAMES: readonly string[] = [...COMMANDS.keys()];
 
 /** Words with these beginnings are looked up before a browser is suspected. */
 const FAMILIAR = /^(?:[gsacidt]|m.$)/s;
@@ -27,5 +32,17 @@ export function runLine(turn: Turn, line: string): void {
   }
   const [least, most] = command.tokens;
   if (tokens.length < least || tokens.length > most) return turn.replies.line("ERROR");
+  turn.state.calls.note(command, tokens, line.length);
+  const failure = turn.state.faults.takeFailure(tokens);
+  if (failure !== undefined) return fail(turn, command, tokens, failure);
   command.run(turn, tokens, rest);
+}
+
+/** Answers with the line that a test has ordered, as memcached answers when memory is short. */
+function fail(turn: Turn, command: Command, tokens: readonly string[], line: string): void {
+  if (operationOf(tokens) === command.name) takeNoreply(turn, tokens);
+  turn.replies.line(line);
+  if (command.length === undefined) return;
+  const length = parseInt32(tokens[command.length] ?? "");
+  if (length !== undefined && length >= 0 && length <= MAX_LENGTH) turn.swallow(length + 2);
 }

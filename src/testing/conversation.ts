@@ -2,12 +2,18 @@
  * One connection without its socket: bytes in, replies out.
  *
  * It reads as memcached does, through a buffer of 16 KiB, and sends when what it has read is used up;
- * a value that is still on its way holds back the replies before it.
+ * a value that is still on its way holds back the replies before it. It gives others a turn after a few
+ * milliseconds, reads no more while its replies are not taken, and closes when it would keep too much.
  */
 import { Buffer } from "node:buffer";
+import { authenticate } from "./auth.ts";
+import { type Block, copyBlock, MAX_TEXT_BLOCK } from "./block.ts";
 import { runLine } from "./commands.ts";
+import type { Item } from "./item.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 import { Replies } from "./replies.ts";
-import type { ConnectionInfo, ServerState } from "./state.ts";
+import { bufferLimit, type ConnectionInfo, type ServerState } from "./state.ts";
+import { milliseconds } from "./timers.ts";
 import type { Turn } from "./turn.ts";
 
 /** The socket, as a conversation sees it. */
@@ -16,28 +22,34 @@ export interface Wire {
   readonly peer: string;
   readonly local: string;
   /** Sends pieces in order; false asks to be left alone until {@linkcode Conversation.resume}. */
-  write(pieces: Uint8Array[]): boolean;
+  write(pieces: readonly Uint8Array[]): boolean;
+  /** Reads nothing, and calls back when others have had their turn. */
+  rest(done: () => void): void;
   /** Closes the connection behind what was written. */
   end(): void;
+  /** Closes the connection at once. */
+  destroy(): void;
 }
-
-/** Bytes that are looked at together. */
-const READ_BUFFER = 16 * 1024;
 
 /** A line that goes on beyond this many bytes without an end must be a `get` of many keys. */
 const MAX_UNFINISHED = 2048;
 
+/** The longest line of such a `get`; memcached has no limit. */
+const MAX_LINE = 1024 * 1024;
+
 /** Commands after which memcached turns to its other connections, having sent what it has. */
 const COMMANDS_A_TURN = 20;
 
-const LF = 0x0a;
-const CR = 0x0d;
-const EMPTY = Buffer.alloc(0);
+/** Replies of a long command leave when there are this many bytes of them. */
+const SEND_AT = 64 * 1024;
+
+/** Milliseconds after which others really have a turn. */
+const SLICE = 5;
 
 interface Reading {
-  readonly block: Uint8Array;
+  readonly block: Buffer;
   filled: number;
-  readonly done: (block: Uint8Array) => void;
+  readonly done: (block: Block) => void;
 }
 
 /** One connection without its socket. */
@@ -45,16 +57,20 @@ export class Conversation implements Turn, ConnectionInfo {
   readonly state: ServerState;
   readonly replies: Replies = new Replies();
   readonly #wire: Wire;
-  /** The read buffer; what is before `#start` is used up, and up to `#scanned` there is no LF. */
-  #buffer: Buffer = EMPTY;
-  #start = 0;
-  #scanned = 0;
-  /** Received, but not in the read buffer yet. */
-  #backlog: Buffer[] = [];
+  readonly #received = new ReadBuffer();
   #reading: Reading | undefined;
   #swallowing = 0;
+  #task: (() => boolean) | undefined;
   #budget = 0;
+  /** Items in use, and bytes nowhere else, of replies that were written and not taken yet. */
+  #unsent: Item[] = [];
+  #unsentBytes = 0;
+  /** Bytes noted in `state.buffered`. */
+  #noted = 0;
+  #known: boolean;
   #running = false;
+  #begun = 0;
+  #resting = false;
   #blocked = false;
   #ended = false;
   #closed = false;
@@ -64,6 +80,7 @@ export class Conversation implements Turn, ConnectionInfo {
   constructor(state: ServerState, wire: Wire) {
     this.state = state;
     this.#wire = wire;
+    this.#known = state.settings.users === undefined;
     this.lastCommand = state.timeline.now;
   }
 
@@ -87,58 +104,127 @@ export class Conversation implements Turn, ConnectionInfo {
   receive(chunk: Uint8Array): void {
     if (this.#closed) return;
     this.state.counters.totals.bytes_read += chunk.length;
-    this.#backlog.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+    this.#received.push(chunk);
     this.#budget = COMMANDS_A_TURN;
     this.#run();
   }
 
-  /** The socket takes bytes again. */
+  /** What was written is taken. */
   resume(): void {
     this.#blocked = false;
+    this.#letGo();
     this.#run();
-    if (this.#ended && !this.#blocked) this.close();
   }
 
   /** The client has said all it had to say; it may still be reading replies. */
   end(): void {
-    if (this.#blocked) this.#ended = true;
-    else this.close();
+    this.#ended = true;
+    this.#run();
   }
 
-  /** The client is gone, or shall go. */
+  closeIfIdle(): void {
+    const { timeline, settings, counters } = this.state;
+    const idle = timeline.now - this.lastCommand > settings.idleTimeout;
+    if (!idle || this.#closed || this.condition !== "conn_read") return;
+    counters.totals.idle_kicks++;
+    this.close();
+  }
+
+  /** The client shall go: what was written still reaches it. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.replies.drop();
+    this.drop();
+    if (this.#reading !== undefined) this.#endReading(this.#reading);
     this.#wire.end();
   }
 
-  readBlock(length: number, done: (block: Uint8Array) => void): void {
-    this.#reading = { block: new Uint8Array(length), filled: 0, done };
+  /** The socket is closed. */
+  gone(): void {
+    this.close();
+    this.#letGo();
+    this.#note(0);
+  }
+
+  readBlock(length: number, done: (block: Block) => void): void {
+    if (this.#received.length >= length && length <= MAX_TEXT_BLOCK) {
+      return done(copyBlock(this.#received.take(length)));
+    }
+    this.state.store.beginUpload(length);
+    this.#reading = { block: Buffer.allocUnsafeSlow(length), filled: 0, done };
   }
 
   swallow(length: number): void {
     this.#swallowing = length;
   }
 
+  work(step: () => boolean): void {
+    this.#task = step;
+  }
+
+  hold(item: Item): void {
+    this.state.store.hold(item);
+    this.replies.use(item);
+  }
+
+  drop(): void {
+    for (const item of this.replies.drop()) this.state.store.letGo(item);
+  }
+
   flush(): void {
-    const pieces = this.replies.take();
-    if (pieces.length === 0) return;
-    for (const piece of pieces) this.state.counters.totals.bytes_written += piece.length;
-    if (!this.#wire.write(pieces)) this.#blocked = true;
+    const { pieces, bytes, copied, items } = this.replies.take();
+    this.state.counters.totals.bytes_written += bytes;
+    if (bytes > 0 && !this.#wire.write(pieces)) this.#blocked = true;
+    if (!this.#blocked) {
+      for (const item of items) this.state.store.letGo(item);
+      return;
+    }
+    this.#unsent.push(...items);
+    this.#unsentBytes += copied;
+  }
+
+  #letGo(): void {
+    for (const item of this.#unsent) this.state.store.letGo(item);
+    this.#unsent = [];
+    this.#unsentBytes = 0;
   }
 
   #run(): void {
+    if (this.#resting) return;
     this.#running = true;
-    while (!this.#closed && !this.#blocked && this.#step());
+    this.#begun = milliseconds();
+    while (!this.#closed && !this.#blocked && !this.#resting && this.#step());
     this.#running = false;
+    if (this.#ended && !this.#blocked && !this.#resting) this.close();
+    this.#note(this.#received.memory + this.#unsentBytes);
+  }
+
+  /** Others have their turn if this has taken long. */
+  #yield(): void {
+    if (milliseconds() - this.#begun < SLICE) return;
+    this.#resting = true;
+    this.#wire.rest(() => {
+      this.#resting = false;
+      this.#run();
+    });
+  }
+
+  /** Notes how much memory the connection needs, and closes it if all need too much. */
+  #note(bytes: number): void {
+    if (bytes === this.#noted) return;
+    this.state.buffered += bytes - this.#noted;
+    this.#noted = bytes;
+    if (this.#closed || this.state.buffered <= bufferLimit(this.state)) return;
+    this.close();
+    this.#wire.destroy();
   }
 
   /** Does what can be done next; false is "more bytes, please". */
   #step(): boolean {
+    if (this.#task !== undefined) return this.#work(this.#task);
     if (this.#reading !== undefined) return this.#fill(this.#reading);
     if (this.#swallowing > 0) {
-      const bytes = this.#take(this.#swallowing);
+      const bytes = this.#received.take(this.#swallowing);
       this.#swallowing -= bytes.length;
       if (this.#swallowing === 0) this.#commandDone();
       return bytes.length > 0;
@@ -146,75 +232,65 @@ export class Conversation implements Turn, ConnectionInfo {
     return this.#command();
   }
 
+  #work(task: () => boolean): boolean {
+    if (task()) {
+      this.#task = undefined;
+      this.#commandDone();
+    } else {
+      if (this.replies.bytes >= SEND_AT) this.flush();
+      this.#yield();
+    }
+    return true;
+  }
+
   #command(): boolean {
-    const lf = this.#buffer.indexOf(LF, this.#scanned);
-    if (lf < 0) {
-      this.#scanned = this.#buffer.length;
-      if (this.#buffer.length - this.#start > MAX_UNFINISHED && !this.#isLongGet()) {
+    const line = this.#known || this.#received.length > 1 ? this.#received.line() : undefined;
+    if (line === undefined) {
+      if (this.#received.length > MAX_UNFINISHED && !this.#isLongGet()) {
         this.close();
         return false;
       }
       this.flush();
-      return this.#refill();
+      return this.#received.refill();
     }
-    const end = lf > this.#start && this.#buffer[lf - 1] === CR ? lf - 1 : lf;
-    const line = this.#buffer.toString("latin1", this.#start, end);
-    this.#start = this.#scanned = lf + 1;
     this.lastCommand = this.state.timeline.now;
     this.replies.begin();
-    runLine(this, line);
-    if (this.#reading === undefined && this.#swallowing === 0) this.#commandDone();
+    const { users } = this.state.settings;
+    if (this.#known || users === undefined) runLine(this, line);
+    else authenticate(this, line, users, () => this.#known = true);
+    if (this.#reading === undefined && this.#swallowing === 0 && this.#task === undefined) {
+      this.#commandDone();
+    }
     return true;
   }
 
   #isLongGet(): boolean {
-    return /^ {0,100}gets? /.test(this.#buffer.toString("latin1", this.#start, this.#start + 106));
+    return this.#known && this.#received.length <= MAX_LINE &&
+      /^ {0,100}gets? /.test(this.#received.peek(106));
   }
 
   #fill(reading: Reading): boolean {
-    const bytes = this.#take(reading.block.length - reading.filled);
+    const bytes = this.#received.take(reading.block.length - reading.filled);
     reading.block.set(bytes, reading.filled);
     reading.filled += bytes.length;
     if (reading.filled === reading.block.length) {
-      this.#reading = undefined;
-      reading.done(reading.block);
+      this.#endReading(reading);
+      const { block } = reading;
+      reading.done(block.length <= MAX_TEXT_BLOCK ? copyBlock(block) : block);
       this.#commandDone();
     }
     return bytes.length > 0;
+  }
+
+  #endReading(reading: Reading): void {
+    this.#reading = undefined;
+    this.state.store.endUpload(reading.block.length);
   }
 
   #commandDone(): void {
     if (this.#closed || --this.#budget >= 0) return;
     this.flush();
     this.#budget = COMMANDS_A_TURN - 1;
-  }
-
-  /** At most `most` bytes, from the read buffer or straight from what was received. */
-  #take(most: number): Uint8Array {
-    if (this.#start < this.#buffer.length) {
-      const bytes = this.#buffer.subarray(this.#start, this.#start + most);
-      this.#start = this.#scanned = this.#start + bytes.length;
-      return bytes;
-    }
-    return this.#takeBacklog(most);
-  }
-
-  #takeBacklog(most: number): Buffer {
-    const head = this.#backlog[0];
-    if (head === undefined) return EMPTY;
-    if (head.length <= most) this.#backlog.shift();
-    else this.#backlog[0] = head.subarray(most);
-    return head.subarray(0, most);
-  }
-
-  #refill(): boolean {
-    const kept = this.#buffer.subarray(this.#start);
-    // Only the line of a long get outgrows the buffer.
-    const room = kept.length < READ_BUFFER ? READ_BUFFER - kept.length : Infinity;
-    const bytes = this.#takeBacklog(room);
-    this.#scanned = kept.length;
-    this.#start = 0;
-    this.#buffer = kept.length === 0 ? bytes : Buffer.concat([kept, bytes]);
-    return bytes.length > 0;
+    this.#yield();
   }
 }

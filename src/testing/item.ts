@@ -1,59 +1,101 @@
-/** What is stored under a key, and how much memory memcached would take for it. */
+/** What is stored under a key, and how much memory that takes, here and in memcached. */
+import type { Block } from "./block.ts";
 
-/** One stored value with its rules. */
-export interface Item {
+const FETCHED = 1;
+const STALE = 2;
+const TOKEN_SENT = 4;
+const BINARY_KEY = 8;
+
+/** One stored value with its rules. There can be half a million, so what is true or false shares a number. */
+export class Item {
   /** One character per byte. */
-  readonly key: string;
+  key: string;
   /** The client's own 32 bits. */
   readonly flags: number;
-  /** The value and the CRLF behind it, never written to once stored: replies point at it. */
-  block: Uint8Array;
+  /** The value and the CRLF behind it. */
+  block: Block;
   /** In relative seconds; 0 is never. */
   exptime: number;
-  /** The version; in an item that is not stored yet, the version that the request asked for. */
-  cas: bigint;
+  /** The version; 0 on a server that keeps none. */
+  cas = 0;
   /** Last access, in relative seconds. */
-  time: number;
-  /** Whether it was ever read. */
-  fetched: boolean;
-  /** Invalidated, but still to be had (meta `I`). */
-  stale: boolean;
-  /** Whether somebody was told to recache it (meta `W`). */
-  tokenSent: boolean;
-  /** The key came as base64 and is shown as base64. */
-  binaryKey: boolean;
+  time = 0;
   /** Replies that point at it and were not sent yet. */
-  held: number;
+  held = 0;
+  /** The next item of its bucket in an {@linkcode ItemTable}. */
+  chain: Item | undefined = undefined;
+  /** The neighbours in a {@linkcode UseList}; itself while it is in none. */
+  older: Item = this;
+  newer: Item = this;
+  #marks = 0;
+
+  constructor(key: string, flags: number, exptime: number, block: Block) {
+    this.key = key;
+    this.flags = flags;
+    this.exptime = exptime;
+    this.block = block;
+  }
+
+  /** Whether it was ever read. */
+  get fetched(): boolean {
+    return (this.#marks & FETCHED) !== 0;
+  }
+  set fetched(value: boolean) {
+    this.#mark(FETCHED, value);
+  }
+
+  /** Invalidated, but still to be had (meta `I`). */
+  get stale(): boolean {
+    return (this.#marks & STALE) !== 0;
+  }
+  set stale(value: boolean) {
+    this.#mark(STALE, value);
+  }
+
+  /** Whether somebody was told to recache it (meta `W`). */
+  get tokenSent(): boolean {
+    return (this.#marks & TOKEN_SENT) !== 0;
+  }
+  set tokenSent(value: boolean) {
+    this.#mark(TOKEN_SENT, value);
+  }
+
+  /** The key came as base64 and is shown as base64. */
+  get binaryKey(): boolean {
+    return (this.#marks & BINARY_KEY) !== 0;
+  }
+  set binaryKey(value: boolean) {
+    this.#mark(BINARY_KEY, value);
+  }
+
+  #mark(mark: number, value: boolean): void {
+    this.#marks = value ? this.#marks | mark : this.#marks & ~mark;
+  }
 }
 
-/** An item that nobody has stored yet. */
-export function newItem(key: string, flags: number, exptime: number, block: Uint8Array): Item {
-  return {
-    key,
-    flags,
-    block,
-    exptime,
-    cas: 0n,
-    time: 0,
-    fetched: false,
-    stale: false,
-    tokenSent: false,
-    binaryKey: false,
-    held: 0,
-  };
-}
+/** Fixed header and the key's NUL, on a 64-bit machine. */
+const OVERHEAD = 48 + 1;
 
-/** Fixed header, the key's NUL and the version, on a 64-bit machine. */
-const OVERHEAD = 48 + 1 + 8;
+/** What the version takes, on a server that keeps them. */
+const CAS_SIZE = 8;
 
 /** Bytes that memcached takes for an item; flags of 0 take none. */
-export function sizeOf(keyLength: number, flags: number, blockLength: number): number {
-  return OVERHEAD + keyLength + (flags === 0 ? 0 : 4) + blockLength;
+export function sizeOf(
+  keyLength: number,
+  flags: number,
+  blockLength: number,
+  withCas: boolean,
+): number {
+  return OVERHEAD + (withCas ? CAS_SIZE : 0) + keyLength + (flags === 0 ? 0 : 4) + blockLength;
 }
 
-/** Bytes that memcached takes for this item. */
-export function itemSize(item: Item): number {
-  return sizeOf(item.key.length, item.flags, item.block.length);
+/**
+ * Bytes of the memory limit that an item of this size takes up. A small one takes more than in
+ * memcached, because JavaScript needs some 165 bytes for it besides key and value: with five eighths
+ * of that, all items together take at most 1.6 times the limit. (From 181 bytes on there is no difference.)
+ */
+export function costOf(size: number): number {
+  return Math.max(size, Math.ceil(68 + size * 0.625));
 }
 
 const GROWTH = 1.25;
@@ -81,6 +123,6 @@ export function slabClass(size: number): number {
 }
 
 /** An item above this size is kept in pieces, and memcached does no arithmetic on it. */
-export function isChunked(item: Item): boolean {
-  return itemSize(item) > LARGEST_CHUNK;
+export function isChunked(size: number): boolean {
+  return size > LARGEST_CHUNK;
 }

@@ -1,8 +1,8 @@
 /** The meta dialect but for `ms`: `mg`, `md`, `ma`, `me`, `mn`. */
 import { decodeBase64, encodeBase64 } from "./base64_key.ts";
-import { addDelta, numberBlock, storeItem } from "./changes.ts";
-import { NON_NUMERIC } from "./classic_commands.ts";
-import { type Item, itemSize, newItem, slabClass } from "./item.ts";
+import { addDelta, isVersion, numberBlock, storeItem } from "./changes.ts";
+import { NO_DELTA } from "./classic_commands.ts";
+import { Item, slabClass } from "./item.ts";
 import {
   echoes,
   isOversizedOpaque,
@@ -18,7 +18,7 @@ export const MAX_META_TOKENS = 19;
 
 const BAD_FLAG = "CLIENT_ERROR invalid or duplicate flag";
 
-const NO_VALUE = new Uint8Array([0x0d, 0x0a]);
+const NO_VALUE = "\r\n";
 
 /** The seconds that are left, or since, as memcached prints them: unsigned, -1 for never. */
 function remaining(item: Item, now: number): string {
@@ -39,7 +39,7 @@ function metaGet(turn: Turn, tokens: readonly string[]): void {
   if (item !== undefined && !flags.noteLate && !flags.unnoticed) store.bump(item);
   const vivified = item === undefined && flags.vivify !== undefined;
   if (vivified && store.refusal(flags.key.length, 0, 2) === undefined) {
-    item = newItem(flags.key, 0, 0, NO_VALUE);
+    item = new Item(flags.key, 0, 0, NO_VALUE);
     store.link(item);
   }
   if (item === undefined) {
@@ -55,7 +55,7 @@ function metaGet(turn: Turn, tokens: readonly string[]): void {
   replies.text(flags.value ? `VA ${item.block.length - 2}` : "HD");
   replies.text(`${attributes}\r\n`);
   if (flags.value) replies.block(item.block);
-  replies.hold(item);
+  turn.hold(item);
   if (flags.noteLate && !flags.unnoticed) store.bump(item);
   const touched = flags.expiry !== undefined;
   totals[touched ? "cmd_touch" : "cmd_get"]++;
@@ -152,7 +152,7 @@ function metaDelete(turn: Turn, tokens: readonly string[]): void {
   if (flags === undefined) return;
   if (flags.tokens.some(isOversizedOpaque)) return replies.line(OPAQUE_TOO_LONG);
   const item = store.get(flags.key);
-  if (item === undefined || (flags.cas !== undefined && item.cas !== flags.cas)) {
+  if (item === undefined || (flags.cas !== undefined && !isVersion(item, flags.cas))) {
     totals.delete_misses++;
     return replies.line(`${item === undefined ? "NF" : "EX"}${echoes(flags)}`);
   }
@@ -180,7 +180,9 @@ function metaArithmetic(turn: Turn, tokens: readonly string[]): void {
   if (increment === undefined) return replies.line("CLIENT_ERROR invalid mode for ma M token");
 
   const result = addDelta(state, flags.key, increment, flags.delta, flags.cas);
-  if (result.kind === "non_numeric") return replies.line(NON_NUMERIC);
+  if (result.kind === "non_numeric" || result.kind === "out_of_memory") {
+    return replies.line(NO_DELTA[result.kind]);
+  }
   const vivified = result.kind === "not_found" && flags.vivify !== undefined;
   if (result.kind === "not_found" && !vivified) totals[increment ? "incr_misses" : "decr_misses"]++;
   if (result.kind !== "ok" && !vivified) {
@@ -197,7 +199,7 @@ function metaArithmetic(turn: Turn, tokens: readonly string[]): void {
     if (store.refusal(flags.key.length, 0, block.length) !== undefined) {
       return replies.line("SERVER_ERROR Out of memory allocating new item");
     }
-    item = newItem(flags.key, 0, 0, block);
+    item = new Item(flags.key, 0, 0, block);
     storeItem(state, item, "add");
   }
 
@@ -240,7 +242,7 @@ function metaDebug({ state, replies }: Turn, tokens: readonly string[]): void {
   counters.totals.cmd_meta++;
   const item = store.get(key);
   if (item === undefined) return replies.line("EN");
-  const size = itemSize(item);
+  const size = store.sizeOf(item);
   replies.line([
     "ME",
     item.binaryKey ? encodeBase64(item.key) : item.key,
@@ -260,9 +262,9 @@ function metaNoop(turn: Turn): void {
 
 /** `mg`, `md`, `ma`, `me` and `mn`. */
 export const META_COMMANDS: readonly Command[] = [
-  { name: "mg", tokens: [2, Infinity], run: metaGet },
-  { name: "md", tokens: [2, Infinity], run: metaDelete },
-  { name: "ma", tokens: [2, Infinity], run: metaArithmetic },
-  { name: "me", tokens: [1, Infinity], run: metaDebug },
+  { name: "mg", tokens: [2, Infinity], keys: [1, false], run: metaGet },
+  { name: "md", tokens: [2, Infinity], keys: [1, false], run: metaDelete },
+  { name: "ma", tokens: [2, Infinity], keys: [1, false], run: metaArithmetic },
+  { name: "me", tokens: [1, Infinity], keys: [1, false], run: metaDebug },
   { name: "mn", tokens: [1, Infinity], run: metaNoop },
 ];

@@ -1,7 +1,8 @@
 /** `ms`: the meta dialect's one storage command. */
+import { type Block, endsLine } from "./block.ts";
 import { storeItem, type StoreMode, type StoreResult } from "./changes.ts";
-import { endsLine, NO_ROOM } from "./classic_commands.ts";
-import { newItem } from "./item.ts";
+import { NO_ROOM, refuse as noteRefusal } from "./classic_commands.ts";
+import { Item } from "./item.ts";
 import { MAX_META_TOKENS } from "./meta_commands.ts";
 import {
   isOversizedOpaque,
@@ -52,9 +53,9 @@ function metaSet(turn: Turn, tokens: readonly string[]): void {
 
   const refusal = state.store.refusal(flags.key.length, flags.clientFlags, length + 2);
   if (refusal !== undefined) {
-    state.counters.totals[refusal === "too_large" ? "store_too_large" : "store_no_memory"]++;
-    const old = state.store.get(flags.key);
-    if (old !== undefined) state.store.unlink(old);
+    noteRefusal(state, refusal, flags.key, true);
+    // Quiet hides what fails while the value is read, and nothing else.
+    replies.noreply = refusal === "out_of_memory_reading" && flags.quiet;
     return refuse(NO_ROOM[refusal]);
   }
   turn.readBlock(length + 2, (block) => finish(turn, flags, mode, block));
@@ -64,14 +65,19 @@ function finish(
   { state, replies }: Turn,
   flags: MetaFlags,
   mode: StoreMode,
-  block: Uint8Array,
+  block: Block,
 ): void {
   state.counters.totals.cmd_set++;
   if (!endsLine(block)) return replies.line("CLIENT_ERROR bad data chunk");
-  const item = newItem(flags.key, flags.clientFlags, flags.expiry ?? 0, block);
-  item.cas = flags.cas ?? 0n;
+  const item = new Item(flags.key, flags.clientFlags, flags.expiry ?? 0, block);
   item.binaryKey = flags.binaryKey;
-  const { result, cas } = storeItem(state, item, mode, flags.invalidate && mode === "cas");
+  const { result, cas } = storeItem(
+    state,
+    item,
+    mode,
+    flags.cas,
+    flags.invalidate && mode === "cas",
+  );
   if (flags.quiet && result === "stored") return;
   let text = RESULTS[result];
   for (const token of flags.tokens) {
@@ -83,4 +89,10 @@ function finish(
 }
 
 /** `ms`. */
-export const META_SET: Command = { name: "ms", tokens: [2, Infinity], run: metaSet };
+export const META_SET: Command = {
+  name: "ms",
+  tokens: [2, Infinity],
+  keys: [1, false],
+  length: 2,
+  run: metaSet,
+};

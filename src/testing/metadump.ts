@@ -1,21 +1,12 @@
 /** `lru_crawler metadump`: every key with what is known about its item. */
-import { type Item, itemSize, slabClass } from "./item.ts";
+import { type Item, slabClass } from "./item.ts";
 import type { ServerState } from "./state.ts";
 
-/** The dump of all chosen items that are still to be had, in no particular order, with its `END`. */
-export function metadump(state: ServerState, chosen: (item: Item) => boolean): string {
-  const { store, timeline: { now, started } } = state;
-  let text = "";
-  for (const item of store.items()) {
-    // An item that expires this very second is still shown.
-    if ((item.exptime !== 0 && item.exptime < now) || store.isFlushed(item)) continue;
-    if (chosen(item)) text += describe(item, started);
-  }
-  return `${text}END\r\n`;
-}
-
-function describe(item: Item, started: number): string {
-  const size = itemSize(item);
+/** The line of an item; nothing for one that is no longer to be had. */
+export function describe({ store, timeline: { now, started } }: ServerState, item: Item): string {
+  // An item that expires this very second is still shown.
+  if ((item.exptime !== 0 && item.exptime < now) || store.isFlushed(item)) return "";
+  const size = store.sizeOf(item);
   return [
     `key=${encodeUri(item.key)}`,
     `exp=${item.exptime === 0 ? -1 : item.exptime + started}`,

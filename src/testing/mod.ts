@@ -1,8 +1,10 @@
 /**
- * A memcached inside the process, for development and tests: nothing has to be installed to start.
+ * A memcached inside the process, for development and tests: nothing has to be installed to start, and
+ * it fails when it is told to.
  *
  * It speaks the text protocol of memcached 1.6.18, classic and meta, and answers as that does, byte for
- * byte, mistakes included. It is not for production: one thread, no authentication, no TLS.
+ * byte, mistakes included; what concerns its insides (slabs, threads, logs) it refuses. It is not for
+ * production: one thread, in a process that has other things to do.
  *
  * @example
  * ```ts
@@ -17,5 +19,7 @@
  *
  * @module
  */
-export { MemcachedServer, type MemcachedServerOptions } from "./server.ts";
+export { MemcachedServer } from "./server.ts";
+export type { MemcachedServerOptions } from "./options.ts";
+export type { Call } from "./calls.ts";
 export { type Clock, ManualClock } from "./clock.ts";

@@ -4,7 +4,8 @@
  * lower bits unless it does not even fit 64.
  */
 
-const NUMBER = /^[\t-\r ]*([+-]?)([0-9]+)(.?)/s;
+const NUMBER = /^[\t-\r ]*([+-]?)0*([0-9]+)(.?)/s;
+const MOST_DIGITS = 20;
 const ENDS_NUMBER = /^[\t-\r \0]?$/;
 
 interface Digits {
@@ -15,6 +16,8 @@ interface Digits {
 function readDigits(text: string): Digits | undefined {
   const parts = NUMBER.exec(text);
   if (parts === null || !ENDS_NUMBER.test(parts[3] as string)) return undefined;
+  // More digits than 64 bits have fit no number, and could take seconds to read.
+  if (parts[2]!.length > MOST_DIGITS) return undefined;
   return { negative: parts[1] === "-", magnitude: BigInt(parts[2] as string) };
 }
 

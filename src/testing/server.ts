@@ -1,54 +1,32 @@
-/** The embedded server's sockets; the only file here that knows the network. */
+/** The embedded server, as tests hold it. */
 import { Buffer } from "node:buffer";
-import { lstat, rm } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { formatAddress } from "../address.ts";
-import { readOptions } from "../checks/options.ts";
-import { checkText, checkWhole } from "../checks/values.ts";
-import { invalidType } from "../errors.ts";
-import { type Clock, systemClock } from "./clock.ts";
-import { Conversation } from "./conversation.ts";
+import { invalidRange, invalidType } from "../errors.ts";
+import { type Call, Calls } from "./calls.ts";
+import { COMMAND_NAMES } from "./commands.ts";
+import { type Cut, Faults, type Slowness } from "./faults.ts";
+import { Link } from "./link.ts";
+import { Listener } from "./listener.ts";
+import {
+  type CheckedOptions,
+  checkOptions,
+  checkWhole,
+  type MemcachedServerOptions,
+} from "./options.ts";
 import { type ListenInfo, newState, type ServerState } from "./state.ts";
+import { after, every } from "./timers.ts";
 
-/**
- * What {@linkcode MemcachedServer.start} takes.
- *
- * @example
- * ```ts
- * import { MemcachedServer, type MemcachedServerOptions } from "memwire/testing";
- *
- * const options: MemcachedServerOptions = { host: "::1", memoryLimit: 1024 * 1024 };
- * const server = await MemcachedServer.start(options);
- * console.log(server.address); // [::1]:41923, for example
- * await server.stop();
- * ```
- */
-export interface MemcachedServerOptions {
-  /** TCP port, 0 to 65535. Default 0: one that is free. */
-  port?: number | undefined;
-  /** Interface to listen on. Default `"127.0.0.1"`: nobody else's machine. */
-  host?: string | undefined;
-  /** Path of a unix socket, instead of `port` and `host`. */
-  path?: string | undefined;
-  /** Bytes of all items together; the least recently used make room. Default 64 MiB. */
-  memoryLimit?: number | undefined;
-  /** Bytes of one item, its key and some 60 bytes of overhead included, at least 1024. Default 1 MiB. */
-  maxItemSize?: number | undefined;
-  /** Connections that may be open at a time; one more is told so and closed. Default 1024. */
-  maxConnections?: number | undefined;
-  /** Where the time comes from. Default: the machine's clock. */
-  clock?: Clock | undefined;
-}
-
-const MEGABYTE = 1024 * 1024;
-
-/** Replies up to this many bytes leave in one piece. */
-const JOIN_UP_TO = 64 * 1024;
+/** Milliseconds between two looks for connections that are idle. */
+const IDLE_LOOK = 100;
 
 /**
  * A memcached inside this process, for development and tests: the text protocol of memcached 1.6.18,
- * classic and meta. It is single-threaded, unauthenticated and forgets everything when it stops; for
- * anything that matters, run the real one.
+ * classic and meta. It is single-threaded and forgets everything when it stops; for anything that matters,
+ * run the real one.
+ *
+ * Its own methods make it fail: `stall`, `slow`, `cut`, `refuse`, `fail`, `forget`, `restart`. Each takes
+ * effect before it returns or, where it returns a promise, before that resolves.
  *
  * @example
  * ```ts
@@ -66,20 +44,34 @@ const JOIN_UP_TO = 64 * 1024;
 export class MemcachedServer implements AsyncDisposable {
   /** Where it listens, as a memwire server specification: `host:port`, `[v6]:port` or `unix:/path`. */
   readonly address: string;
-  readonly #listener: Server;
-  readonly #sockets: Set<Socket>;
+  readonly #options: CheckedOptions;
+  readonly #listener: Listener;
+  readonly #faults = new Faults();
+  readonly #calls = new Calls();
+  #state: ServerState;
+  #endStall: () => void = () => {};
+  readonly #endIdleLooks: () => void;
   #stopped: Promise<void> | undefined;
 
-  private constructor(address: string, listener: Server, sockets: Set<Socket>) {
-    this.address = address;
+  private constructor(options: CheckedOptions, listener: Listener, listening: ListenInfo) {
+    this.#options = options;
     this.#listener = listener;
-    this.#sockets = sockets;
+    this.#state = newState(options.settings, listening, this.#faults, this.#calls);
+    const { host, port, path } = listening;
+    this.address = path !== undefined || host === undefined
+      ? `unix:${path}`
+      : formatAddress({ kind: "tcp", host, port });
+    this.#endIdleLooks = options.settings.idleTimeout === 0 ? () => {} : every(IDLE_LOOK, () => {
+      for (const connection of this.#state.connections.values()) connection.closeIfIdle();
+    });
   }
 
   /**
-   * Starts a server and resolves when it listens; it keeps the process alive until it is stopped.
+   * Starts a server and resolves when it listens. It does not keep the process alive: a test that forgets to
+   * stop it still ends.
    *
-   * Throws a `TypeError` or `RangeError` for a wrong option, and the system's error if it cannot listen.
+   * Rejects with a `TypeError` or `RangeError` for a wrong option, and with the system's error if it cannot
+   * listen.
    *
    * @example
    * ```ts
@@ -90,52 +82,231 @@ export class MemcachedServer implements AsyncDisposable {
    * await server.stop();
    * ```
    */
-  static async start(options?: MemcachedServerOptions): Promise<MemcachedServer> {
-    const given = readOptions<MemcachedServerOptions>(options, {
-      port: undefined,
-      host: undefined,
-      path: undefined,
-      memoryLimit: undefined,
-      maxItemSize: undefined,
-      maxConnections: undefined,
-      clock: undefined,
-    });
-    const { host = "127.0.0.1", port = 0, path, clock = systemClock } = given;
-    const { memoryLimit = 64 * MEGABYTE, maxItemSize = MEGABYTE, maxConnections = 1024 } = given;
-    if (path !== undefined) {
-      if (given.port !== undefined || given.host !== undefined) {
-        throw invalidType("path cannot be combined with port and host");
-      }
-      checkText(path, "path");
-    }
-    checkText(host, "host");
-    if (typeof clock?.now !== "function") throw invalidType("clock must have a now() method");
-    checkWhole(port, "port", 0, 65_535);
-    checkWhole(memoryLimit, "memoryLimit", 1024);
-    checkWhole(maxItemSize, "maxItemSize", 1024, 1024 * MEGABYTE);
-    checkWhole(maxConnections, "maxConnections", 1);
+  static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
+    const checked = checkOptions(options);
+    const { place, tls } = checked;
+    // A connection can come in as soon as there is a socket, and is served a moment later.
+    let serve = (socket: Socket): void => void socket.destroy();
+    const listener = new Listener(place, tls, (socket) => serve(socket));
+    await listener.open();
+    const bound = listener.place;
+    const listening: ListenInfo = "path" in bound
+      ? { host: undefined, port: 0, path: bound.path }
+      : { ...bound, path: undefined };
+    const server = new MemcachedServer(checked, listener, listening);
+    serve = (socket) => server.#serve(socket);
+    return server;
+  }
 
-    const listening: ListenInfo = path === undefined
-      ? { host, port, path }
-      : { host: undefined, port: 0, path };
-    const limits = { memory: memoryLimit, item: maxItemSize, connections: maxConnections };
-    const state = newState(clock, limits, listening);
-    const sockets = new Set<Socket>();
-    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      serve(state, socket, sockets);
+  /**
+   * What the server was asked, the oldest first: the last 10,000 commands, once for each key. A client's
+   * handshake (`version`, `mn`) is there too; what a client says to authenticate is not.
+   */
+  get calls(): readonly Call[] {
+    return this.#calls.list();
+  }
+
+  /**
+   * Neither reads nor answers for `ms` milliseconds, as a process that is stopped: connections are still
+   * accepted, and what comes meanwhile is answered afterwards. (Over TLS the handshake still succeeds.)
+   *
+   * @param ms From now on, whatever was ordered before; 0 ends a stall, `Infinity` is until then. Anything
+   * else than a number from 0 on throws a `RangeError`.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * await using cache = new Memcached(server.address, { timeout: 50 });
+   * server.stall(Infinity);
+   * console.log(await cache.get("a").catch((error) => error.code)); // TIMEOUT
+   * server.stall(0);
+   * ```
+   */
+  stall(ms: number): void {
+    checkAmount("ms", ms, 0);
+    this.#endStall();
+    this.#endStall = ms === 0 || ms === Infinity ? () => {} : after(ms, () => {
+      this.#faults.stalled = false;
     });
-    if (path !== undefined) await removeDeadSocket(path);
-    await listen(listener, path === undefined ? { host, port } : { path });
-    const bound = listener.address();
-    if (path !== undefined || bound === null || typeof bound === "string") {
-      return new MemcachedServer(`unix:${path}`, listener, sockets);
+    this.#faults.stalled = ms > 0;
+  }
+
+  /**
+   * Closes the connection that sends next, as a server or a network that fails in the middle of a reply.
+   *
+   * @param cut `after`: bytes that it still sends, over one or several replies; default 0, so the command is
+   * carried out and its reply lost. `reset`: by a reset (RST) instead of an ordinary end (FIN); over TLS and on
+   * unix sockets, where there is none, the connection just ends.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * await using cache = new Memcached(server.address);
+   * await cache.set("hits", 1);
+   * server.cut({ reset: true });
+   * const error = await cache.increment("hits").catch((error) => error);
+   * console.log(error.code, error.ambiguous); // CONNECTION_LOST true
+   * ```
+   */
+  cut(cut: { after?: number | undefined; reset?: boolean | undefined } = {}): void {
+    const { after = 0, reset = false }: Cut = cut;
+    checkWhole("after", after, 0, Number.MAX_SAFE_INTEGER);
+    if (typeof reset !== "boolean") throw invalidType("reset must be true or false");
+    this.#faults.orderCut({ after, reset });
+  }
+
+  /**
+   * `true`: closes all connections and refuses new ones, as if there were no server; nothing is forgotten.
+   * `false`: listens again, on the same port.
+   *
+   * Rejects with the system's error if the port cannot be had again.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * await using cache = new Memcached(server.address);
+   * await server.refuse(true);
+   * console.log(await cache.get("a").catch((error) => error.code)); // SERVER_DOWN
+   * await server.refuse(false);
+   * ```
+   */
+  async refuse(on: boolean): Promise<void> {
+    if (typeof on !== "boolean") throw invalidType("refuse takes true or false");
+    if (on) return await this.#listener.close();
+    if (!this.#listener.isOpen && this.#stopped === undefined) await this.#listener.open();
+  }
+
+  /**
+   * Slows all connections down, until they are told otherwise; `null` makes them fast again.
+   *
+   * @param slowness `latency`: milliseconds by which each reply comes later. `bytesPerSecond`: what one
+   * connection carries, in each direction. A wrong one throws a `TypeError` or `RangeError`.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * await using cache = new Memcached(server.address);
+   * server.slow({ latency: 20 });
+   * await cache.get("a"); // takes 20 ms, and so did connecting
+   * server.slow(null);
+   * ```
+   */
+  slow(
+    slowness:
+      | { latency?: number | undefined; bytesPerSecond?: number | undefined }
+      | null,
+  ): void {
+    if (slowness === null) {
+      this.#faults.slow = null;
+      return;
     }
-    listening.port = bound.port;
-    return new MemcachedServer(
-      formatAddress({ kind: "tcp", host, port: bound.port }),
-      listener,
-      sockets,
+    if (typeof slowness !== "object") throw invalidType("slow takes an object or null");
+    const { latency, bytesPerSecond }: Slowness = slowness;
+    if (latency !== undefined) checkAmount("latency", latency, 0);
+    if (bytesPerSecond !== undefined) checkAmount("bytesPerSecond", bytesPerSecond, 1);
+    this.#faults.slow = { latency, bytesPerSecond };
+  }
+
+  /**
+   * Answers the next commands of a name with a line, and does not carry them out; the value behind a `set` is
+   * read and thrown away, as memcached does when memory is short.
+   *
+   * @param command A classic name, which counts for the meta dialect too (`set` is what memwire sends as `ms`),
+   * or the name of a meta command in all its forms. As in {@linkcode Call}.
+   * @param line What the client gets, without the line's end: `SERVER_ERROR out of memory`, for example. If a
+   * client asked for silence by `noreply`, it gets nothing.
+   * @param options `times`: how many such commands fail; default 1. 0 takes the order back, `Infinity` is until
+   * then.
+   *
+   * Throws a `TypeError` or `RangeError` for a command that there is not, more than a line, or a wrong number.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * await using cache = new Memcached(server.address);
+   * server.fail("set", "SERVER_ERROR out of memory storing object", { times: 2 });
+   * console.log(await cache.set("a", 1).catch((error) => error.code)); // SERVER_ERROR
+   * ```
+   */
+  fail(command: string, line: string, options: { times?: number | undefined } = {}): void {
+    const { times = 1 } = options;
+    if (!COMMAND_NAMES.includes(command)) {
+      throw invalidType(`there is no command "${command}", only ${COMMAND_NAMES.join(", ")}`);
+    }
+    if (typeof line !== "string" || !/^[^\r\n]+$/.test(line)) {
+      throw invalidType("line must be one line, not empty and without its end");
+    }
+    if (times !== Infinity) checkWhole("times", times, 0, Number.MAX_SAFE_INTEGER);
+    this.#faults.orderFailure(command, Buffer.from(line).toString("latin1"), times);
+  }
+
+  /**
+   * Drops an item, as if it had been evicted; false: there was none.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * await using cache = new Memcached(server.address);
+   * await cache.set("a", 1);
+   * console.log(server.forget("a"), await cache.get("a")); // true undefined
+   * ```
+   */
+  forget(key: string): boolean {
+    if (typeof key !== "string") throw invalidType("key must be a string");
+    const { store } = this.#state;
+    const item = store.get(Buffer.from(key).toString("latin1"));
+    if (item !== undefined) store.unlink(item);
+    return item !== undefined;
+  }
+
+  /**
+   * Does what a crash and a new start do: all connections are closed, and the server is there again on the
+   * same port, with nothing in it and all its counters at 0. A stall and a refusal end; what else was ordered
+   * stays, and so do the {@linkcode calls}.
+   *
+   * Rejects with the system's error if it was refusing and the port cannot be had again.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using server = await MemcachedServer.start();
+   * await using cache = new Memcached(server.address);
+   * await cache.set("a", 1);
+   * await server.restart();
+   * console.log(await cache.get("a")); // undefined
+   * ```
+   */
+  async restart(): Promise<void> {
+    const closed = this.#listener.closeConnections();
+    this.#state = newState(
+      this.#options.settings,
+      this.#state.listening,
+      this.#faults,
+      this.#calls,
     );
+    this.stall(0);
+    await closed;
+    await this.refuse(false);
   }
 
   /**
@@ -151,10 +322,9 @@ export class MemcachedServer implements AsyncDisposable {
    * ```
    */
   stop(): Promise<void> {
-    this.#stopped ??= new Promise((resolve) => {
-      this.#listener.close(() => resolve());
-      for (const socket of this.#sockets) socket.destroy();
-    });
+    this.#endStall();
+    this.#endIdleLooks();
+    this.#stopped ??= this.#listener.close();
     return this.#stopped;
   }
 
@@ -172,91 +342,20 @@ export class MemcachedServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-}
 
-function listen(
-  listener: Server,
-  where: { host: string; port: number } | { path: string },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    listener.once("error", reject);
-    listener.listen(where, () => {
-      listener.removeListener("error", reject);
-      resolve();
-    });
-  });
-}
-
-/** Removes the socket of a server that did not come to stop; a live one, or a file, is left alone. */
-async function removeDeadSocket(path: string): Promise<void> {
-  const isSocket = await lstat(path).then((stats) => stats.isSocket(), () => false);
-  if (!isSocket) return;
-  const dead = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => resolve(false));
-    socket.once("error", (error: Error & { code?: string }) => {
-      resolve(error.code === "ECONNREFUSED");
-    });
-    socket.end();
-  });
-  if (dead) await rm(path, { force: true });
-}
-
-function serve(state: ServerState, socket: Socket, sockets: Set<Socket>): void {
-  const { connections, counters: { totals }, limits, listening: { path } } = state;
-  sockets.add(socket);
-  const close = (): void => {
-    socket.end(() => socket.destroy());
-  };
-  socket.on("error", () => socket.destroy());
-  if (connections.size >= limits.connections) {
-    totals.rejected_connections++;
-    socket.on("close", () => sockets.delete(socket));
-    socket.write("ERROR Too many open connections\r\n");
-    return close();
+  #serve(socket: Socket): void {
+    const { connections, counters: { totals }, limits } = this.#state;
+    if (connections.size >= limits.connections) {
+      totals.rejected_connections++;
+      socket.end("ERROR Too many open connections\r\n", () => socket.destroy());
+      return;
+    }
+    totals.total_connections++;
+    new Link(socket, this.#state);
   }
-
-  totals.total_connections++;
-  const id = ++state.lastConnection;
-  const conversation = new Conversation(state, {
-    peer: path === undefined ? describe(socket.remoteAddress, socket.remotePort) : "?:<AF 0>",
-    local: path === undefined ? describe(socket.localAddress, socket.localPort) : `unix:${path}`,
-    write(pieces): boolean {
-      if (socket.destroyed) return true;
-      const ready = send(socket, pieces);
-      // A client that does not read its replies is not read either.
-      if (!ready) socket.pause();
-      return ready;
-    },
-    end: close,
-  });
-  connections.set(id, conversation);
-  socket.on("data", (chunk: Uint8Array) => conversation.receive(chunk));
-  socket.on("drain", () => {
-    socket.resume();
-    conversation.resume();
-  });
-  socket.on("end", () => conversation.end());
-  socket.on("close", () => {
-    conversation.close();
-    sockets.delete(socket);
-    connections.delete(id);
-  });
 }
 
-/** One end of a connection, as memcached writes it. */
-function describe(host = "", port = 0): string {
-  return host.includes(":") ? `tcp6:[${host}]:${port}` : `tcp:${host}:${port}`;
-}
-
-function send(socket: Socket, pieces: Uint8Array[]): boolean {
-  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (bytes <= JOIN_UP_TO) {
-    return socket.write(pieces.length === 1 ? pieces[0] as Uint8Array : Buffer.concat(pieces));
-  }
-  let ready = true;
-  socket.cork();
-  for (const piece of pieces) ready = socket.write(piece);
-  socket.uncork();
-  return ready;
+function checkAmount(name: string, value: unknown, least: number): void {
+  if (typeof value !== "number") throw invalidType(`${name} must be a number`);
+  if (!(value >= least)) throw invalidRange(`${name} must be at least ${least}, not ${value}`);
 }

@@ -1,20 +1,47 @@
 /** What all connections of one server share. */
+import { Calls } from "./calls.ts";
 import { type Clock, Timeline } from "./clock.ts";
 import { Counters } from "./counters.ts";
+import { Faults } from "./faults.ts";
 import { ItemStore, type StoreLimits } from "./item_store.ts";
 
 /** Where a server listens, as `stats settings` shows it. */
 export interface ListenInfo {
   /** 0 on a unix socket. */
   port: number;
-  host: string | undefined;
-  path: string | undefined;
+  readonly host: string | undefined;
+  readonly path: string | undefined;
 }
 
 /** What a server takes. */
 export interface ServerLimits extends StoreLimits {
   /** Open connections. */
   readonly connections: number;
+}
+
+/** What a server does, and how much. */
+export interface ServerSettings {
+  readonly clock: Clock;
+  readonly limits: ServerLimits;
+  /** Whether the least recently used items make room. */
+  readonly evicts: boolean;
+  /** Whether items have versions. */
+  readonly cas: boolean;
+  /** Whether `flush_all` is allowed. */
+  readonly flush: boolean;
+  /** Whether `lru_crawler metadump` is allowed. */
+  readonly dump: boolean;
+  /** Seconds after which a silent connection is closed; 0 is never. */
+  readonly idleTimeout: number;
+  /** Who may use it; everybody if there is no list. */
+  readonly users: readonly Credentials[] | undefined;
+  readonly tls: boolean;
+}
+
+/** A user's name and password, one character per byte. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
 }
 
 /** An open connection, as `stats conns` shows it. */
@@ -26,19 +53,26 @@ export interface ConnectionInfo {
   readonly condition: string;
   /** When it last sent a command, in relative seconds. */
   readonly lastCommand: number;
+  /** Closes it if it has been silent for too long. */
+  closeIfIdle(): void;
 }
 
 /** What all connections of one server share. */
 export interface ServerState {
+  readonly settings: ServerSettings;
   readonly timeline: Timeline;
   readonly counters: Counters;
   readonly store: ItemStore;
   readonly limits: ServerLimits;
   readonly listening: ListenInfo;
+  readonly faults: Faults;
+  readonly calls: Calls;
   /** Set by `verbosity`, shown by `stats settings`; nothing is logged. */
   verbosity: number;
   /** Set by `lru_crawler enable` and `disable`. */
   crawler: boolean;
+  /** Bytes that connections keep: lines without an end, requests and replies that wait. */
+  buffered: number;
   /** Open connections, by number. */
   readonly connections: Map<number, ConnectionInfo>;
   /** The number of the last one. */
@@ -46,19 +80,38 @@ export interface ServerState {
 }
 
 /** A server with nothing in it. */
-export function newState(clock: Clock, limits: ServerLimits, listening: ListenInfo): ServerState {
-  const timeline = new Timeline(clock);
+export function newState(
+  settings: ServerSettings,
+  listening: ListenInfo,
+  faults: Faults = new Faults(),
+  calls: Calls = new Calls(),
+): ServerState {
+  const timeline = new Timeline(settings.clock);
   const counters = new Counters();
-  const store = new ItemStore(timeline, counters, limits);
+  const limits = { ...settings.limits };
+  const { evicts, cas } = settings;
+  const store = new ItemStore(timeline, counters, { limits, evicts, cas });
   return {
+    settings,
     timeline,
     counters,
     store,
     limits,
     listening,
+    faults,
+    calls,
     verbosity: 0,
     crawler: true,
+    buffered: 0,
     connections: new Map(),
     lastConnection: 0,
   };
 }
+
+/** Bytes that all connections together may keep. */
+export function bufferLimit({ limits }: ServerState): number {
+  return Math.max(LEAST_BUFFERS, limits.memory / 4);
+}
+
+/** A small memory limit leaves the connections this many bytes. */
+const LEAST_BUFFERS = 4 * 1024 * 1024;

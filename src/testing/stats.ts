@@ -1,14 +1,16 @@
 /** `stats`: the fields that mean something in this server, under memcached's names and in its order. */
 import process from "node:process";
 import { VERSION } from "./admin_commands.ts";
-import type { ClassCounterName, CounterName } from "./counters.ts";
-import { itemSize, slabClass } from "./item.ts";
+import type { ClassCounterName, CounterName, Counters } from "./counters.ts";
+import { ITEMS_A_STEP } from "./item_store.ts";
+import { slabClass } from "./item.ts";
 import type { ServerState } from "./state.ts";
 import type { Command, Turn } from "./turn.ts";
 
 type Fields = ReadonlyArray<readonly [name: string, value: string | number]>;
 
-function general({ timeline, counters, store, limits, connections }: ServerState): Fields {
+function general(state: ServerState): Fields {
+  const { timeline, counters, store, limits, settings, connections } = state;
   const { totals } = counters;
   const { user, system } = process.cpuUsage();
   const total = (...names: CounterName[]): Fields => names.map((name) => [name, totals[name]]);
@@ -29,7 +31,9 @@ function general({ timeline, counters, store, limits, connections }: ServerState
     ...total("delete_misses", "delete_hits"),
     ...total("incr_misses", "incr_hits", "decr_misses", "decr_hits"),
     ...total("cas_misses", "cas_hits", "cas_badval", "touch_hits", "touch_misses"),
-    ...total("store_too_large", "store_no_memory", "bytes_read", "bytes_written"),
+    ...total("store_too_large", "store_no_memory", "auth_cmds", "auth_errors"),
+    ...(settings.idleTimeout > 0 ? total("idle_kicks") : []),
+    ...total("bytes_read", "bytes_written"),
     ["limit_maxbytes", limits.memory],
     ["accepting_conns", 1],
     ["threads", 1],
@@ -49,7 +53,9 @@ function cpu(microseconds: number): string {
   return (microseconds / 1e6).toFixed(6);
 }
 
-function settings({ limits, listening, verbosity, store, crawler }: ServerState): Fields {
+function settingsOf(state: ServerState): Fields {
+  const { settings, limits, listening, verbosity, store, crawler } = state;
+  const yes = (on: boolean): string => on ? "yes" : "no";
   return [
     ["maxbytes", limits.memory],
     ["maxconns", limits.connections],
@@ -58,7 +64,7 @@ function settings({ limits, listening, verbosity, store, crawler }: ServerState)
     ["inter", listening.host ?? "NULL"],
     ["verbosity", verbosity],
     ["oldest", store.oldestLive],
-    ["evictions", "on"],
+    ["evictions", settings.evicts ? "on" : "off"],
     ["domain_socket", listening.path ?? "NULL"],
     ["shutdown_command", "no"],
     ["growth_factor", "1.25"],
@@ -66,55 +72,71 @@ function settings({ limits, listening, verbosity, store, crawler }: ServerState)
     ["num_threads", 1],
     ["detail_enabled", "no"],
     ["reqs_per_event", 20],
-    ["cas_enabled", "yes"],
+    ["cas_enabled", yes(settings.cas)],
     ["binding_protocol", "ascii"],
     ["auth_enabled_sasl", "no"],
-    ["auth_enabled_ascii", "no"],
+    ["auth_enabled_ascii", yes(settings.users !== undefined)],
     ["item_size_max", limits.item],
     ["maxconns_fast", "yes"],
-    ["lru_crawler", crawler ? "yes" : "no"],
-    ["flush_enabled", "yes"],
-    ["dump_enabled", "yes"],
-    ["idle_timeout", 0],
+    ["lru_crawler", yes(crawler)],
+    ["flush_enabled", yes(settings.flush)],
+    ["dump_enabled", yes(settings.dump)],
+    ["idle_timeout", settings.idleTimeout],
     ["track_sizes", "no"],
-    ["ssl_enabled", "no"],
+    ["ssl_enabled", yes(settings.tls)],
   ];
 }
 
 /** The least recently used item of a slab class, and what all of them take. */
 interface ClassSummary {
   number: number;
-  readonly oldest: number;
+  oldest: number;
   bytes: number;
 }
 
-function items({ store, timeline: { now }, counters }: ServerState): Fields {
+/** `stats items`, which looks at all of them in steps. */
+function items(turn: Turn): void {
+  const { store, timeline: { now }, counters } = turn.state;
   const classes = new Map<number, ClassSummary>();
-  for (const item of store.items()) {
-    const size = itemSize(item);
-    const slab = slabClass(size);
-    const summary = classes.get(slab) ?? { number: 0, oldest: item.time, bytes: 0 };
-    summary.number++;
-    summary.bytes += size;
-    classes.set(slab, summary);
-  }
-  return [...classes].sort(([a], [b]) => a - b).flatMap(([slab, { number, oldest, bytes }]) => {
-    const counted = counters.ofClass(slab);
-    const fields: Fields = [
-      ["number", number],
-      ["age", now - oldest],
-      ["mem_requested", bytes],
-      ["evicted", counted.evicted],
-      ["evicted_nonzero", counted.evicted_nonzero],
-      ["evicted_time", counted.evicted_time],
-      ["outofmemory", counted.outofmemory],
-      ["reclaimed", counted.reclaimed],
-      ["expired_unfetched", counted.expired_unfetched],
-      ["evicted_unfetched", counted.evicted_unfetched],
-      ["crawler_reclaimed", counted.crawler_reclaimed],
-    ];
-    return fields.map(([name, value]) => [`items:${slab}:${name}`, value] as const);
+  let bucket: number | undefined = 0;
+  turn.work(() => {
+    bucket = store.visit(bucket as number, ITEMS_A_STEP, (item) => {
+      const size = store.sizeOf(item);
+      const slab = slabClass(size);
+      const summary = classes.get(slab) ?? { number: 0, oldest: item.time, bytes: 0 };
+      summary.number++;
+      summary.oldest = Math.min(summary.oldest, item.time);
+      summary.bytes += size;
+      classes.set(slab, summary);
+    });
+    if (bucket !== undefined) return false;
+    const sorted = [...classes].sort(([a], [b]) => a - b);
+    report(turn, sorted.flatMap(([slab, summary]) => classFields(slab, summary, now, counters)));
+    return true;
   });
+}
+
+function classFields(
+  slab: number,
+  { number, oldest, bytes }: ClassSummary,
+  now: number,
+  counters: Counters,
+): Fields {
+  const counted = counters.ofClass(slab);
+  const fields: Fields = [
+    ["number", number],
+    ["age", now - oldest],
+    ["mem_requested", bytes],
+    ["evicted", counted.evicted],
+    ["evicted_nonzero", counted.evicted_nonzero],
+    ["evicted_time", counted.evicted_time],
+    ["outofmemory", counted.outofmemory],
+    ["reclaimed", counted.reclaimed],
+    ["expired_unfetched", counted.expired_unfetched],
+    ["evicted_unfetched", counted.evicted_unfetched],
+    ["crawler_reclaimed", counted.crawler_reclaimed],
+  ];
+  return fields.map(([name, value]) => [`items:${slab}:${name}`, value] as const);
 }
 
 /** The listening socket as number 0, and the connections. */
@@ -138,27 +160,29 @@ function conns({ listening, connections, timeline }: ServerState): Fields {
 }
 
 const REPORTS: Record<string, (state: ServerState) => Fields> = {
-  settings,
-  items,
+  settings: settingsOf,
   conns,
   // There are no slabs here, and sizes are not tracked unless memcached is told to.
   slabs: () => [["active_slabs", 0], ["total_malloced", 0]],
   sizes: () => [["sizes_status", "disabled"]],
 };
 
-function stats({ state, replies }: Turn, tokens: readonly string[]): void {
+function stats(turn: Turn, tokens: readonly string[]): void {
+  const { state, replies } = turn;
   const topic = tokens[1];
   if (topic === "reset") {
     state.counters.reset();
     return replies.line("RESET");
   }
-  const report = topic === undefined
-    ? general
-    : Object.hasOwn(REPORTS, topic)
-    ? REPORTS[topic]
-    : undefined;
-  if (report === undefined) return replies.line("ERROR");
-  const lines = report(state).map(([name, value]) => `STAT ${name} ${value}\r\n`);
+  if (topic === "items") return items(turn);
+  if (topic === undefined) return report(turn, general(state));
+  const fields = Object.hasOwn(REPORTS, topic) ? REPORTS[topic] : undefined;
+  if (fields === undefined) return replies.line("ERROR");
+  report(turn, fields(state));
+}
+
+function report({ replies }: Turn, fields: Fields): void {
+  const lines = fields.map(([name, value]) => `STAT ${name} ${value}\r\n`);
   replies.text(`${lines.join("")}END\r\n`);
 }
 

@@ -1,4 +1,6 @@
 /** What a command is given to do its work, and how commands are listed. */
+import type { Block } from "./block.ts";
+import type { Item } from "./item.ts";
 import type { Replies } from "./replies.ts";
 import type { ServerState } from "./state.ts";
 
@@ -7,11 +9,20 @@ export interface Turn {
   readonly state: ServerState;
   readonly replies: Replies;
   /** Reads `length` bytes after the line and hands them over; the command ends with that. */
-  readBlock(length: number, done: (block: Uint8Array) => void): void;
+  readBlock(length: number, done: (block: Block) => void): void;
   /** Reads past `length` bytes after the line. */
   swallow(length: number): void;
+  /**
+   * Does the rest of a command that may be long, step by step, until a step returns true; others have
+   * their turns between. A step takes at most a few milliseconds.
+   */
+  work(step: () => boolean): void;
+  /** Keeps an item from being changed in its place, and its memory in use, until its reply is sent. */
+  hold(item: Item): void;
   /** Sends the replies collected so far. */
   flush(): void;
+  /** Forgets the replies collected so far. */
+  drop(): void;
   /** Closes the connection; what was not flushed is lost. */
   close(): void;
 }
@@ -20,6 +31,10 @@ export interface Turn {
 export interface Command {
   readonly name: string;
   readonly tokens: readonly [least: number, most: number];
+  /** Where its keys stand: the first one's token, and whether more may follow. Default: it has none. */
+  readonly keys?: readonly [first: number, more: boolean];
+  /** The token that tells the length of the value behind the line. Default: it has none. */
+  readonly length?: number;
   run(turn: Turn, tokens: readonly string[], rest: string): void;
 }
 

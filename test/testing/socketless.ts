@@ -2,12 +2,13 @@
 import { Buffer } from "node:buffer";
 import type { Clock } from "../../src/testing/clock.ts";
 import { Conversation } from "../../src/testing/conversation.ts";
+import { checkOptions } from "../../src/testing/options.ts";
 import { newState, type ServerState } from "../../src/testing/state.ts";
 
 /** A server that nobody can reach but {@linkcode converse}. */
 export function socketless(clock: Clock): ServerState {
-  const limits = { memory: 2 ** 26, item: 2 ** 20, connections: 1024 };
-  return newState(clock, limits, { port: 0, host: undefined, path: undefined });
+  const { settings } = checkOptions({ clock });
+  return newState(settings, { port: 0, host: undefined, path: undefined });
 }
 
 /** A connection to it. */
@@ -22,6 +23,11 @@ export interface Talk {
 export function converse(state: ServerState): Talk {
   let sent: Uint8Array[] = [];
   let closed = false;
+  const resting: (() => void)[] = [];
+  /** Lets it go on after its rests. */
+  const settle = (): void => {
+    for (let done = resting.shift(); done !== undefined; done = resting.shift()) done();
+  };
   const conversation = new Conversation(state, {
     peer: "tcp:127.0.0.1:1",
     local: "tcp:127.0.0.1:2",
@@ -29,17 +35,25 @@ export function converse(state: ServerState): Talk {
       sent.push(...pieces);
       return true;
     },
+    rest: (done) => void resting.push(done),
     end(): void {
+      closed = true;
+    },
+    destroy(): void {
       closed = true;
     },
   });
   return {
     conversation,
     take(): string {
+      settle();
       const text = Buffer.concat(sent).toString("latin1");
       sent = [];
       return text;
     },
-    isClosed: () => closed,
+    isClosed(): boolean {
+      settle();
+      return closed;
+    },
   };
 }

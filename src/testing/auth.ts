@@ -1,0 +1,43 @@
+/**
+ * What a connection may say before its client is known (`-Y`; protocol.txt, "Authentication"): a `set` of
+ * any key whose value is a name and a password. Until then replies that were not sent yet make room
+ * for the next one, as in memcached.
+ */
+import { endsLine, textOf } from "./block.ts";
+import { tokenize } from "./line.ts";
+import { parseUint32 } from "./numbers.ts";
+import type { Credentials } from "./state.ts";
+import type { Turn } from "./turn.ts";
+
+/** A name and a password of more bytes are not read. */
+const MAX_CREDENTIALS = 16 * 1024;
+
+/** Runs a line of a client that is not known yet; calls `known` once it is. */
+export function authenticate(
+  turn: Turn,
+  line: string,
+  users: readonly Credentials[],
+  known: () => void,
+): void {
+  const { state: { counters: { totals } } } = turn;
+  function answer(reply: string): void {
+    turn.drop();
+    turn.replies.line(reply);
+  }
+  const { tokens } = tokenize(line);
+  const length = parseUint32(tokens[4] ?? "");
+  if (tokens[0] !== "set" || length === undefined) return answer("CLIENT_ERROR unauthenticated");
+  if (length > MAX_CREDENTIALS) return turn.close();
+  turn.readBlock(length + 2, (block) => {
+    if (!endsLine(block)) return answer("CLIENT_ERROR bad command line termination");
+    const [username, password] = tokenize(textOf(block).slice(0, -2)).tokens;
+    if (password === undefined) return answer("CLIENT_ERROR bad authentication token format");
+    totals.auth_cmds++;
+    if (users.some((user) => user.username === username && user.password === password)) {
+      known();
+      return answer("STORED");
+    }
+    totals.auth_errors++;
+    answer("CLIENT_ERROR authentication failure");
+  });
+}

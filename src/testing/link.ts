@@ -1,0 +1,229 @@
+/** One socket of the embedded server: carries bytes, and goes wrong as a test has ordered. */
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import { Conversation, type Wire } from "./conversation.ts";
+import type { Faults, OrderedCut } from "./faults.ts";
+import type { ServerState } from "./state.ts";
+import { after, milliseconds, soon } from "./timers.ts";
+
+/** Replies up to this many bytes leave in one piece. */
+const JOIN_UP_TO = 16 * 1024;
+
+/** Replies that wait on a slow line; more are not made up. */
+const MOST_DELAYED = 16 * 1024;
+
+/** Milliseconds between the portions that a line of few bytes a second carries. */
+const PORTION_TIME = 20;
+
+/** Why nothing is read. */
+const BLOCKED = 1;
+const RESTING = 2;
+const STALLED = 4;
+const THROTTLED = 8;
+
+interface Delayed {
+  readonly bytes: Uint8Array;
+  /** When it has reached the client's end of the line. */
+  readonly due: number;
+}
+
+/** One connection of an embedded server. */
+export class Link implements Wire {
+  readonly peer: string;
+  readonly local: string;
+  readonly #socket: Socket;
+  readonly #faults: Faults;
+  readonly #conversation: Conversation;
+  readonly #unwatch: () => void;
+  #pauses = 0;
+  /** What a slow line has not carried yet, and how much that is. */
+  readonly #delayed: Delayed[] = [];
+  #delayedBytes = 0;
+  #cancelPump: (() => void) | undefined;
+  /** What could not be read while nothing is done. */
+  #postponed: (() => void)[] = [];
+  #cut: OrderedCut | undefined;
+  #isCut = false;
+  #ending = false;
+
+  constructor(socket: Socket, state: ServerState) {
+    const { listening: { path }, faults } = state;
+    this.peer = path === undefined ? describe(socket.remoteAddress, socket.remotePort) : "?:<AF 0>";
+    this.local = path === undefined
+      ? describe(socket.localAddress, socket.localPort)
+      : `unix:${path}`;
+    this.#socket = socket;
+    this.#faults = faults;
+    this.#conversation = new Conversation(state, this);
+    this.#unwatch = faults.watch(() => this.#faultsChanged());
+    const id = ++state.lastConnection;
+    state.connections.set(id, this.#conversation);
+    socket.on("data", (chunk: Uint8Array) => this.#received(chunk));
+    socket.on("drain", () => this.#drained());
+    socket.on("end", () => this.#do(() => this.#conversation.end()));
+    socket.on("close", () => {
+      this.#unwatch();
+      this.#cancelPump?.();
+      this.#conversation.gone();
+      state.connections.delete(id);
+    });
+    this.#faultsChanged();
+  }
+
+  write(pieces: readonly Uint8Array[]): boolean {
+    const { slow } = this.#faults;
+    if (slow === null && this.#delayed.length === 0) {
+      const ready = this.#send(pieces);
+      if (!ready) this.#pause(BLOCKED);
+      return ready;
+    }
+    const due = milliseconds() + (slow?.latency ?? 0);
+    for (const bytes of pieces) {
+      this.#delayed.push({ bytes, due });
+      this.#delayedBytes += bytes.length;
+    }
+    this.#pump();
+    if (this.#delayedBytes <= MOST_DELAYED) return true;
+    this.#pause(BLOCKED);
+    return false;
+  }
+
+  rest(done: () => void): void {
+    this.#pause(RESTING);
+    soon(() =>
+      this.#do(() => {
+        this.#resume(RESTING);
+        done();
+      })
+    );
+  }
+
+  end(): void {
+    this.#ending = true;
+    const resets = this.#isCut && this.#cut?.reset === true;
+    if (this.#delayed.length === 0 && !resets) this.#socket.end(() => this.#socket.destroy());
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #received(chunk: Uint8Array): void {
+    const rate = this.#faults.slow?.bytesPerSecond;
+    if (rate === undefined) return this.#do(() => this.#conversation.receive(chunk));
+    this.#pause(THROTTLED);
+    after((chunk.length / rate) * 1000, () =>
+      this.#do(() => {
+        this.#resume(THROTTLED);
+        this.#conversation.receive(chunk);
+      }));
+  }
+
+  /** Does something now, or when the server is no longer stalled. */
+  #do(work: () => void): void {
+    if (this.#faults.stalled || this.#postponed.length > 0) this.#postponed.push(work);
+    else if (!this.#socket.destroyed) work();
+  }
+
+  #faultsChanged(): void {
+    if (this.#faults.stalled) return this.#pause(STALLED);
+    const works = this.#postponed;
+    this.#postponed = [];
+    for (const work of works) this.#do(work);
+    this.#pump();
+    this.#resume(STALLED);
+  }
+
+  #drained(): void {
+    if (this.#delayedBytes > 0) return;
+    this.#do(() => {
+      this.#resume(BLOCKED);
+      this.#conversation.resume();
+    });
+  }
+
+  /** Carries what is due of what was delayed. */
+  #pump(): void {
+    this.#cancelPump?.();
+    this.#cancelPump = undefined;
+    if (this.#faults.stalled || this.#delayed.length === 0) return;
+    const { slow } = this.#faults;
+    const rate = slow?.bytesPerSecond;
+    const pause = rate === undefined ? 0 : Math.max(PORTION_TIME, 1000 / rate);
+    let room = rate === undefined ? Infinity : Math.round(rate * pause / 1000);
+    const now = milliseconds();
+    while (room > 0) {
+      const next = this.#delayed[0];
+      if (next === undefined || (slow !== null && next.due > now)) break;
+      const bytes = next.bytes.subarray(0, room);
+      room -= bytes.length;
+      this.#delayedBytes -= bytes.length;
+      if (bytes.length === next.bytes.length) this.#delayed.shift();
+      else this.#delayed[0] = { bytes: next.bytes.subarray(bytes.length), due: next.due };
+      this.#send([bytes]);
+    }
+    const next = this.#delayed[0];
+    if (next !== undefined) {
+      this.#cancelPump = after(Math.max(pause, next.due - now), () => this.#pump());
+    } else if (this.#ending) {
+      this.end();
+    } else if ((this.#pauses & BLOCKED) !== 0 && !this.#socket.writableNeedDrain) {
+      this.#drained();
+    }
+  }
+
+  /** Hands bytes to the socket, up to where the connection is to be cut. */
+  #send(pieces: readonly Uint8Array[]): boolean {
+    if (this.#socket.destroyed || this.#isCut) return true;
+    this.#cut ??= this.#faults.takeCut();
+    if (this.#cut !== undefined) return this.#sendUpToCut(this.#cut, Buffer.concat(pieces));
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes <= JOIN_UP_TO) {
+      return this.#socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    }
+    let ready = true;
+    this.#socket.cork();
+    for (const piece of pieces) ready = this.#socket.write(piece);
+    this.#socket.uncork();
+    return ready;
+  }
+
+  #sendUpToCut({ after: left, reset }: OrderedCut, bytes: Buffer): boolean {
+    if (bytes.length < left) {
+      this.#cut = { after: left - bytes.length, reset };
+      return this.#socket.write(bytes);
+    }
+    this.#isCut = true;
+    this.#delayed.length = 0;
+    this.#delayedBytes = 0;
+    const over = (): void => reset ? resetSocket(this.#socket) : this.end();
+    if (left > 0) this.#socket.write(bytes.subarray(0, left), over);
+    else over();
+    this.#conversation.close();
+    return true;
+  }
+
+  #pause(reason: number): void {
+    this.#pauses |= reason;
+    this.#socket.pause();
+  }
+
+  #resume(reason: number): void {
+    this.#pauses &= ~reason;
+    if (this.#pauses === 0) this.#socket.resume();
+  }
+}
+
+/** Ends a connection by RST where there is such a thing: on a unix socket and over TLS it is just gone. */
+function resetSocket(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    socket.destroy();
+  }
+}
+
+/** One end of a connection, as memcached writes it. */
+function describe(host = "", port = 0): string {
+  return host.includes(":") ? `tcp6:[${host}]:${port}` : `tcp:${host}:${port}`;
+}

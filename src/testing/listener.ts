@@ -1,0 +1,123 @@
+/** The listening socket of the embedded server, and the connections that came in there. */
+import { Buffer } from "node:buffer";
+import { lstat, rm } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+
+/** Where to listen. */
+export type Place =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
+
+/** A certificate and its private key, PEM. */
+export interface Certificate {
+  /** The certificate, with those of the authorities between if there are any. */
+  readonly cert: string | Uint8Array;
+  /** Its private key. */
+  readonly key: string | Uint8Array;
+}
+
+/** A listening socket that can be closed and opened again. It keeps no process alive. */
+export class Listener {
+  /** Where it listens; port 0 becomes the one that it got. */
+  place: Place;
+  readonly #tls: Certificate | undefined;
+  readonly #serve: (socket: Socket) => void;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(place: Place, tls: Certificate | undefined, serve: (socket: Socket) => void) {
+    this.place = place;
+    this.#tls = tls;
+    this.#serve = serve;
+  }
+
+  /** Whether new connections are accepted. */
+  get isOpen(): boolean {
+    return this.#server !== undefined;
+  }
+
+  /** Accepts connections; rejects with the system's error if that cannot be. */
+  async open(): Promise<void> {
+    if ("path" in this.place) await removeDeadSocket(this.place.path);
+    const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 16 * 1024 };
+    const server = this.#tls === undefined
+      ? createServer(options, (socket) => this.#accept(socket))
+      : createTlsServer({ ...options, ...asBuffers(this.#tls) }, (socket) => this.#accept(socket));
+    // A client that is none, or that does not trust the certificate, is that client's affair.
+    server.on("tlsClientError", () => {});
+    this.#server = server;
+    try {
+      await listen(server, this.place);
+    } catch (error) {
+      this.#server = undefined;
+      throw error;
+    }
+    server.unref();
+    const bound = server.address();
+    if (bound !== null && typeof bound === "object" && "host" in this.place) {
+      this.place = { host: this.place.host, port: bound.port };
+    }
+  }
+
+  /** Closes the listening socket and all connections; resolves when they are closed. */
+  close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => {
+      if (server === undefined) resolve();
+      else server.close(() => resolve());
+    });
+    return Promise.all([closed, this.closeConnections()]).then(() => {});
+  }
+
+  /** Closes all connections; resolves when they are closed. */
+  async closeConnections(): Promise<void> {
+    await Promise.all([...this.#sockets].map((socket) =>
+      new Promise<void>((resolve) => {
+        socket.once("close", () => resolve());
+        socket.destroy();
+      })
+    ));
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.unref();
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#sockets.delete(socket));
+    this.#serve(socket);
+  }
+}
+
+function asBuffers({ cert, key }: Certificate): { cert: string | Buffer; key: string | Buffer } {
+  const convert = (pem: string | Uint8Array): string | Buffer => {
+    return typeof pem === "string" ? pem : Buffer.from(pem);
+  };
+  return { cert: convert(cert), key: convert(key) };
+}
+
+function listen(server: Server, place: Place): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ ...place }, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** Removes the socket of a server that did not come to stop; a live one, or a file, is left alone. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const isSocket = await lstat(path).then((stats) => stats.isSocket(), () => false);
+  if (!isSocket) return;
+  const dead = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(false));
+    socket.once("error", (error: Error & { code?: string }) => {
+      resolve(error.code === "ECONNREFUSED");
+    });
+    socket.end();
+  });
+  if (dead) await rm(path, { force: true });
+}
