@@ -21,8 +21,13 @@ export interface Wire {
   /** Where the client is, and where it came in: `tcp:127.0.0.1:51234`. */
   readonly peer: string;
   readonly local: string;
-  /** Sends pieces in order; false asks to be left alone until {@linkcode Conversation.resume}. */
+  /**
+   * Sends pieces in order, at the latest when {@linkcode push} is called; false asks to be left alone
+   * until {@linkcode Conversation.resume}.
+   */
   write(pieces: readonly Uint8Array[]): boolean;
+  /** Sends what was written. */
+  push(): void;
   /** Reads nothing, and calls back when others have had their turn. */
   rest(done: () => void): void;
   /** Closes the connection behind what was written. */
@@ -195,6 +200,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.#begun = milliseconds();
     while (!this.#closed && !this.#blocked && !this.#resting && this.#step());
     this.#running = false;
+    this.#wire.push();
     if (this.#ended && !this.#blocked && !this.#resting) this.close();
     this.#note(this.#received.memory + this.#unsentBytes);
   }

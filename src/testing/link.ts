@@ -36,6 +36,9 @@ export class Link implements Wire {
   readonly #conversation: Conversation;
   readonly #unwatch: () => void;
   #pauses = 0;
+  /** What was written since the last push. */
+  #written: Uint8Array[] = [];
+  #writtenBytes = 0;
   /** What a slow line has not carried yet, and how much that is. */
   readonly #delayed: Delayed[] = [];
   #delayedBytes = 0;
@@ -71,21 +74,21 @@ export class Link implements Wire {
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
-    const { slow } = this.#faults;
-    if (slow === null && this.#delayed.length === 0) {
-      const ready = this.#send(pieces);
-      if (!ready) this.#pause(BLOCKED);
-      return ready;
+    for (const piece of pieces) {
+      this.#written.push(piece);
+      this.#writtenBytes += piece.length;
     }
-    const due = milliseconds() + (slow?.latency ?? 0);
-    for (const bytes of pieces) {
-      this.#delayed.push({ bytes, due });
-      this.#delayedBytes += bytes.length;
-    }
-    this.#pump();
-    if (this.#delayedBytes <= MOST_DELAYED) return true;
-    this.#pause(BLOCKED);
-    return false;
+    if (this.#writtenBytes >= JOIN_UP_TO) this.push();
+    return (this.#pauses & BLOCKED) === 0;
+  }
+
+  push(): void {
+    if (this.#writtenBytes === 0) return;
+    const pieces = this.#written;
+    const bytes = this.#writtenBytes;
+    this.#written = [];
+    this.#writtenBytes = 0;
+    if (!this.#carry(pieces, bytes)) this.#pause(BLOCKED);
   }
 
   rest(done: () => void): void {
@@ -99,6 +102,7 @@ export class Link implements Wire {
   }
 
   end(): void {
+    this.push();
     this.#ending = true;
     const resets = this.#isCut && this.#cut?.reset === true;
     if (this.#delayed.length === 0 && !resets) this.#socket.end(() => this.#socket.destroy());
@@ -142,6 +146,17 @@ export class Link implements Wire {
     });
   }
 
+  /** Sends pieces now or, on a slow line, later; false: no more for now. */
+  #carry(pieces: readonly Uint8Array[], bytes: number): boolean {
+    const { slow } = this.#faults;
+    if (slow === null && this.#delayed.length === 0) return this.#send(pieces, bytes);
+    const due = milliseconds() + (slow?.latency ?? 0);
+    for (const piece of pieces) this.#delayed.push({ bytes: piece, due });
+    this.#delayedBytes += bytes;
+    this.#pump();
+    return this.#delayedBytes <= MOST_DELAYED;
+  }
+
   /** Carries what is due of what was delayed. */
   #pump(): void {
     this.#cancelPump?.();
@@ -160,7 +175,7 @@ export class Link implements Wire {
       this.#delayedBytes -= bytes.length;
       if (bytes.length === next.bytes.length) this.#delayed.shift();
       else this.#delayed[0] = { bytes: next.bytes.subarray(bytes.length), due: next.due };
-      this.#send([bytes]);
+      this.#send([bytes], bytes.length);
     }
     const next = this.#delayed[0];
     if (next !== undefined) {
@@ -173,11 +188,10 @@ export class Link implements Wire {
   }
 
   /** Hands bytes to the socket, up to where the connection is to be cut. */
-  #send(pieces: readonly Uint8Array[]): boolean {
+  #send(pieces: readonly Uint8Array[], bytes: number): boolean {
     if (this.#socket.destroyed || this.#isCut) return true;
     this.#cut ??= this.#faults.takeCut();
     if (this.#cut !== undefined) return this.#sendUpToCut(this.#cut, Buffer.concat(pieces));
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     if (bytes <= JOIN_UP_TO) {
       return this.#socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
     }
@@ -194,6 +208,8 @@ export class Link implements Wire {
       return this.#socket.write(bytes);
     }
     this.#isCut = true;
+    this.#written = [];
+    this.#writtenBytes = 0;
     this.#delayed.length = 0;
     this.#delayedBytes = 0;
     const over = (): void => reset ? resetSocket(this.#socket) : this.end();

@@ -35,6 +35,7 @@ export function converse(state: ServerState): Talk {
       sent.push(...pieces);
       return true;
     },
+    push(): void {},
     rest: (done) => void resting.push(done),
     end(): void {
       closed = true;
