@@ -130,6 +130,13 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       turn.close();
     },
   },
+  // What is about memcached's insides.
+  ...["slabs", "lru"].map((name): Command => ({
+    name,
+    tokens: [1, Infinity],
+    run: ({ replies }) =>
+      replies.line(`CLIENT_ERROR ${name} is not supported by the embedded server`),
+  })),
   // As a server answers that was started without -A, and with -W.
   {
     name: "shutdown",

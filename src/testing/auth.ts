@@ -22,13 +22,17 @@ export function authenticate(
   const { state: { counters: { totals } } } = turn;
   function answer(reply: string): void {
     turn.drop();
+    turn.replies.begin();
     turn.replies.line(reply);
   }
   const { tokens } = tokenize(line);
-  const length = parseUint32(tokens[4] ?? "");
-  if (tokens[0] !== "set" || length === undefined) return answer("CLIENT_ERROR unauthenticated");
+  const size = parseUint32(tokens[4] ?? "");
+  if (tokens[0] !== "set" || size === undefined) return answer("CLIENT_ERROR unauthenticated");
+  const length = (size + 2) >>> 0; // 32 bits, as in C
   if (length > MAX_CREDENTIALS) return turn.close();
-  turn.readBlock(length + 2, (block) => {
+  let complete = false;
+  turn.readBlock(length, (block) => {
+    complete = true;
     if (!endsLine(block)) return answer("CLIENT_ERROR bad command line termination");
     const [username, password] = tokenize(textOf(block).slice(0, -2)).tokens;
     if (password === undefined) return answer("CLIENT_ERROR bad authentication token format");
@@ -40,4 +44,5 @@ export function authenticate(
     totals.auth_errors++;
     answer("CLIENT_ERROR authentication failure");
   });
+  if (!complete) turn.flush();
 }

@@ -174,6 +174,10 @@ function stats(turn: Turn, tokens: readonly string[]): void {
     state.counters.reset();
     return replies.line("RESET");
   }
+  if (topic === "cachedump") return replies.line("CLIENT_ERROR stats cachedump not allowed");
+  if (topic === "detail") {
+    return replies.line("CLIENT_ERROR stats detail is not supported by the embedded server");
+  }
   if (topic === "items") return items(turn);
   if (topic === undefined) return report(turn, general(state));
   const fields = Object.hasOwn(REPORTS, topic) ? REPORTS[topic] : undefined;

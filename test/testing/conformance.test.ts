@@ -8,9 +8,11 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { it } from "node:test";
+import type { MemcachedServerOptions } from "../../src/testing/mod.ts";
 import { type Case, takesTime, type Topics } from "./cases/case.ts";
 import { CLASSIC } from "./cases/classic.ts";
 import { META } from "./cases/meta.ts";
+import { OPTIONS } from "./cases/options.ts";
 import { SERVER } from "./cases/server.ts";
 import {
   type Answer,
@@ -32,27 +34,33 @@ const RANDOM: Topics = Object.fromEntries(
   [1, 2].map((seed) => [`at random, seed ${seed}`, randomCases(seed, 100)]),
 );
 
-/** Lists that are each played to a server of their own; a case that takes time has one for itself. */
-const groups: [name: string, cases: readonly Case[]][] = Object.entries(
-  { ...CLASSIC, ...META, ...SERVER, ...RANDOM } satisfies Topics,
-).flatMap(([name, cases]): [string, readonly Case[]][] => {
-  const timed = cases.filter(takesTime).map((one, index): [string, Case[]] => {
-    return [`${name}, in time ${index}`, [one]];
+/** A list that is played to a server of its own. */
+interface Group {
+  readonly name: string;
+  readonly options: MemcachedServerOptions;
+  readonly cases: readonly Case[];
+}
+
+/** All lists; a case that takes time has a server for itself. */
+const groups: readonly Group[] = [
+  ...Object.entries({ ...CLASSIC, ...META, ...SERVER, ...RANDOM } satisfies Topics)
+    .map(([name, cases]): Group => ({ name, options: {}, cases })),
+  ...Object.entries(OPTIONS).map(([name, rest]): Group => ({ name, ...rest })),
+].flatMap((group): Group[] => {
+  const timed = group.cases.filter(takesTime).map((one, index): Group => {
+    return { ...group, name: `${group.name}, in time ${index}`, cases: [one] };
   });
-  return [[name, cases.filter((one) => !takesTime(one))] as const, ...timed]
-    .map(([title, list]): [string, readonly Case[]] => [title, list])
-    .filter(([, list]) => list.length > 0);
+  return [{ ...group, cases: group.cases.filter((one) => !takesTime(one)) }, ...timed]
+    .filter(({ cases }) => cases.length > 0);
 });
 
 /** Does something for all groups, those that wait at the same time. */
-async function forGroups<T>(
-  work: (name: string, cases: readonly Case[]) => Promise<T>,
-): Promise<T[]> {
-  const waiting = groups.filter(([, cases]) => cases.some(takesTime));
-  const quick = groups.filter(([, cases]) => !cases.some(takesTime));
-  const late = Promise.all(waiting.map(([name, cases]) => work(name, cases)));
+async function forGroups<T>(work: (group: Group) => Promise<T>): Promise<T[]> {
+  const waiting = groups.filter(({ cases }) => cases.some(takesTime));
+  const quick = groups.filter(({ cases }) => !cases.some(takesTime));
+  const late = Promise.all(waiting.map(work));
   const results: T[] = [];
-  for (const [name, cases] of quick) results.push(await work(name, cases));
+  for (const group of quick) results.push(await work(group));
   return [...results, ...await late];
 }
 
@@ -86,9 +94,9 @@ const version = await installedVersion();
 if (version === REFERENCE_VERSION) {
   it("answers the list as memcached does, here and now", { timeout: 60_000 }, async () => {
     const recordings: Record<string, Recording> = {};
-    const differences = await forGroups(async (name, cases) => {
-      recordings[name] = await record(cases, !cases.some(takesTime));
-      return compare(cases, recordings[name]);
+    const differences = await forGroups(async ({ name, options, cases }) => {
+      recordings[name] = await record(cases, !cases.some(takesTime), options);
+      return compare(cases, recordings[name], options);
     });
     assert.equal(differences.flat().join("\n"), "");
     if (!RECORD) return;
@@ -102,14 +110,14 @@ if (version === REFERENCE_VERSION) {
 
 it("answers the list as memcached 1.6.18 did when it was recorded", async () => {
   const recordings = fromLines(readFileSync(RECORDED, "utf8"));
-  const differences = await forGroups((name, cases) => {
+  const differences = await forGroups(({ name, options, cases }) => {
     const recording = recordings[name] ?? { startedAt: 0, played: [] };
     assert.deepEqual(
       recording.played.map(({ id }) => id),
       cases.map(idOf),
       `${name}: the list has changed, record it anew with MEMWIRE_RECORD=1`,
     );
-    return compare(cases, recording);
+    return compare(cases, recording, options);
   });
   assert.equal(differences.flat().join("\n"), "");
 });

@@ -7,7 +7,9 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { MemcachedServerOptions } from "../../src/testing/mod.ts";
 import { startMemcached } from "../support/memcached.ts";
+import { argumentsOf } from "./cases/options.ts";
 import { type Case, isWait, nameOf, type Step, stepsOf } from "./cases/case.ts";
 import { Control, play, startEmbedded } from "./support.ts";
 
@@ -73,15 +75,20 @@ const NO_LATE_NOTES = "lru mode flat";
  * Plays cases to a real memcached, each after a flush, until its replies can be compared. `atOnce`:
  * reads are noted at once, or not at all; without it, a second read counts for the time of access.
  */
-export async function record(cases: readonly Case[], atOnce = false): Promise<Recording> {
-  const server = await startMemcached();
-  const control = await Control.open(server.address);
+export async function record(
+  cases: readonly Case[],
+  atOnce = false,
+  options: MemcachedServerOptions = {},
+): Promise<Recording> {
+  const { auth } = options;
+  const server = await startMemcached({ args: argumentsOf(options), ...(auth && { auth }) });
+  const control = await Control.open(server.address, auth);
   try {
     const stats = await control.stats();
     // It counts two seconds of uptime as it starts.
     const startedAt = Number(stats.get("time")) - Number(stats.get("uptime")) + 2;
     const played: Played[] = [];
-    if (atOnce) await control.ask(NO_LATE_NOTES);
+    if (atOnce && options.outOfMemory !== true) await control.ask(NO_LATE_NOTES);
     for (const one of cases) {
       for (let tries = 1, clear = false; !clear; tries++) {
         if (tries > TRIES) throw new Error(`the second changed under ${nameOf(one)} in each try`);
@@ -128,9 +135,13 @@ async function playOnce(
 }
 
 /** What differs when the cases of a recording are played to an embedded server; nothing, that is. */
-export async function compare(cases: readonly Case[], recording: Recording): Promise<string[]> {
+export async function compare(
+  cases: readonly Case[],
+  recording: Recording,
+  options: MemcachedServerOptions = {},
+): Promise<string[]> {
   const { startedAt, played } = recording;
-  const embedded = await startEmbedded(startedAt);
+  const embedded = await startEmbedded(startedAt, options);
   const differences: string[] = [];
   const byId = new Map(cases.map((one) => [idOf(one), one]));
   try {

@@ -3,7 +3,11 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ManualClock, MemcachedServer } from "../../src/testing/mod.ts";
+import {
+  ManualClock,
+  MemcachedServer,
+  type MemcachedServerOptions,
+} from "../../src/testing/mod.ts";
 import { chunksOf, type Line } from "./cases/case.ts";
 
 /** Long enough for a server to read what was sent before more is. */
@@ -54,15 +58,21 @@ export class Control {
     });
   }
 
-  static async open(address: string): Promise<Control> {
-    return new Control(await dial(address));
+  static async open(
+    address: string,
+    auth?: { readonly username: string; readonly password: string },
+  ): Promise<Control> {
+    const control = new Control(await dial(address));
+    const words = auth && `${auth.username} ${auth.password}`;
+    if (words) await control.ask(`set auth 0 0 ${words.length}\r\n${words}`);
+    return control;
   }
 
-  /** Sends a line and resolves with the answer, up to `END`, `OK`, `RESET` or a version. */
+  /** Sends a line and resolves with the answer, up to a line that can be the last. */
   async ask(line: string): Promise<string> {
     this.#text = "";
     this.#socket.write(`${line}\r\n`);
-    while (!/^(?:END|OK|RESET|VERSION.*)\r\n$/m.test(this.#text)) {
+    while (!/^(?:END|OK|RESET|STORED|VERSION.*|CLIENT_ERROR.*)\r\n$/m.test(this.#text)) {
       await new Promise<void>((resolve) => this.#heard = resolve);
     }
     return this.#text;
@@ -90,10 +100,13 @@ export interface Embedded {
 }
 
 /** Starts one that believes to have started at `startedAt`, in seconds since 1970. */
-export async function startEmbedded(startedAt?: number): Promise<Embedded> {
+export async function startEmbedded(
+  startedAt?: number,
+  options: MemcachedServerOptions = {},
+): Promise<Embedded> {
   const clock = new ManualClock(startedAt);
-  const server = await MemcachedServer.start({ clock });
-  const control = await Control.open(server.address);
+  const server = await MemcachedServer.start({ ...options, clock });
+  const control = await Control.open(server.address, options.auth);
   const stop = (): Promise<void> => {
     control.close();
     return server.stop();
