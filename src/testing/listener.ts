@@ -42,8 +42,14 @@ export class Listener {
     if ("path" in this.place) await removeDeadSocket(this.place.path);
     const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 16 * 1024 };
     const server = this.#tls === undefined
-      ? createServer(options, (socket) => this.#accept(socket))
-      : createTlsServer({ ...options, ...asBuffers(this.#tls) }, (socket) => this.#accept(socket));
+      ? createServer(options)
+      : createTlsServer({ ...options, ...asBuffers(this.#tls) });
+    // With TLS these are other sockets than those that are served, and may never get that far.
+    server.on("connection", (socket) => this.#keep(socket));
+    server.on(this.#tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
+      this.#keep(socket);
+      this.#serve(socket);
+    });
     // A client that is none, or that does not trust the certificate, is that client's affair.
     server.on("tlsClientError", () => {});
     this.#server = server;
@@ -81,12 +87,13 @@ export class Listener {
     ));
   }
 
-  #accept(socket: Socket): void {
+  /** Keeps a socket in mind as long as it is open. */
+  #keep(socket: Socket): void {
+    if (this.#sockets.has(socket)) return;
     this.#sockets.add(socket);
     socket.unref();
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#sockets.delete(socket));
-    this.#serve(socket);
   }
 }
 

@@ -132,7 +132,8 @@ function checkCredentials(auth: { username: string; password: string }): Credent
 }
 
 function checkPem(name: string, value: unknown): void {
-  if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+  const text = value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value;
+  if (typeof text !== "string" || !text.includes("-----BEGIN ")) {
     throw invalidType(`${name} must be a PEM text, as a string or Uint8Array`);
   }
 }

@@ -1,6 +1,6 @@
 /** What goes wrong when a test says so: as bytes on the wire, and as a client sees it. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached, type MemcachedOptions } from "../../mod.ts";
 import { MemcachedServer, type MemcachedServerOptions } from "../../src/testing/mod.ts";
+import { makeAuthority } from "../support/certificates.ts";
 import { Control, dial, play } from "./support.ts";
 
 async function start(t: TestContext, options?: MemcachedServerOptions): Promise<MemcachedServer> {
@@ -412,6 +413,57 @@ describe("what is ordered wrongly", () => {
   it("refuse takes true or false", async (t) => {
     const server = await start(t);
     await assert.rejects(server.refuse(1 as never), /^TypeError.*refuse takes true or false$/);
+  });
+});
+
+describe("TLS and authentication", () => {
+  it("are asked of every client", async (t) => {
+    const authority = makeAuthority();
+    t.after(() => authority.dispose());
+    const { cert, key } = authority.issue(["IP:127.0.0.1"]);
+    const tls = { cert: readFileSync(cert), key: readFileSync(key, "utf8") };
+    const auth = { username: "user", password: "pässword" };
+    const server = await start(t, { tls, auth });
+    const ca = readFileSync(authority.ca);
+    const client = connect(t, server, { tls: { ca }, auth });
+    const large = "v".repeat(300_000);
+    await client.set("a", large);
+    assert.equal(await client.get("a"), large);
+
+    const wrong = { ...auth, password: "password" };
+    await assert.rejects(connect(t, server, { tls: { ca }, auth: wrong }).get("a"), {
+      code: "AUTH",
+    });
+    await assert.rejects(connect(t, server, { tls: true, auth }).get("a"), { code: "SERVER_DOWN" });
+    const plain = connect(t, server, { auth, connectTimeout: 200 });
+    await assert.rejects(plain.get("a"), { code: "SERVER_DOWN" });
+
+    for (const reset of [false, true]) {
+      server.cut({ after: 3, reset });
+      await assert.rejects(client.set("b", 1), { code: "CONNECTION_LOST" });
+      assert.equal(await client.get("a"), large);
+    }
+    server.slow({ latency: 5, bytesPerSecond: 5e6 });
+    assert.equal(await client.get("a"), large);
+    await server.refuse(true);
+    await assert.rejects(client.get("a"), { code: "SERVER_DOWN" });
+  });
+
+  it("need what makes sense", async () => {
+    for (
+      const [options, message] of [
+        [{ auth: { username: "a b", password: "c" } }, /^auth.username must be a string/],
+        [{ auth: { username: "a", password: "" } }, /^auth.password must be a string/],
+        [{ auth: null as never }, /^auth.username must be/],
+        [{ tls: { cert: "x", key: "y" } }, /^tls.cert must be a PEM text/],
+        [{ tls: { cert: "-----BEGIN CERTIFICATE-----" } as never }, /^tls.key must be a PEM text/],
+      ] as const
+    ) {
+      await assert.rejects(MemcachedServer.start(options), (error: Error & { code?: string }) => {
+        assert.match(error.message, message);
+        return error.code === "ERR_INVALID_ARGUMENT";
+      });
+    }
   });
 });
 
