@@ -8,6 +8,11 @@ const CLI = fileURLToPath(new URL("../../src/testing/cli.ts", import.meta.url));
 
 /** Starts the command. */
 export function memwire(...args: string[]): ChildProcess {
+  return runModule(CLI, ...args);
+}
+
+/** Starts a process that runs a TypeScript file, in the runtime that runs the test. */
+export function runModule(file: string, ...args: string[]): ChildProcess {
   const { deno, bun } = process.versions as Record<string, string | undefined>;
   const readsTypeScript = bun !== undefined || Boolean(process.features.typescript);
   const runtime = deno !== undefined
@@ -15,7 +20,7 @@ export function memwire(...args: string[]): ChildProcess {
     : readsTypeScript
     ? []
     : ["--import", "tsx"];
-  return spawn(process.execPath, [...runtime, CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, [...runtime, file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** What a command printed, and its exit code. */
