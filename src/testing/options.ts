@@ -1,9 +1,11 @@
 /** What a server is started with, and what of it makes sense. */
 import { Buffer } from "node:buffer";
+import { type Given, readOptions } from "../checks/options.ts";
+import { checkBoolean, checkText, checkWhole } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Certificate, Place } from "./listener.ts";
-import type { Credentials, ServerSettings } from "./state.ts";
+import type { Credentials, ServerLimits, ServerSettings } from "./state.ts";
 
 /**
  * What {@linkcode MemcachedServer.start} takes.
@@ -62,78 +64,92 @@ export interface CheckedOptions {
 const MEGABYTE = 1024 * 1024;
 
 /** Looks at options; throws a `TypeError` or `RangeError` for a wrong one. */
-export function checkOptions(options: MemcachedServerOptions): CheckedOptions {
-  const { host = "127.0.0.1", port = 0, path, clock = systemClock, auth, tls } = options;
-  const { memoryLimit = 64 * MEGABYTE, maxConnections = 1024, idleTimeout = 0 } = options;
-  const { outOfMemory = false, cas = true, flush = true, dump = true } = options;
-  const { maxItemSize = MEGABYTE } = options;
-  if (path !== undefined && (options.port !== undefined || options.host !== undefined)) {
-    throw invalidType("path goes without port and host");
-  }
-  if (path !== undefined && (typeof path !== "string" || path === "")) {
-    throw invalidType("path must be a string, not empty");
-  }
-  if (typeof host !== "string" || host === "") {
-    throw invalidType("host must be a string, not empty");
-  }
+export function checkOptions(options: MemcachedServerOptions | undefined): CheckedOptions {
+  const given = readOptions<MemcachedServerOptions>(options, {
+    port: undefined,
+    host: undefined,
+    path: undefined,
+    memoryLimit: undefined,
+    maxItemSize: undefined,
+    maxConnections: undefined,
+    clock: undefined,
+    outOfMemory: undefined,
+    cas: undefined,
+    flush: undefined,
+    dump: undefined,
+    idleTimeout: undefined,
+    auth: undefined,
+    tls: undefined,
+  });
+  const { clock = systemClock, auth, tls } = given;
   if (typeof clock?.now !== "function") throw invalidType("clock must have a now() method");
-  checkWhole("port", port, 0, 65_535);
-  checkWhole("memoryLimit", memoryLimit, 1024, Number.MAX_SAFE_INTEGER);
-  checkWhole("maxItemSize", maxItemSize, 1024, 1024 * MEGABYTE);
-  if (options.maxItemSize !== undefined && maxItemSize > memoryLimit / 2) {
-    throw invalidRange(
-      `maxItemSize must be at most half of memoryLimit (${memoryLimit}), not ${maxItemSize}`,
-    );
-  }
-  checkWhole("maxConnections", maxConnections, 1, Number.MAX_SAFE_INTEGER);
-  checkWhole("idleTimeout", idleTimeout, 0, 2 ** 31 - 1);
-  for (const [name, value] of Object.entries({ outOfMemory, cas, flush, dump })) {
-    if (typeof value !== "boolean") throw invalidType(`${name} must be true or false`);
-  }
-  if (tls !== undefined) {
-    checkPem("tls.cert", tls?.cert);
-    checkPem("tls.key", tls?.key);
-  }
+  const { outOfMemory = false, cas = true, flush = true, dump = true, idleTimeout = 0 } = given;
   return {
-    place: path === undefined ? { host, port } : { path },
-    tls,
+    place: placeOf(given),
+    tls: tls === undefined ? undefined : readCertificate(tls),
     settings: {
       clock,
-      limits: { memory: memoryLimit, item: maxItemSize, connections: maxConnections },
-      evicts: !outOfMemory,
-      cas,
-      flush,
-      dump,
-      idleTimeout,
-      users: auth === undefined ? undefined : [checkCredentials(auth)],
+      limits: limitsOf(given),
+      evicts: !checkBoolean(outOfMemory, "outOfMemory"),
+      cas: checkBoolean(cas, "cas"),
+      flush: checkBoolean(flush, "flush"),
+      dump: checkBoolean(dump, "dump"),
+      idleTimeout: checkWhole(idleTimeout, "idleTimeout", 0, 2 ** 31 - 1),
+      users: auth === undefined ? undefined : [readCredentials(auth)],
       tls: tls !== undefined,
     },
   };
 }
 
-/** Refuses what is no whole number in a range. */
-export function checkWhole(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== "number") throw invalidType(`${name} must be a number`);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw invalidRange(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
+function placeOf({ host, port, path }: Given<MemcachedServerOptions>): Place {
+  if (path === undefined) {
+    return {
+      host: checkText(host ?? "127.0.0.1", "host"),
+      port: checkWhole(port ?? 0, "port", 0, 65_535),
+    };
   }
+  if (port !== undefined || host !== undefined) {
+    throw invalidType("path cannot be combined with port and host");
+  }
+  return { path: checkText(path, "path") };
+}
+
+function limitsOf(given: Given<MemcachedServerOptions>): ServerLimits {
+  const { memoryLimit = 64 * MEGABYTE, maxItemSize = MEGABYTE, maxConnections = 1024 } = given;
+  const memory = checkWhole(memoryLimit, "memoryLimit", 1024);
+  const item = checkWhole(maxItemSize, "maxItemSize", 1024, 1024 * MEGABYTE);
+  if (given.maxItemSize !== undefined && item > memory / 2) {
+    throw invalidRange(
+      `maxItemSize must be at most half of memoryLimit, ${memory / 2}, not ${item}`,
+    );
+  }
+  return { memory, item, connections: checkWhole(maxConnections, "maxConnections", 1) };
 }
 
 /** A name and password that can be sent as the value of a `set`, one character per byte. */
-function checkCredentials(auth: { username: string; password: string }): Credentials {
-  const word = (name: "username" | "password"): string => {
-    const value: unknown = auth?.[name];
-    if (typeof value !== "string" || !/^[^\0-\x20]+$/.test(value)) {
-      throw invalidType(`auth.${name} must be a string, not empty and without spaces`);
-    }
-    return Buffer.from(value).toString("latin1");
+function readCredentials(auth: { username: string; password: string }): Credentials {
+  const given = readOptions(auth, { username: undefined, password: undefined }, "auth");
+  const word = (value: unknown, name: string): string => {
+    const text = checkText(value, name);
+    // The password is a secret, so the message quotes nothing.
+    if (/[\0-\x20]/.test(text)) throw invalidType(`${name} must have no space in it`);
+    return Buffer.from(text).toString("latin1");
   };
-  return { username: word("username"), password: word("password") };
+  return {
+    username: word(given.username, "auth.username"),
+    password: word(given.password, "auth.password"),
+  };
 }
 
-function checkPem(name: string, value: unknown): void {
+function readCertificate(tls: Certificate): Certificate {
+  const { cert, key } = readOptions(tls, { cert: undefined, key: undefined }, "tls");
+  return { cert: checkPem(cert, "tls.cert"), key: checkPem(key, "tls.key") };
+}
+
+function checkPem(value: unknown, name: string): string | Uint8Array {
   const text = value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value;
   if (typeof text !== "string" || !text.includes("-----BEGIN ")) {
     throw invalidType(`${name} must be a PEM text, as a string or Uint8Array`);
   }
+  return value as string | Uint8Array;
 }

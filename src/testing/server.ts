@@ -2,18 +2,15 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { formatAddress } from "../address.ts";
+import { checkObject, readOptions } from "../checks/options.ts";
+import { checkBoolean, checkText, checkWhole, kindOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { type Call, Calls } from "./calls.ts";
 import { COMMAND_NAMES } from "./commands.ts";
 import { type Cut, Faults, type Slowness } from "./faults.ts";
 import { Link } from "./link.ts";
 import { Listener } from "./listener.ts";
-import {
-  type CheckedOptions,
-  checkOptions,
-  checkWhole,
-  type MemcachedServerOptions,
-} from "./options.ts";
+import { type CheckedOptions, checkOptions, type MemcachedServerOptions } from "./options.ts";
 import { type ListenInfo, newState, type ServerState } from "./state.ts";
 import { after, every } from "./timers.ts";
 
@@ -82,7 +79,7 @@ export class MemcachedServer implements AsyncDisposable {
    * await server.stop();
    * ```
    */
-  static async start(options: MemcachedServerOptions = {}): Promise<MemcachedServer> {
+  static async start(options?: MemcachedServerOptions): Promise<MemcachedServer> {
     const checked = checkOptions(options);
     const { place, tls } = checked;
     // A connection can come in as soon as there is a socket, and is served a moment later.
@@ -126,7 +123,7 @@ export class MemcachedServer implements AsyncDisposable {
    * ```
    */
   stall(ms: number): void {
-    checkAmount("ms", ms, 0);
+    checkAmount(ms, "ms", 0);
     this.#endStall();
     this.#endStall = ms === 0 || ms === Infinity ? () => {} : after(ms, () => {
       this.#faults.stalled = false;
@@ -154,11 +151,12 @@ export class MemcachedServer implements AsyncDisposable {
    * console.log(error.code, error.ambiguous); // CONNECTION_LOST true
    * ```
    */
-  cut(cut: { after?: number | undefined; reset?: boolean | undefined } = {}): void {
-    const { after = 0, reset = false }: Cut = cut;
-    checkWhole("after", after, 0, Number.MAX_SAFE_INTEGER);
-    if (typeof reset !== "boolean") throw invalidType("reset must be true or false");
-    this.#faults.orderCut({ after, reset });
+  cut(cut?: { after?: number | undefined; reset?: boolean | undefined }): void {
+    const given = readOptions<Cut>(cut, { after: undefined, reset: undefined });
+    this.#faults.orderCut({
+      after: checkWhole(given.after ?? 0, "after", 0),
+      reset: checkBoolean(given.reset ?? false, "reset"),
+    });
   }
 
   /**
@@ -180,8 +178,7 @@ export class MemcachedServer implements AsyncDisposable {
    * ```
    */
   async refuse(on: boolean): Promise<void> {
-    if (typeof on !== "boolean") throw invalidType("refuse takes true or false");
-    if (on) return await this.#listener.close();
+    if (checkBoolean(on, "on")) return await this.#listener.close();
     if (!this.#listener.isOpen && this.#stopped === undefined) await this.#listener.open();
   }
 
@@ -212,11 +209,14 @@ export class MemcachedServer implements AsyncDisposable {
       this.#faults.slow = null;
       return;
     }
-    if (typeof slowness !== "object") throw invalidType("slow takes an object or null");
-    const { latency, bytesPerSecond }: Slowness = slowness;
-    if (latency !== undefined) checkAmount("latency", latency, 0);
-    if (bytesPerSecond !== undefined) checkAmount("bytesPerSecond", bytesPerSecond, 1);
-    this.#faults.slow = { latency, bytesPerSecond };
+    checkObject(slowness, "slowness");
+    const given: Slowness = readOptions<Slowness>(slowness, {
+      latency: undefined,
+      bytesPerSecond: undefined,
+    });
+    if (given.latency !== undefined) checkAmount(given.latency, "latency", 0);
+    if (given.bytesPerSecond !== undefined) checkAmount(given.bytesPerSecond, "bytesPerSecond", 1);
+    this.#faults.slow = given;
   }
 
   /**
@@ -243,15 +243,15 @@ export class MemcachedServer implements AsyncDisposable {
    * console.log(await cache.set("a", 1).catch((error) => error.code)); // SERVER_ERROR
    * ```
    */
-  fail(command: string, line: string, options: { times?: number | undefined } = {}): void {
-    const { times = 1 } = options;
+  fail(command: string, line: string, options?: { times?: number | undefined }): void {
+    const { times = 1 } = readOptions<{ times?: number | undefined }>(options, { times: undefined });
     if (!COMMAND_NAMES.includes(command)) {
       throw invalidType(`there is no command "${command}", only ${COMMAND_NAMES.join(", ")}`);
     }
-    if (typeof line !== "string" || !/^[^\r\n]+$/.test(line)) {
-      throw invalidType("line must be one line, not empty and without its end");
+    if (/[\r\n]/.test(checkText(line, "line"))) {
+      throw invalidType("line must be one line, without its end");
     }
-    if (times !== Infinity) checkWhole("times", times, 0, Number.MAX_SAFE_INTEGER);
+    if (times !== Infinity) checkWhole(times, "times", 0);
     this.#faults.orderFailure(command, Buffer.from(line).toString("latin1"), times);
   }
 
@@ -270,7 +270,7 @@ export class MemcachedServer implements AsyncDisposable {
    * ```
    */
   forget(key: string): boolean {
-    if (typeof key !== "string") throw invalidType("key must be a string");
+    checkText(key, "key");
     const { store } = this.#state;
     const item = store.get(Buffer.from(key).toString("latin1"));
     if (item !== undefined) store.unlink(item);
@@ -355,7 +355,9 @@ export class MemcachedServer implements AsyncDisposable {
   }
 }
 
-function checkAmount(name: string, value: unknown, least: number): void {
-  if (typeof value !== "number") throw invalidType(`${name} must be a number`);
+function checkAmount(value: unknown, name: string, least: number): void {
+  if (typeof value !== "number") {
+    throw invalidType(`${name} must be a number, not ${kindOf(value)}`);
+  }
   if (!(value >= least)) throw invalidRange(`${name} must be at least ${least}, not ${value}`);
 }

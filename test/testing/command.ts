@@ -20,7 +20,9 @@ export function runModule(file: string, ...args: string[]): ChildProcess {
     : readsTypeScript
     ? []
     : ["--import", "tsx"];
-  return spawn(process.execPath, [...runtime, file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, [...runtime, file, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 /** What a command printed, and its exit code. */
