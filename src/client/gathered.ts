@@ -69,7 +69,8 @@ export class Gathered<R> {
   end(positions: readonly number[], request: Request<unknown>, error: MemcachedError): void {
     const unanswered = positions.slice(request.answered);
     this.#fail(unanswered, error);
-    if (!(error instanceof ConnectionLostError) || !request.idempotent || request.retried) return;
+    if (!(error instanceof ConnectionLostError) || !request.idempotent) return;
+    if (request.retried || request.cut) return;
     for (const position of unanswered) this.#lost.add(position);
   }
 

@@ -44,8 +44,9 @@ export function partRequests(
   const oldest = pending.oldest();
   const blamed = oldest?.members ?? [oldest];
   const returned: Request<unknown>[] = [];
+  if (answering !== undefined) answering.cut = true;
   for (const { request, sent } of pending.drain()) {
-    if (!sent || (request !== answering && mayRetry(request, reason))) returned.push(request);
+    if (!sent || mayRetry(request, reason)) returned.push(request);
     else request.refuse(failure.lost(ref, request, reason, error, blamed.includes(request)));
   }
   return returned;
@@ -53,7 +54,7 @@ export function partRequests(
 
 /** Whether a request whose reply was lost may be sent again: once, and if no byte of its reply came. */
 function mayRetry(request: Request<unknown>, reason: EndReason): boolean {
-  if (!request.idempotent || request.begun) return false;
+  if (!request.idempotent || request.begun || request.cut) return false;
   // Silence has lasted as long as the client's timeout, so calls' deadlines bound how often.
   if (reason === "silent") return true;
   if (reason !== "lost" || request.retried) return false;

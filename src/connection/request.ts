@@ -88,6 +88,8 @@ export class Request<T> implements Command {
   overtaken = false;
   /** A reply of it has come: classic `getMany` has one for each key that is found. */
   begun = false;
+  /** Part of a reply had come when the connection ended: nothing of it is asked again. */
+  cut = false;
   /** Handed to the socket, so that a server may have acted on it. */
   sent = false;
   /** What `finish` made of the replies so far. */

@@ -75,8 +75,9 @@ async function cut(
   { run, commands, reply = answer }: Call,
   at: number,
   end: (peer: Peer) => void | Promise<void>,
-): Promise<{ ended: Outcome[]; length: number; sent: number }> {
+): Promise<{ ended: Outcome[]; length: number; begins: number[]; sent: number }> {
   let length = 0;
+  let begins: number[] = [];
   let sent = 0;
   const first = async (peer: Peer): Promise<void> => {
     const bytes: Uint8Array[] = [];
@@ -85,6 +86,8 @@ async function cut(
     await peer.next();
     const all = Buffer.concat(bytes);
     length = all.length;
+    const values = all.toString("latin1").matchAll(/^(?:VA|VALUE) /gm);
+    begins = [0, ...Array.from(values, ({ index }) => index)];
     if (at > 0) await peer.write(all.subarray(0, at));
     await end(peer);
   };
@@ -107,7 +110,7 @@ async function cut(
     outcome(client.get("behind")),
   ]);
   ended.push(await outcome(client.get("next")));
-  return { ended, length, sent };
+  return { ended, length, begins, sent };
 }
 
 /** What was asked for is sent again on one line with the get behind it: both are answered. */
@@ -150,8 +153,10 @@ for (const dialect of DIALECTS) {
           const [own] = result.ended as [Outcome];
           if (at >= whole.length - (call.idle?.[dialect] ?? 0)) {
             assert.deepEqual(own.value, call.right);
-          } else if (at === 0 && call.retried) assert.deepEqual(own.value, call.right);
-          else assertRejected(call, own, at);
+          } else if (whole.begins.includes(at) && call.retried) {
+            // No byte of a reply is lost: what was not answered (of getMany, the keys) is asked again.
+            assert.deepEqual(own.value, call.right);
+          } else assertRejected(call, own, at);
           assert.equal(result.sent > 0, at === 0 && call.retried, `sent again, at ${at}`);
           assertFine(result);
         });
