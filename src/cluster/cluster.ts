@@ -1,7 +1,7 @@
 /** The servers of a client and the hashing that gives each key to one of them. */
 import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
 import { afterReading, nextTick, setImmediate, soon } from "../connection/clock.ts";
-import type { ConnectionSettings } from "../connection/connection.ts";
+import type { ConnectionSettings } from "../connection/target.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
 import type { Credentials } from "../address.ts";

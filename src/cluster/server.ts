@@ -13,15 +13,11 @@
 import type { Address, Credentials, ServerRef } from "../address.ts";
 import { AdminConnection, type AdminLimits } from "../connection/admin_connection.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
-import {
-  Connection,
-  type ConnectionOwner,
-  type ConnectionSettings,
-  type Target,
-} from "../connection/connection.ts";
+import { Connection, type ConnectionOwner } from "../connection/connection.ts";
 import type { Ending } from "../connection/ending.ts";
 import * as failure from "../connection/failure.ts";
 import type { Request } from "../connection/request.ts";
+import type { ConnectionSettings, Target } from "../connection/target.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
 import { connectionEvents, serverEvents } from "../diagnostics.ts";
 import type { MemcachedError } from "../errors.ts";
@@ -29,9 +25,9 @@ import type { DialectName } from "../protocol/dialect.ts";
 import { probeDelay } from "./backoff.ts";
 import { Bypass } from "./bypass.ts";
 
-// Connections in a row that died before they had answered a command. A command that a proxy closes on, and
-// that is sent again, spends two.
-const MAX_FRUITLESS = 3;
+// Connections in a row that died before they had answered a command: a few calls that were each unlucky are
+// no verdict. One that a proxy closes on, and that is sent again, spends two.
+const MAX_FRUITLESS = 5;
 
 // After which part of the client's timeout, in silence, reads are asked over a lane of the bypass too; and
 // after which a lane is given up for another call.

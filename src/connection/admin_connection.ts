@@ -13,7 +13,7 @@ import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
 import { onAbort } from "./abort.ts";
 import { clearTimeout, setTimeout } from "./clock.ts";
-import type { Place } from "./connection.ts";
+import type { Place } from "./target.ts";
 import * as failure from "./failure.ts";
 import { Handshake } from "./handshake.ts";
 import { Socket, type SocketEvents } from "./socket.ts";

@@ -6,7 +6,6 @@
  * checked against the oldest one, and the first that does not fit ends the connection: from there on
  * nobody can know whose bytes are whose.
  */
-import type { Address, Credentials, ServerRef } from "../address.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
 import type { Dialect, DialectName } from "../protocol/dialect.ts";
@@ -17,52 +16,13 @@ import * as failure from "./failure.ts";
 import { Handshake, isAtLeast, type Step } from "./handshake.ts";
 import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
-import { type Bounds, Pending } from "./pending.ts";
+import { Pending } from "./pending.ts";
 import { ReplyReader } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
 import { Silence, type SilenceEvents } from "./silence.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
-import type { Sweep, Swept } from "./sweep.ts";
-import type { TlsOptions } from "./tls_options.ts";
-
-/** What the connections of a client have in common. */
-export interface ConnectionSettings extends Bounds {
-  /** The client's own timeout, in ms. */
-  readonly timeout: number;
-  readonly connectTimeout: number;
-  readonly maxValueBytes: number;
-  readonly protocol: "auto" | DialectName;
-  readonly sweep: Sweep;
-  /** Runs `flush` when the tick's microtasks are drained, so that what it wrote leaves together. */
-  readonly defer: (flush: () => void) => void;
-  /** Runs `then` when all sockets that have something to read were read. */
-  readonly look: (then: () => void) => void;
-}
-
-/** Where a connection leads. */
-export interface Place {
-  readonly ref: ServerRef;
-  readonly address: Address;
-  readonly tls: TlsOptions | undefined;
-  readonly auth: Credentials | undefined;
-}
-
-/** Where it leads, and what is known from before. */
-export interface Target extends Place {
-  /** The dialect, where it is known from before. */
-  readonly dialect: DialectName | undefined;
-  /** Whether gets are to stand alone, as was learnt before. */
-  readonly alone: boolean;
-  /**
-   * The version, if it is not to be asked for again: a proxy asks a server behind it, and of several
-   * connections to one proxy none may depend on that server.
-   */
-  readonly version: string | undefined;
-  /** Whether it replaces a silent one, so that silence for as long as a call's timeout ends it. */
-  readonly onTrial: boolean;
-  /** Silence for this part of the client's timeout is a stall. */
-  readonly patience: number;
-}
+import type { Swept } from "./sweep.ts";
+import type { ConnectionSettings, Target } from "./target.ts";
 
 /** Who a connection reports to. */
 export interface ConnectionOwner {

@@ -37,7 +37,8 @@ function assertBounded({ ends, grown, buffers, next }: Flooded, calls: number, m
   const { OVERLOADED = 0, TIMEOUT = 0, CONNECTION_LOST = 0, SERVER_DOWN = 0, ...others } = ends;
   assert.deepEqual(others, {});
   assert.equal(OVERLOADED + TIMEOUT + CONNECTION_LOST + SERVER_DOWN, calls);
-  assert.ok(OVERLOADED >= calls - 16_384 - SERVER_DOWN, JSON.stringify(ends));
+  // As many as may be in flight on the silent connection, and on the one that replaces it.
+  assert.ok(TIMEOUT + CONNECTION_LOST <= 2 * 16_384, JSON.stringify(ends));
   assert.ok(grown < most, `${grown} MB more`);
   assert.ok(buffers < MAX_BUFFERS, `${buffers} MB of buffers`);
   assert.match(next, /^(SERVER_DOWN|TIMEOUT|CONNECTION_LOST)$/);
