@@ -19,9 +19,9 @@ import {
   type ResolvedOptions,
   type StoreOptions,
 } from "./options.ts";
-import { checkKeptCas, doneOrNotResult, valueResult } from "./results.ts";
+import { checkKeptCas, doneOrNotResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
-import { Flags, serializerCodec, tableCodec, type ValueCodec } from "./values.ts";
+import { Flags, type ValueCodec } from "./values.ts";
 
 /** Options of a call as its caller gives them, or checked. */
 type Options = StoreOptions | CheckedOptions | undefined;
@@ -29,9 +29,6 @@ type Options = StoreOptions | CheckedOptions | undefined;
 /** The inside of a client. */
 export class Core {
   readonly options: ResolvedOptions;
-  readonly codec: ValueCodec;
-  /** Makes a value of a reply. */
-  readonly value: Finish<unknown>;
   readonly cluster: Cluster;
   readonly sweep: Sweep = new Sweep();
   /** Of a call without options. */
@@ -47,9 +44,6 @@ export class Core {
   constructor(servers: readonly ServerConfig[], options: ResolvedOptions) {
     this.options = options;
     this.#byDefault = new CheckedOptions(options.timeout, undefined, undefined, false);
-    const { serializer } = options;
-    this.codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
-    this.value = valueResult(this.codec);
     this.cluster = new Cluster(servers, {
       hashing: options.hashing,
       failover: options.failover,
@@ -81,7 +75,7 @@ export class Core {
     return readCallOptions(options, true, this.options.timeout);
   }
 
-  /** A command without a value; what is wrong with it rejects. `ttl` is a must for touch and gat, else it is left as it is. */
+  /** A command without a value; what is wrong with it rejects. `ttl` is a must for touch, gat and refresh, else it is left as it is. */
   ask<T>(
     operation: Operation,
     key: string,
@@ -92,7 +86,7 @@ export class Core {
     try {
       const checked = this.callOptions(options);
       const request = this.request(operation, key, finish, checked);
-      const needsTtl = operation === "touch" || operation === "gat";
+      const needsTtl = operation === "touch" || operation === "gat" || operation === "refresh";
       request.exptime = ttl === undefined && !needsTtl ? KEEP_EXPTIME : toExptime(ttl);
       return this.send(request, checked);
     } catch (error) {
@@ -105,14 +99,14 @@ export class Core {
     operation: StoreOperation,
     key: string,
     value: unknown,
+    codec: ValueCodec,
     finish: Finish<T>,
     options: Options,
     cas?: bigint,
-    codec: ValueCodec = this.codec,
   ): Promise<T> {
     try {
       const checked = this.storeOptions(options);
-      const request = this.storeRequest(operation, key, value, finish, checked, codec);
+      const request = this.storeRequest(operation, key, value, codec, finish, checked);
       if (operation === "cas") request.cas = checkKeptCas(checkCas(cas));
       return this.send(request, checked);
     } catch (error) {
@@ -157,9 +151,9 @@ export class Core {
     operation: StoreOperation,
     key: string,
     value: unknown,
+    codec: ValueCodec,
     finish: Finish<T>,
     options: CheckedOptions,
-    codec: ValueCodec = this.codec,
   ): Request<T> {
     const request = this.request(operation, key, finish, options);
     request.exptime = storeExptime(options);

@@ -37,6 +37,11 @@ export class Deadline {
     return new CheckedOptions(timeout, this.#signal, ttl, true);
   }
 
+  /** Whether nothing is left. */
+  get passed(): boolean {
+    return this.#clock.now() >= this.#end;
+  }
+
   /** What becomes of somebody else's promise, or what {@link left} throws if that takes too long. */
   within<T>(promise: PromiseLike<T>): Promise<T> {
     let part: PartOptions;
@@ -61,6 +66,11 @@ export class Deadline {
       };
       promise.then((value) => settle(() => resolve(value)), (e) => settle(() => reject(e)));
     });
+  }
+
+  /** Waits for a random time of at most `mostMs`, so that writers that met once part. */
+  pause(mostMs: number): Promise<void> {
+    return this.within(new Promise((resolve) => setTimeout(resolve, Math.random() * mostMs)));
   }
 
   #passed(): TimeoutError {

@@ -4,18 +4,20 @@ import { COMMAND_BYTES, type Finish, Request } from "../connection/request.ts";
 import { asMemcachedError, invalidType, type MemcachedError, ServerDownError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
+import type { Commands } from "./commands.ts";
 import type { Core } from "./core.ts";
 import type { CallOptions, ResolvedOptions, StoreOptions } from "./options.ts";
 import { type Addressed, sendInPortions } from "./portions.ts";
 import { partial } from "./partial.ts";
 import { doneOrNotResult, doneResult, versionResult } from "./results.ts";
+import type { ValueCodec } from "./values.ts";
 
 // Keys of one request: enough to make a batch, few enough that a portion never fills the bounds.
 const MAX_KEYS = 1000;
 
 /** What was found for the keys. */
 export async function getMany<T>(
-  core: Core,
+  { core, codec }: Commands<unknown>,
   keys: Iterable<string>,
   options: CallOptions | undefined,
 ): Promise<Map<string, T>> {
@@ -30,7 +32,7 @@ export async function getMany<T>(
     for (const [server, theirs] of positionsByServer(core, wireKeys, positions)) {
       for (const own of keyPortions(theirs, wireKeys, core.options)) {
         const ownNames = own.map((i) => names[i] as string);
-        const request = new Request("getMany", "", gathered.values(core, ownNames), ms);
+        const request = new Request("getMany", "", gathered.values(codec, ownNames), ms);
         request.keys = own.map((i) => wireKeys[i] as string);
         gathered.watch(ownNames, request);
         requests.push({ server, request });
@@ -57,7 +59,7 @@ export async function getMany<T>(
 
 /** set for each entry. */
 export async function setMany(
-  core: Core,
+  { core, codec }: Commands<unknown>,
   entries: Iterable<readonly [key: string, value: unknown]>,
   options: StoreOptions | undefined,
 ): Promise<void> {
@@ -69,7 +71,7 @@ export async function setMany(
     pairs.set(entry[0], entry[1]);
   }
   const requests = Array.from(pairs, ([key, value]) => {
-    const request = core.storeRequest("set", key, value, doneResult, call);
+    const request = core.storeRequest("set", key, value, codec, doneResult, call);
     request.keepValue();
     gathered.watch([key], request);
     return { server: core.cluster.route(request.key), request };
@@ -176,8 +178,7 @@ class Gathered<R> {
   }
 
   /** Takes each reply of a getMany. */
-  values(core: Core, names: readonly string[]): Finish<void> {
-    const { codec } = core;
+  values(codec: ValueCodec, names: readonly string[]): Finish<void> {
     return (reply, request) => {
       const { index, kind } = reply;
       if (kind === Kind.value) {
