@@ -37,12 +37,12 @@ function prepare(state: SessionState, deadline: Deadline): () => Promise<Saved> 
   // What is changed from here on is for the next save.
   state.dirty = false;
   state.updates = new Map();
-  state.shots.push(shot);
+  state.shot = shot;
   return () => saveShot(state, shot, deadline);
 }
 
 async function saveShot(state: SessionState, shot: Shot, deadline: Deadline): Promise<Saved> {
-  const { home, place, shots } = state;
+  const { home, place } = state;
   try {
     shot.begin(home.codec);
     const saved = await store(home, place, shot, deadline);
@@ -52,9 +52,7 @@ async function saveShot(state: SessionState, shot: Shot, deadline: Deadline): Pr
     state.dirty = shot.failed = true;
     throw error;
   } finally {
-    shots.shift();
-    for (const later of shots) later.behind.push(shot);
-    state.follow(shot);
+    if (state.shot === shot) state.follow(shot);
   }
 }
 

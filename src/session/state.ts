@@ -35,9 +35,9 @@ export class SessionState implements Content {
   /** Opened by an id whose session had moved: stays unwritten until it has a new id. */
   barred = false;
   readonly place: Place;
-  /** Saves that have been called and have not ended, the one that runs first. */
-  readonly shots: Shot[] = [];
-  /** Settles when the last of them has. */
+  /** The last save that was called, until it ends. */
+  shot: Shot | undefined = undefined;
+  /** Settles when it has. */
   saving: Promise<Saved> | undefined = undefined;
 
   constructor(home: Home, id: string, key: string) {
@@ -47,10 +47,11 @@ export class SessionState implements Content {
     this.place = new Place(key);
   }
 
-  /** Takes over what a save has merged into the session, and what it has left to be stored. */
+  /** Takes over what the last save has merged into the session, and what it has left to be stored. */
   follow(shot: Shot): void {
+    this.shot = undefined;
     if (!shot.record.equals(shot.start)) this.#rebase(shot);
-    if (shot.failed && this.shots.length === 0) this.updates = joined(shot.updates, this.updates);
+    if (shot.failed) this.updates = joined(shot.updates, this.updates);
   }
 
   #rebase({ start, record }: Shot): void {
@@ -79,16 +80,18 @@ export class Shot {
   updates: UpdateMap;
   /** It has rejected. */
   failed = false;
-  /** Earlier saves that have ended since the call. */
-  readonly behind: Shot[] = [];
-  /** The record that is to be stored, when the save began and now. */
-  start: Encoded;
+  /** The record that is to be stored, at the call and now. */
+  readonly start: Encoded;
   record: Encoded;
   createdAt: number;
   ttl: number | undefined;
 
+  /** The save that was called before, if it had not ended. */
+  #previous: Shot | undefined;
+
   /** Throws what cannot be encoded. */
   constructor(state: SessionState) {
+    this.#previous = state.shot;
     this.key = state.key;
     this.dirty = state.dirty;
     this.barred = state.barred;
@@ -99,13 +102,14 @@ export class Shot {
     this.start = this.record = state.home.codec.encodeSession(state);
   }
 
-  /** Takes over what earlier saves have merged, and what they have left to be stored. */
+  /** Takes over what the save before has merged, and what it has left to be stored. */
   begin(codec: RecordCodec): void {
-    for (const { start, record, failed, updates } of this.behind) {
-      if (!record.equals(start)) this.merge(start, codec.read(record), codec);
-      if (failed) this.updates = joined(updates, this.updates);
-    }
-    this.start = this.record;
+    const previous = this.#previous;
+    if (previous === undefined) return;
+    this.#previous = undefined;
+    const { start, record, failed, updates } = previous;
+    if (!record.equals(start)) this.merge(start, codec.read(record), codec);
+    if (failed) this.updates = joined(updates, this.updates);
   }
 
   /** Brings its changes since `ancestor` onto what was read. */

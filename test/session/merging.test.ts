@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConflictError, CorruptValueError, type Session } from "../../mod.ts";
 import { serialize } from "../../src/v8/mod.ts";
+import { startFar } from "./far.ts";
 import { startGate } from "./gate.ts";
 import { CAS } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, someId, storedSession } from "./stores.ts";
@@ -228,6 +229,22 @@ describeDialects("two saves", (stores) => {
     assert.equal(await store.storeSession(session), "stored");
     assert.equal(gate.done, true);
     assert.deepEqual(await store.get(id), { a: 1, b: 2, n: writes });
+  });
+
+  test("of twenty requests at once to a server 20 ms away none meets the others for 5 s", async (t) => {
+    const far = await startFar(stores.address, 20);
+    t.after(() => far.stop());
+    const id = await storedSession(stores.make(), { a: 1 });
+    const requests = await Promise.all(Array.from({ length: 20 }, async () => {
+      const store = stores.make({ servers: far.address });
+      return { store, session: await store.open(id) };
+    }));
+    const saves = requests.map(({ store, session }, n) => {
+      session.set(`n${n}`, n);
+      return store.storeSession(session, { timeout: 5_000 });
+    });
+    assert.deepEqual(new Set(await Promise.all(saves)), new Set(["stored"]));
+    assert.equal(Object.keys(await stores.make().get(id) as Fields).length, 21);
   });
 
   test("deleted while it is being merged: gone", async (t) => {

@@ -181,6 +181,13 @@ describeDialects("storeSession", (stores) => {
       return store.storeSession(session);
     });
     assert.deepEqual(await Promise.all(saves), Array(5).fill("stored"));
+    session.set("late", 1);
+    const [one, two] = [store.storeSession(session), store.storeSession(session)];
+    session.set("late", 2);
+    assert.deepEqual(await Promise.all([one, two]), ["stored", "unchanged"]);
+    assert.equal((await store.get(session.id))?.["late"], 1, "as it was at the call");
+    assert.equal(session.isDirty(), true);
+    assert.equal(await store.storeSession(session), "stored");
     assert.equal(session.get("n"), 5);
     assert.deepEqual(await store.get(session.id), fieldsOf(session));
   });
