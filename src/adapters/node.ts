@@ -8,11 +8,11 @@
  * import { withNodeSession } from "memwire/node";
  *
  * const store = new SessionStore<{ visits: number }>({ servers: "localhost:11211" });
- * const server = createServer(withNodeSession(store, (_request, response, session) => {
+ * createServer(withNodeSession(store, (request, response, session) => {
+ *   if (request.url === "/login") session.regenerate(); // a new id at each login
  *   session.update("visits", (visits = 0) => visits + 1);
  *   response.end(`visit ${session.get("visits")}\n`);
- * }));
- * server.listen(0, () => server.close());
+ * })).listen(3000);
  * ```
  *
  * @module
@@ -58,14 +58,13 @@ export interface IncomingLike {
  * import { SessionStore } from "memwire";
  * import { withNodeSession } from "memwire/node";
  *
- * const store = new SessionStore<{ user: string }>({ servers: "localhost:11211" });
- * const server = createServer(withNodeSession(store, async (_request, response, session, save) => {
- *   session.regenerate(); // a new id at each login
- *   session.set("user", "ada");
- *   await save();
- *   response.end("welcome\n");
- * }));
- * server.listen(0, () => server.close());
+ * const store = new SessionStore<{ visits: number }>({ servers: "localhost:11211" });
+ * createServer(withNodeSession(store, async (request, response, session, save) => {
+ *   if (request.url === "/login") session.regenerate(); // a new id at each login
+ *   session.update("visits", (visits = 0) => visits + 1);
+ *   await save(); // what other requests have counted is in it from here on
+ *   response.end(`visit ${session.get("visits")}\n`);
+ * })).listen(3000);
  * ```
  */
 export function withNodeSession<

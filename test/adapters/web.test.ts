@@ -124,7 +124,7 @@ describe("withSession", () => {
     const handler = withSession(store, (_request, session) => {
       session.set("note", "early");
       const body = new ReadableStream({
-        pull(controller) {
+        pull(controller): void {
           stored ??= store.get(session.id);
           session.set("note", "late");
           controller.enqueue(new TextEncoder().encode("piece"));
