@@ -8,12 +8,12 @@ export type Fields = Record<string, unknown>;
 /** What Session.update was given. */
 export type FieldUpdate = (current: unknown) => unknown;
 
-/** Updates of one field that are not stored yet. */
+/** Updates of one field that are not known to be stored. */
 export interface Updates {
-  readonly fns: readonly FieldUpdate[];
-  /** The field as the first one found it, and as the last one left it; undefined: not there. */
+  /** The field as the first one found it; undefined: not there. */
   readonly before: Encoded | undefined;
-  readonly after: Encoded | undefined;
+  /** Each with the field as it has left it. */
+  readonly steps: readonly { readonly fn: FieldUpdate; readonly after: Encoded | undefined }[];
 }
 
 /** The updates of each field. */
@@ -61,14 +61,28 @@ export function joined(first: UpdateMap, then: UpdateMap): UpdateMap {
   const all = new Map(first);
   for (const [name, updates] of then) {
     const earlier = first.get(name);
-    const goesOn = earlier !== undefined && isSame(earlier.after, updates.before);
-    all.set(name, goesOn ? following(earlier, updates) : updates);
+    const goesOn = earlier !== undefined && isSame(afterOf(earlier), updates.before);
+    all.set(
+      name,
+      goesOn ? { before: earlier.before, steps: [...earlier.steps, ...updates.steps] } : updates,
+    );
   }
   return all;
 }
 
-function following({ fns, before }: Updates, then: Updates): Updates {
-  return { fns: [...fns, ...then.fns], before, after: then.after };
+/** Forgets the updates that are in the record: a save whose outcome was unknown has stored it. */
+export function settle(updates: UpdateMap, stored: Stocked, codec: RecordCodec): void {
+  for (const [name, { before, steps }] of updates) {
+    const there = fieldBytes(contentOf(stored).fields, name, codec);
+    if (isSame(there, before)) continue;
+    const last = steps.findLastIndex(({ after }) => isSame(after, there));
+    updates.set(name, { before: there, steps: steps.slice(last + 1) });
+  }
+}
+
+function afterOf({ steps, before }: Updates): Encoded | undefined {
+  const last = steps.at(-1);
+  return last === undefined ? before : last.after;
 }
 
 /**
@@ -110,12 +124,15 @@ function mergeFields(
       fieldBytes(fields, name, codec)
     );
     const again = updates.get(name);
-    const updated = again !== undefined && isSame(again.before, base) && isSame(again.after, ours);
+    const updated = again !== undefined && isSame(again.before, base) &&
+      isSame(afterOf(again), ours);
     if (updated && !isSame(other, base)) {
       if (Object.hasOwn(theirs, name)) setField(merged, name, theirs[name]);
-      for (const fn of again.fns) updateField(merged, name, fn);
-      const after = fieldBytes(merged, name, codec);
-      updates.set(name, { fns: again.fns, before: other, after });
+      const steps = again.steps.map(({ fn }) => {
+        updateField(merged, name, fn);
+        return { fn, after: fieldBytes(merged, name, codec) };
+      });
+      updates.set(name, { before: other, steps });
       continue;
     }
     // What was changed in another way as well is no update any more.

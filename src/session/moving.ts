@@ -44,8 +44,8 @@ export function move(
     const moved = marker.equals(item?.value.encoded);
     const ended = item === undefined ? old.stage === "there" : item.value.marker && !moved;
     if (ended) return await retract(home, place, deadline);
-    if (item !== undefined && !moved) old.read(item, shot, codec);
-    await put(new Writer(home, shot, place.copy, deadline));
+    if (item !== undefined && !moved) old.read(item, shot, codec, true);
+    await put(new Writer(home, shot, place.copy, deadline, true));
     const outcome = moved ? "stored" : await mark(home, source, item?.cas, deadline);
     if (outcome === "exists") return undefined;
     if (outcome === "missing") return await retract(home, place, deadline);

@@ -112,7 +112,7 @@ export class Session<F = Record<string, unknown>> {
     const after = fieldBytes(fields, name, codec);
     this.#state.updates = joined(
       updates,
-      new Map([[name, { fns: [fn as FieldUpdate], before: found, after }]]),
+      new Map([[name, { before: found, steps: [{ fn: fn as FieldUpdate, after }] }]]),
     );
     return this;
   }

@@ -3,7 +3,7 @@ import type { Commands } from "../client/commands.ts";
 import type { Item } from "../client/item.ts";
 import type { Ids } from "./ids.ts";
 import type { Lifetimes } from "./lifetime.ts";
-import { type Fields, joined, merge, type UpdateMap } from "./merge.ts";
+import { type Fields, joined, merge, settle, type UpdateMap } from "./merge.ts";
 import { type Content, type Encoded, newMarker, type RecordCodec, type Stocked } from "./record.ts";
 
 /** What a session needs of its store. */
@@ -143,14 +143,19 @@ export class Copy {
     this.key = key;
   }
 
-  /** Notes what was read here, and merges what others have changed. */
-  read({ value, cas }: Item<Stocked>, shot: Shot, codec: RecordCodec): void {
+  /**
+   * Notes what was read here, and merges what others have changed. With `settles`, what stands here by a
+   * save whose outcome was unknown counts as stored.
+   */
+  read({ value, cas }: Item<Stocked>, shot: Shot, codec: RecordCodec, settles: boolean): void {
     const { encoded, outdated } = value;
-    const ancestor = this.base ?? this.sent[0];
-    const own = encoded.equals(this.base) || this.sent.some((record) => record.equals(encoded));
-    if (!own) shot.merge(ancestor, value, codec);
-    // Once another record stands here, what was sent with an older token can arrive no more.
-    if (!encoded.equals(this.base)) this.sent.length = 0;
+    if (!encoded.equals(this.base)) {
+      if (!this.sent.some((record) => record.equals(encoded))) {
+        shot.merge(this.base ?? this.sent[0], value, codec);
+      } else if (settles) settle(shot.updates, value, codec);
+      // Once another record stands here, what was sent with an older token can arrive no more.
+      this.sent.length = 0;
+    }
     this.found(encoded, cas, outdated);
   }
 

@@ -5,6 +5,7 @@
 import type { Deadline, PartOptions } from "../client/deadline.ts";
 import { ConflictError, INVALID_ARGUMENT, MemcachedError, TimeoutError } from "../errors.ts";
 import { secondsToLive } from "./lifetime.ts";
+import { settle } from "./merge.ts";
 import { refresh } from "./opening.ts";
 import type { Encoded } from "./record.ts";
 import type { Copy, Home, Shot } from "./state.ts";
@@ -20,8 +21,11 @@ export class Writer {
   readonly shot: Shot;
   readonly copy: Copy;
   readonly deadline: Deadline;
+  /** Updates are counted from this copy; while a session moves, from that under its old id. */
+  readonly #settles: boolean;
 
-  constructor(home: Home, shot: Shot, copy: Copy, deadline: Deadline) {
+  constructor(home: Home, shot: Shot, copy: Copy, deadline: Deadline, moving: boolean = false) {
+    this.#settles = !moving;
     this.home = home;
     this.shot = shot;
     this.copy = copy;
@@ -44,6 +48,9 @@ export class Writer {
     if (!added && attempt === undefined) {
       throw new ConflictError("something else is stored under the session's new id");
     }
+    if (attempt !== undefined && this.#settles) {
+      settle(shot.updates, this.home.codec.read(record), this.home.codec);
+    }
     copy.arrived(record);
     return added && record.equals(shot.record) || await this.cas();
   }
@@ -57,7 +64,7 @@ export class Writer {
       if (version === undefined) {
         const item = await commands.getItem(copy.key, deadline.left());
         if (item === undefined || item.value.marker) return false;
-        copy.read(item, shot, codec);
+        copy.read(item, shot, codec, this.#settles);
         version = item.cas;
       }
       const [record, token] = [shot.record, version];

@@ -137,6 +137,29 @@ describeDialects("Session.update", (stores) => {
     assert.deepEqual(session.get("list"), ["a", "o", "b", "c", "d"]);
   });
 
+  test("what a save of unknown outcome has stored counts once, beside others'", async (t) => {
+    const gate = await startGate(stores.address);
+    t.after(() => gate.stop());
+    const [store, other] = [stores.make({ servers: gate.address }), stores.make()];
+    const id = await storedSession(other, { list: ["a"] });
+    const fresh = store.create();
+    for (const session of [await store.open(id), fresh]) {
+      const write = session === fresh ? ADD : CAS;
+      const list = session === fresh ? [] : ["a"];
+      session.update("list", push("b"));
+      gate.lose("reply", write);
+      await assert.rejects(store.storeSession(session), ConnectionLostError);
+      session.update("list", push("c"));
+      gate.before(CAS, async () => {
+        const another = await other.open(session.id);
+        assert.equal(await other.storeSession(another.update("list", push("o"))), "stored");
+      });
+      assert.equal(await store.storeSession(session), "stored");
+      assert.equal(gate.done, true);
+      assert.deepEqual(await other.get(session.id), { list: [...list, "b", "o", "c"] });
+    }
+  });
+
   test("of saves that overlap each has its own", async () => {
     const [store, other] = [stores.make(), stores.make()];
     const id = await storedSession(store, { list: ["a"] });

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Folders under test/ whose files are not part of `npm test`; .ci/run has a step for most of them. */
-const NOT_TESTS = ["bench", "examples", "support"];
+const NOT_TESTS = ["bench", "examples", "model", "support"];
 
 /**
  * The test files under some paths.
