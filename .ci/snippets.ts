@@ -222,7 +222,26 @@ async function visit(url: string): Promise<string | undefined> {
     return `status ${first.status}: ${bodies[0]}`;
   }
   if (cookie === "") return "it sets no cookie";
-  return bodies[0] === bodies[1] ? `twice the same answer: ${bodies[0]}` : undefined;
+  if (bodies[0] === bodies[1]) return `twice the same answer: ${bodies[0]}`;
+  return await race(url, cookie);
+}
+
+/** Ten requests beside a login, all with the same cookie: none of them undoes it. */
+async function race(url: string, cookie: string): Promise<string | undefined> {
+  const headers = { cookie };
+  const visits = Array.from({ length: 10 }, () => fetch(url, { headers }));
+  const [login, ...others] = await Promise.all([fetch(`${url}login`, { headers }), ...visits]);
+  for (const { status, headers } of others) {
+    if (status !== 200) return `status ${status} beside a login`;
+    if (headers.has("set-cookie")) return "a request beside a login sets the cookie";
+  }
+  const fresh = login.headers.get("set-cookie")?.split(";")[0] ?? "";
+  if (fresh === "" || fresh === cookie) return "a login sets no new cookie";
+  const before = Number(/\d+/.exec(await login.text())?.[0]);
+  const last = await fetch(url, { headers: { cookie: fresh } });
+  const after = Number(/\d+/.exec(await last.text())?.[0]);
+  // Those that were stored before the session moved are counted too: 2, the login, 10, this one.
+  return after > before && after <= 14 ? undefined : `visit ${after}, the login was ${before}`;
 }
 
 function isTaken(port: number): Promise<boolean> {

@@ -20,9 +20,9 @@ import {
   type ResolvedOptions,
   type StoreOptions,
 } from "./options.ts";
-import { checkKeptCas, doneOrNotResult, valueResult } from "./results.ts";
+import { checkKeptCas, doneOrNotResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
-import { Flags, serializerCodec, type Stored, tableCodec, type ValueCodec } from "./values.ts";
+import { Flags, type Stored, type ValueCodec } from "./values.ts";
 
 /** Options of a call as its caller gives them, or checked. */
 type Options = StoreOptions | CheckedOptions | undefined;
@@ -30,9 +30,6 @@ type Options = StoreOptions | CheckedOptions | undefined;
 /** The inside of a client. */
 export class Core {
   readonly options: ResolvedOptions;
-  readonly codec: ValueCodec;
-  /** Makes a value of a reply. */
-  readonly value: Finish<unknown>;
   readonly cluster: Cluster;
   readonly sweep: Sweep = new Sweep();
   /** Of a call without options. */
@@ -48,9 +45,6 @@ export class Core {
   constructor(servers: readonly ServerConfig[], options: ResolvedOptions) {
     this.options = options;
     this.#byDefault = new CheckedOptions(options.timeout, undefined, undefined, false);
-    const { serializer } = options;
-    this.codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
-    this.value = valueResult(this.codec);
     this.cluster = new Cluster(servers, {
       hashing: options.hashing,
       failover: options.failover,
@@ -82,7 +76,7 @@ export class Core {
     return readCallOptions(options, true, this.options.timeout);
   }
 
-  /** A command without a value; what is wrong with it rejects. `ttl` is a must for touch and gat, else it is left as it is. */
+  /** A command without a value; what is wrong with it rejects. `ttl` is a must for touch, gat and refresh, else it is left as it is. */
   ask<T>(
     operation: Operation,
     key: string,
@@ -93,7 +87,7 @@ export class Core {
     try {
       const checked = this.callOptions(options);
       const request = this.request(operation, key, finish, checked);
-      const needsTtl = operation === "touch" || operation === "gat";
+      const needsTtl = operation === "touch" || operation === "gat" || operation === "refresh";
       request.exptime = ttl === undefined && !needsTtl ? KEEP_EXPTIME : toExptime(ttl);
       return this.send(request, checked);
     } catch (error) {
@@ -106,14 +100,14 @@ export class Core {
     operation: StoreOperation,
     key: string,
     value: unknown,
+    codec: ValueCodec,
     finish: Finish<T>,
     options: Options,
     cas?: bigint,
-    codec: ValueCodec = this.codec,
   ): Promise<T> {
     try {
       const checked = this.storeOptions(options);
-      const request = this.storeRequest(operation, key, value, finish, checked, codec);
+      const request = this.storeRequest(operation, key, value, codec, finish, checked);
       if (operation === "cas") request.cas = checkKeptCas(checkCas(cas));
       return this.send(request, checked);
     } catch (error) {
@@ -158,9 +152,9 @@ export class Core {
     operation: StoreOperation,
     key: string,
     value: unknown,
+    codec: ValueCodec,
     finish: Finish<T>,
     options: CheckedOptions,
-    codec: ValueCodec = this.codec,
   ): Request<T> {
     const request = this.request(operation, key, finish, options);
     request.exptime = storeExptime(options);
@@ -170,9 +164,9 @@ export class Core {
   }
 
   /** What setMany stores under a key, checked and encoded, its value the client's own. Throws. */
-  stored(key: string, value: unknown): Stored {
+  stored(key: string, value: unknown, codec: ValueCodec): Stored {
     const stored: Stored = { key: checkKey(key, this.options.prefix), value: "", flags: 0 };
-    this.codec.encode(value, stored);
+    codec.encode(value, stored);
     this.#checkSize(stored);
     stored.value = keptValue(stored.value);
     return stored;

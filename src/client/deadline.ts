@@ -38,10 +38,9 @@ export class Deadline {
     return new CheckedOptions(timeout, this.#signal, ttl, true);
   }
 
-  /** Options for a command that may take half of what is left, so that others can follow it. */
-  half(): PartOptions {
-    const { timeout, signal } = this.left();
-    return new CheckedOptions(timeout / 2, signal, undefined, true);
+  /** Whether nothing is left. */
+  get passed(): boolean {
+    return this.#clock.now() >= this.#end;
   }
 
   /** What becomes of somebody else's promise, or what {@link left} throws if that takes too long. */
@@ -68,6 +67,11 @@ export class Deadline {
       };
       promise.then((value) => settle(() => resolve(value)), (e) => settle(() => reject(e)));
     });
+  }
+
+  /** Waits for a random time of at most `mostMs`, so that writers that met once part. */
+  pause(mostMs: number): Promise<void> {
+    return this.within(new Promise((resolve) => setTimeout(resolve, Math.random() * mostMs)));
   }
 
   #passed(): TimeoutError {

@@ -2,9 +2,8 @@
 import { invalidType, ServerError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
-import type { Core } from "./core.ts";
+import type { Commands } from "./commands.ts";
 import type { CallOptions } from "./options.ts";
-import { foundResult } from "./results.ts";
 
 /**
  * Adds at the end or the front; false: absent.
@@ -14,7 +13,7 @@ import { foundResult } from "./results.ts";
  * there.
  */
 export async function extend(
-  core: Core,
+  commands: Commands<unknown>,
   operation: "append" | "prepend",
   key: string,
   data: string | Uint8Array,
@@ -23,6 +22,7 @@ export async function extend(
   if (typeof data !== "string" && !(data instanceof Uint8Array)) {
     throw invalidType("what is appended or prepended must be a string or a Uint8Array");
   }
+  const { core } = commands;
   const wireKey = checkKey(key, core.options.prefix);
   // Small bytes are the caller's again as soon as this has returned.
   const small = typeof data !== "string" && data.byteLength < UNCOPIED_BYTES;
@@ -30,7 +30,7 @@ export async function extend(
   return await core.run(options, async (deadline) => {
     for (let again = false;; again = true) {
       if (await core.extend(operation, key, own, deadline.left())) return true;
-      if (!await core.ask("has", key, foundResult, deadline.left())) return false;
+      if (!await commands.has(key, deadline.left())) return false;
       // The first time it may have been stored by somebody in between.
       if (!again) continue;
       const server = core.cluster.route(wireKey).ref;

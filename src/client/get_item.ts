@@ -1,9 +1,8 @@
 /** getItem: a value with its token, flags and TTL, which may be set anew with it. */
 import { readOptions } from "../checks/options.ts";
-import type { Core } from "./core.ts";
+import type { Commands } from "./commands.ts";
 import type { Item } from "./item.ts";
 import { type CallOptions, checkedOptions } from "./options.ts";
-import { itemResult } from "./results.ts";
 
 /** Options of getItem. */
 interface ItemOptions extends CallOptions {
@@ -13,7 +12,7 @@ interface ItemOptions extends CallOptions {
 
 /** The item, or undefined when absent. */
 export async function getItem<T>(
-  core: Core,
+  commands: Commands<unknown>,
   key: string,
   options: ItemOptions | undefined,
 ): Promise<Item<T> | undefined> {
@@ -22,6 +21,6 @@ export async function getItem<T>(
     signal: undefined,
     touch: undefined,
   });
-  const call = checkedOptions(timeout, signal, undefined, core.options.timeout);
-  return await core.ask("gets", key, itemResult<T>(core.codec, touch), call, touch);
+  const call = checkedOptions(timeout, signal, undefined, commands.core.options.timeout);
+  return await commands.getItem(key, call, touch) as Item<T> | undefined;
 }

@@ -6,6 +6,7 @@ import { asMemcachedError, invalidType, type MemcachedError } from "../errors.ts
 import { KEEP_EXPTIME, type StoredItem } from "../protocol/command.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
+import type { Commands } from "./commands.ts";
 import { type Core, storeExptime } from "./core.ts";
 import { ABSENT, Gathered, type TakeOne } from "./gathered.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
@@ -16,11 +17,10 @@ import { trace, traced } from "./trace.ts";
 
 /** What was found for the keys. */
 export function getMany<T>(
-  core: Core,
+  { core, codec }: Commands<unknown>,
   keys: Iterable<string>,
   options: CallOptions | undefined,
 ): Promise<Map<string, T>> {
-  const { codec } = core;
   return askMany<T>(
     core,
     "getMany",
@@ -69,7 +69,7 @@ async function askMany<R>(
 
 /** set for each entry. */
 export async function setMany(
-  core: Core,
+  { core, codec }: Commands<unknown>,
   entries: Iterable<readonly [key: string, value: unknown]>,
   options: StoreOptions | undefined,
 ): Promise<void> {
@@ -85,7 +85,7 @@ export async function setMany(
   const keys: string[] = [];
   const items: StoredItem[] = [];
   for (const [name, value] of pairs) {
-    const stored = core.stored(name, value);
+    const stored = core.stored(name, value, codec);
     keys.push(stored.key);
     items.push(stored);
   }

@@ -3,6 +3,7 @@ import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
 import { checkKey } from "../protocol/key.ts";
 import { flushAll, keys, stats } from "./admin.ts";
 import { shareCore } from "./copies.ts";
+import { Commands } from "./commands.ts";
 import { Core } from "./core.ts";
 import { count } from "./counter.ts";
 import { extend } from "./extend.ts";
@@ -13,10 +14,10 @@ import {
   resolveOptions,
   type StoreOptions,
 } from "./options.ts";
-import * as result from "./results.ts";
 import { getItem } from "./get_item.ts";
 import type { Item } from "./item.ts";
 import { update } from "./update.ts";
+import { serializerCodec, tableCodec } from "./values.ts";
 
 /** Servers of a client that is given none. */
 const DEFAULT_SERVERS = "localhost:11211";
@@ -39,6 +40,7 @@ const DEFAULT_SERVERS = "localhost:11211";
  */
 export class Memcached implements AsyncDisposable {
   readonly #core: Core;
+  readonly #commands: Commands<unknown>;
 
   /**
    * Checks the servers and options; connects to nobody.
@@ -49,7 +51,13 @@ export class Memcached implements AsyncDisposable {
     servers: string | readonly ServerSpec[] = DEFAULT_SERVERS,
     options?: MemcachedOptions,
   ) {
-    this.#core = new Core(parseServers(servers), resolveOptions(options));
+    const resolved = resolveOptions(options);
+    const { serializer } = resolved;
+    this.#core = new Core(parseServers(servers), resolved);
+    this.#commands = new Commands(
+      this.#core,
+      serializer === undefined ? tableCodec : serializerCodec(serializer),
+    );
     shareCore(this, this.#core);
   }
 
@@ -59,7 +67,7 @@ export class Memcached implements AsyncDisposable {
    * @example `const cart = await memcached.get<Cart>("cart:17");`
    */
   get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined> {
-    return this.#core.ask("get", key, this.#core.value, options) as Promise<T | undefined>;
+    return this.#commands.get(key, options) as Promise<T | undefined>;
   }
 
   /**
@@ -69,7 +77,7 @@ export class Memcached implements AsyncDisposable {
    * @example `const found = await memcached.getMany(["a", "b"]); found.get("a");`
    */
   getMany<T = unknown>(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, T>> {
-    return getMany<T>(this.#core, keys, options);
+    return getMany<T>(this.#commands, keys, options);
   }
 
   /**
@@ -81,7 +89,7 @@ export class Memcached implements AsyncDisposable {
     key: string,
     options?: CallOptions & { touch?: number | undefined },
   ): Promise<Item<T> | undefined> {
-    return getItem<T>(this.#core, key, options);
+    return getItem<T>(this.#commands, key, options);
   }
 
   /**
@@ -94,7 +102,7 @@ export class Memcached implements AsyncDisposable {
     ttl: number,
     options?: CallOptions,
   ): Promise<T | undefined> {
-    return this.#core.ask("gat", key, this.#core.value, options, ttl) as Promise<T | undefined>;
+    return this.#commands.getAndTouch(key, ttl, options) as Promise<T | undefined>;
   }
 
   /**
@@ -103,7 +111,7 @@ export class Memcached implements AsyncDisposable {
    * @example `if (await memcached.has("lock:17")) return;`
    */
   has(key: string, options?: CallOptions): Promise<boolean> {
-    return this.#core.ask("has", key, result.foundResult, options);
+    return this.#commands.has(key, options);
   }
 
   /**
@@ -112,7 +120,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.set("cart:17", { items: [3, 5] }, { ttl: 3600 });`
    */
   set(key: string, value: unknown, options?: StoreOptions): Promise<void> {
-    return this.#core.store("set", key, value, result.doneResult, options);
+    return this.#commands.set(key, value, options);
   }
 
   /**
@@ -125,7 +133,7 @@ export class Memcached implements AsyncDisposable {
     entries: Iterable<readonly [key: string, value: unknown]>,
     options?: StoreOptions,
   ): Promise<void> {
-    return setMany(this.#core, entries, options);
+    return setMany(this.#commands, entries, options);
   }
 
   /**
@@ -135,7 +143,7 @@ export class Memcached implements AsyncDisposable {
    * @example `if (!await memcached.add("lock:17", "me", { ttl: 10 })) return;`
    */
   add(key: string, value: unknown, options?: StoreOptions): Promise<boolean> {
-    return this.#core.store("add", key, value, result.doneOrNotResult, options);
+    return this.#commands.add(key, value, options);
   }
 
   /**
@@ -144,7 +152,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.replace("motd", "closed today");`
    */
   replace(key: string, value: unknown, options?: StoreOptions): Promise<boolean> {
-    return this.#core.store("replace", key, value, result.doneOrNotResult, options);
+    return this.#commands.replace(key, value, options);
   }
 
   /**
@@ -153,7 +161,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.append("log", "one more line\n");`
    */
   append(key: string, data: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return extend(this.#core, "append", key, data, options);
+    return extend(this.#commands, "append", key, data, options);
   }
 
   /**
@@ -162,7 +170,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.prepend("log", "the first line\n");`
    */
   prepend(key: string, data: string | Uint8Array, options?: CallOptions): Promise<boolean> {
-    return extend(this.#core, "prepend", key, data, options);
+    return extend(this.#commands, "prepend", key, data, options);
   }
 
   /**
@@ -177,7 +185,7 @@ export class Memcached implements AsyncDisposable {
     cas: bigint,
     options?: StoreOptions,
   ): Promise<"stored" | "exists" | "missing"> {
-    return this.#core.store("cas", key, value, result.casResult, options, cas);
+    return this.#commands.cas(key, value, cas, options);
   }
 
   /**
@@ -186,7 +194,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.delete("cart:17");`
    */
   delete(key: string, options?: CallOptions): Promise<boolean> {
-    return this.#core.ask("delete", key, result.doneOrNotResult, options);
+    return this.#commands.delete(key, options);
   }
 
   /**
@@ -199,7 +207,7 @@ export class Memcached implements AsyncDisposable {
     cas: bigint,
     options?: CallOptions,
   ): Promise<"deleted" | "exists" | "missing"> {
-    return this.#core.compareAndDelete(key, cas, result.compareAndDeleteResult, options);
+    return this.#commands.compareAndDelete(key, cas, options);
   }
 
   /**
@@ -218,7 +226,7 @@ export class Memcached implements AsyncDisposable {
    * @example `await memcached.touch("session:17", 1800);`
    */
   touch(key: string, ttl: number, options?: CallOptions): Promise<boolean> {
-    return this.#core.ask("touch", key, result.doneOrNotResult, options, ttl);
+    return this.#commands.touch(key, ttl, options);
   }
 
   /**
@@ -260,7 +268,7 @@ export class Memcached implements AsyncDisposable {
     fn: (current: T | undefined) => T | undefined | Promise<T | undefined>,
     options?: StoreOptions,
   ): Promise<T | undefined> {
-    return update(this.#core, key, fn, options);
+    return update(this.#commands, key, fn, options);
   }
 
   /**

@@ -71,9 +71,23 @@ function ttlOf(reply: Reply): number | undefined {
   return reply.ttl < 0 ? Infinity : reply.ttl;
 }
 
-/** Whether something is there; its value is not looked at. */
-export const foundResult: Finish<boolean> = (reply) =>
-  reply.kind === Kind.value || reply.kind === Kind.done;
+/** Whether a value is there, told by its flags alone. */
+export function foundResult(codec: ValueCodec): Finish<boolean> {
+  return (reply) =>
+    (reply.kind === Kind.value || reply.kind === Kind.done) && codec.holds(reply.flags);
+}
+
+/** What a refresh has found under the key. */
+export interface Refreshed {
+  readonly cas: bigint;
+  readonly flags: number;
+}
+
+/** What was given a new TTL; undefined: absent. */
+export const refreshResult: Finish<Refreshed | undefined> = (reply) =>
+  reply.kind === Kind.value || reply.kind === Kind.done
+    ? { cas: BigInt(reply.cas), flags: reply.flags }
+    : undefined;
 
 /** It was done. */
 export const doneResult: Finish<void> = () => undefined;

@@ -1,61 +1,85 @@
 /** Read, change, write if nobody else has: again and again until nobody has. */
-import { setTimeout } from "../connection/clock.ts";
 import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
-import { type Core, storeExptime } from "./core.ts";
+import type { Commands } from "./commands.ts";
+import { storeExptime } from "./core.ts";
+import type { Deadline } from "./deadline.ts";
 import type { StoreOptions } from "./options.ts";
-import { casResult, claimResult, doneOrNotResult } from "./results.ts";
 
 const MAX_TRIES = 100;
-// Pauses are random between 0 and this, so that writers that met once part.
 const MAX_PAUSE_MS = 10;
 
 /** Changes what `fn` makes of it. */
 export type Change<T> = (current: T | undefined) => T | undefined | Promise<T | undefined>;
 
-/** Runs `fn` on the current value and stores what it returns, if nobody wrote in between; else again. */
+/** What is to be stored, and for how many seconds. */
+export interface Next {
+  readonly value: unknown;
+  readonly ttl: number | undefined;
+}
+
+/** Runs `fn` on the current value and stores what it returns. Resolves to what is then stored. */
 export async function update<T>(
-  core: Core,
+  commands: Commands<unknown>,
   key: string,
   fn: Change<T>,
   options: StoreOptions | undefined,
 ): Promise<T | undefined> {
-  if (typeof fn !== "function") throw invalidType("update needs a function");
+  checkChange(fn);
+  const { core } = commands;
   checkKey(key, core.options.prefix);
   const call = core.storeOptions(options);
   storeExptime(call);
   const { ttl } = call;
-  const claim = claimResult<T>(core.codec);
   return await core.run(call, async (deadline) => {
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const left = deadline.left();
-      const read = core.request("gets", key, claim, left);
-      read.replacesStub = true;
-      const item = await core.send(read, left);
-      if (item?.cas === 0n) {
-        throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
-      }
-      const changed = fn(item?.value);
-      const next = isPromise(changed) ? await deadline.within(changed) : changed;
-      if (next === undefined) return item?.value;
-      const how = deadline.left(ttl);
-      if (item === undefined) {
-        const added = core.store("add", key, next, doneOrNotResult, how);
-        if (await added) return next;
-      } else {
-        const stored = core.store("cas", key, next, casResult, how, item.cas);
-        if (await stored === "stored") return next;
-      }
-      await deadline.within(pause(Math.random() * MAX_PAUSE_MS));
-    }
-    throw new ConflictError(`others kept writing: gave up after ${MAX_TRIES} tries`);
+    let current: T | undefined;
+    const stored = await readChangeWrite(
+      commands,
+      key,
+      deadline,
+      (value) => fn(current = value as T | undefined),
+      (value) => ({ value, ttl }),
+    );
+    return stored === undefined ? current : stored as T;
   });
 }
 
-function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof (value as PromiseLike<T> | null | undefined)?.then === "function";
+/** Throws a `TypeError` for what cannot be called. */
+export function checkChange(fn: unknown): void {
+  if (typeof fn !== "function") throw invalidType("update needs a function");
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/**
+ * Asks `change` what becomes of the current value, and `toStore` in what form, until nobody has written
+ * between the reading and the writing. `change` may return a promise; undefined writes nothing. Resolves
+ * to what `change` returned last.
+ */
+export async function readChangeWrite<T>(
+  commands: Commands<T>,
+  key: string,
+  deadline: Deadline,
+  change: (current: T | undefined) => unknown,
+  toStore: (changed: unknown, current: T | undefined) => Next,
+): Promise<unknown> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const item = await commands.claim(key, deadline.left());
+    if (item?.cas === 0n) {
+      throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
+    }
+    const changing = change(item?.value);
+    const changed = isPromise(changing) ? await deadline.within(changing) : changing;
+    if (changed === undefined) return undefined;
+    const { value, ttl } = toStore(changed, item?.value);
+    const options = deadline.left(ttl);
+    const stored = item === undefined
+      ? await commands.add(key, value, options)
+      : await commands.cas(key, value, item.cas, options) === "stored";
+    if (stored) return changed;
+    await deadline.pause(MAX_PAUSE_MS);
+  }
+  throw new ConflictError(`others kept writing: gave up after ${MAX_TRIES} tries`);
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }

@@ -45,6 +45,8 @@ export interface ValueCodec {
   encode(value: unknown, stored: Stored): void;
   /** The value that the reply brings for the key. */
   decode(reply: Reply, key: string): unknown;
+  /** Whether what is stored with these flags is a value, not something of memwire's own. */
+  holds(flags: number): boolean;
 }
 
 /** The table of values and flags. */
@@ -99,6 +101,8 @@ export const tableCodec: ValueCodec = {
         return decodeOthers(bytes, from, to, flags);
     }
   },
+
+  holds: () => true,
 };
 
 /** A codec that asks the caller's own serializer. */
@@ -113,6 +117,8 @@ export function serializerCodec(serializer: Serializer): ValueCodec {
     decode(reply: Reply): unknown {
       return deserialized(serializer, reply.ownBytes(), reply.flags);
     },
+
+    holds: () => true,
   };
 }
 

@@ -83,7 +83,7 @@ export class Incoming implements ReplySink {
   wants(request: Request<unknown>, size: number): boolean {
     const accepted = size <= this.#options.maxValueBytes;
     if (this.#doubt !== null) return this.#doubt.keepsValue(size, accepted);
-    return accepted && !request.abandoned && request.operation !== "has";
+    return accepted && !request.abandoned && request.readsValue;
   }
 
   replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void {
@@ -96,7 +96,7 @@ export class Incoming implements ReplySink {
       if (keep && request.members !== null) this.#askAlone(request, request.members);
       else this.#refuse(request, reply, error);
       if (!keep) return this.#events.lostStep(error);
-    } else if (reply.size > maxValueBytes && request.operation !== "has") {
+    } else if (reply.size > maxValueBytes && request.readsValue) {
       reply.upTo = reply.index + 1;
       this.#refuse(request, reply, failure.tooLarge(ref, reply.size, maxValueBytes));
     } else if (reply.kind !== Kind.nothing) {

@@ -24,6 +24,7 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
   "has",
   "getMany",
   "touch",
+  "refresh",
   "delete",
   "deleteMany",
   "version",
@@ -115,6 +116,11 @@ export class Request<T> implements Command {
     this.promise = new Promise<never>(executor as never) as Promise<T>;
     this.#resolve = givenResolve;
     this.#reject = givenReject;
+  }
+
+  /** Whether the value that comes with its reply is looked at. */
+  get readsValue(): boolean {
+    return this.operation !== "has" && this.operation !== "refresh";
   }
 
   /** Whether nobody waits for it any more. */

@@ -20,6 +20,8 @@ const MAX_LINE_BYTES = 16_000;
 const NOTHING_YET = 0;
 const VALUE_SEEN = 1;
 const END_SEEN = 2;
+// Of `refresh`: `touch` has been answered.
+const TOUCH_SEEN = 3;
 
 /**
  * After which error lines in a get's reply an END still follows. "never": the error stands in its place
@@ -92,6 +94,8 @@ export class ClassicDialect implements Dialect {
           : out.store(`cas ${key} 0 ${PAST_EXPTIME} `, "", ` ${command.cas}`);
       case "touch":
         return out.text(`touch ${key} ${command.exptime}\r\n`);
+      case "refresh":
+        return out.text(`touch ${key} ${command.exptime}\r\ngets ${key}\r\n`);
       case "increment":
         return out.text(`incr ${key} ${command.delta}\r\n`);
       case "decrement":
@@ -133,6 +137,8 @@ export class ClassicDialect implements Dialect {
       case "setMany":
       case "deleteMany":
         return acceptMany(command, reply);
+      case "refresh":
+        return acceptRefresh(command, reply);
       case "cas":
         return acceptCas(reply);
       default:
@@ -159,6 +165,8 @@ function keysOnLine(command: Command): number {
     case "gets":
     case "gat":
       return command.answered === END_SEEN ? 0 : 1; // then comes the answer to `touch`
+    case "refresh":
+      return command.answered === NOTHING_YET ? 0 : 1; // first comes the answer to `touch`
     case "getMany":
       return command.lineEnd - command.answered;
     default:
@@ -219,6 +227,27 @@ function acceptGet(command: Command, reply: Reply): VerdictName {
   } else if (reply.kind !== Kind.error) return Verdict.wrong;
   command.answered = END_SEEN;
   return touches ? Verdict.more : Verdict.last;
+}
+
+/** The answer to `touch`, then that to `gets`. */
+function acceptRefresh(command: Command, reply: Reply): VerdictName {
+  const { answered } = command;
+  if (answered === NOTHING_YET) {
+    if ((reply.kind & (Kind.touched | Kind.notFound | Kind.error)) === 0) return Verdict.wrong;
+    if (reply.kind !== Kind.error) reply.kind = Kind.nothing;
+    command.answered = TOUCH_SEEN;
+    return Verdict.more;
+  }
+  if (reply.kind === Kind.value) {
+    if (answered === VALUE_SEEN) return Verdict.wrong;
+    if (!isKey(reply.bytes, reply.keyFrom, reply.keyTo, command.key)) return Verdict.wrong;
+    command.answered = VALUE_SEEN;
+    return Verdict.more;
+  }
+  if (reply.kind === Kind.miss) {
+    if (answered === VALUE_SEEN) reply.kind = Kind.nothing;
+  } else if (reply.kind !== Kind.error) return Verdict.wrong;
+  return Verdict.last;
 }
 
 /** Lines of several keys: some VALUEs and an END each; an error ends its line in place of END. */

@@ -17,6 +17,8 @@ export type Operation =
   | "cas"
   | "delete"
   | "touch"
+  /** A new TTL, then what has it: token and flags, no value. */
+  | "refresh"
   | "increment"
   | "decrement"
   | "version"

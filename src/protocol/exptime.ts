@@ -13,8 +13,8 @@ export const MAX_RELATIVE_EXPTIME: number = 60 * 60 * 24 * 30;
  */
 export const PAST_EXPTIME: number = MAX_RELATIVE_EXPTIME + 1;
 
-// The server keeps an exptime in 32 signed bits and silently cuts off what is beyond.
-const MAX_EXPTIME = 2 ** 31 - 1;
+/** The last one: the server keeps an exptime in 32 signed bits and silently cuts off what is beyond. */
+export const MAX_EXPTIME: number = 2 ** 31 - 1;
 
 /**
  * The exptime for a time to live in seconds: fractions are rounded up, 0 and Infinity never expire,

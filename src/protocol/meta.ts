@@ -74,6 +74,8 @@ export class MetaDialect implements Dialect {
         return out.text(`md ${key} I C${command.cas}${mark}\r\n`);
       case "restoreTtl":
         return out.text(`mg ${key}${newExptime(command)}${mark}\r\n`);
+      case "refresh":
+        return out.text(`mg ${key} f c${newExptime(command)}${mark}\r\n`);
       case "increment":
       case "decrement":
         return out.text(
@@ -117,7 +119,9 @@ export class MetaDialect implements Dialect {
       return whole && isCount(reply.bytes, reply.from, reply.to) ? Verdict.last : Verdict.wrong;
     }
     // A value without the flags that were asked for would be read as bytes.
-    if (reply.kind === Kind.value && reply.flags < 0) return Verdict.wrong;
+    const flagged = reply.kind === Kind.value ||
+      (reply.kind === Kind.done && operation === "refresh");
+    if (flagged && reply.flags < 0) return Verdict.wrong;
     if (command.keys === null) return Verdict.last;
     reply.index = answered;
     reply.upTo = command.answered = answered + 1;
@@ -135,6 +139,7 @@ const REPLIES: Readonly<Record<Exclude<Command["operation"], "cas">, number>> = 
   token: Kind.done | Kind.miss | Kind.error,
   invalidate: Kind.done | Kind.notFound | Kind.exists | Kind.error,
   restoreTtl: Kind.done | Kind.miss | Kind.error,
+  refresh: Kind.done | Kind.miss | Kind.error,
   set: Kind.done | Kind.error,
   setMany: Kind.done | Kind.error,
   add: Kind.done | Kind.notStored | Kind.error,

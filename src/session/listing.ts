@@ -2,7 +2,8 @@
 import process from "node:process";
 import type { Memcached } from "../client/memcached.ts";
 import { UnsupportedError } from "../errors.ts";
-import type { Records } from "./records.ts";
+import { hasEnded } from "./lifetime.ts";
+import type { Home } from "./state.ts";
 
 /** What the methods that list do. */
 export type OnIteration = "warning" | "error" | "none" | "scan";
@@ -10,7 +11,7 @@ export type OnIteration = "warning" | "error" | "none" | "scan";
 /** What a listing is made of. */
 export interface ListingSettings {
   readonly client: Memcached;
-  readonly records: Records;
+  readonly home: Home;
   readonly namespace: string;
   /** Whether ids are hidden, so that none can be told of a key. */
   readonly hidden: boolean;
@@ -44,7 +45,7 @@ export class Listing<V> {
 
   async clear(): Promise<void> {
     for await (const keys of this.#begin("clear", false, () => this.#batches())) {
-      await Promise.all(keys.map((key) => this.#settings.records.delete(key, undefined)));
+      await Promise.all(keys.map((key) => this.#settings.home.commands.delete(key, undefined)));
     }
   }
 
@@ -72,12 +73,14 @@ export class Listing<V> {
   }
 
   async *#entries(): AsyncGenerator<[id: string, value: V], void, void> {
-    const { records, namespace } = this.#settings;
+    const { home, namespace } = this.#settings;
     for await (const keys of this.#batches()) {
-      const values = await Promise.all(keys.map((key) => records.get(key, undefined)));
-      for (const [i, value] of values.entries()) {
-        const id = (keys[i] as string).slice(namespace.length);
-        if (value !== undefined) yield [id, value as V];
+      const found = await Promise.all(keys.map((key) => home.commands.get(key, undefined)));
+      for (const [i, stocked] of found.entries()) {
+        if (stocked === undefined || stocked.marker) continue;
+        const { value, session } = stocked;
+        if (session !== undefined && hasEnded(session.createdAt, home)) continue;
+        yield [(keys[i] as string).slice(namespace.length), value as V];
       }
     }
   }

@@ -1,116 +1,119 @@
 /**
- * Moving a session to another key: to that of its new id, or to that made of a new secret. It is added
- * there, then the old copy is deleted if it is still as it was read: whoever has written it since is
- * merged, whoever has deleted it has ended the session. At no time is there neither.
+ * Moving a session to its new id, after regenerate(): the old copy is read and merged, the new one is
+ * added, then a marker is put in the old one's place by the old one's token. The marker is 16 random bytes
+ * that stand for a minute; a reader takes them for absent, and a late save for "gone". So what another
+ * request has done under the old id until then is seen, and what it does later meets the marker.
+ *
+ * | another request, under the old id | before the read | between read and add | between add and marker | after the marker |
+ * | --- | --- | --- | --- | --- |
+ * | stores a field | read and merged | the marker is refused: read, merged onto the new copy, marked again | the same | it is told "gone" |
+ * | touches, opens | a touch changes no token: moved | moved | moved | absent; what it opens is not stored under any id |
+ * | destroys, pops | gone, nothing was written | the marker is missing its item: the new copy is deleted, gone | the same | no logout of the new id |
+ * | regenerates | its marker is found: gone | its marker is found: the new copy is deleted, gone | the same | it finds the marker: gone |
+ *
+ * | the server of | is down, silent, or refuses | loses a reply | restarts in between |
+ * | --- | --- | --- | --- |
+ * | the old id | rejects, stays dirty; the next save reads again | the marker's: looked up at once, ours means moved | nothing is there: gone, and the new copy is deleted |
+ * | the new id | rejects, stays dirty; the old copy is in its place | the add's: the next save repeats it | before the add: rejects, the next save adds it; after it: lost with its server |
+ *
+ * At no time is there neither copy. regenerate() again before the move is confirmed leaves the first old id
+ * the source; copies under ids in between are deleted at the end.
  */
-import type { Item } from "../client/item.ts";
+import type { Deadline } from "../client/deadline.ts";
 import { isMemcachedError, UnsupportedError } from "../errors.ts";
-import { merge } from "./merge.ts";
-import type { Encoded, Stocked } from "./record.ts";
-import type { Copied } from "./state.ts";
-import { conflict, MAX_TRIES, type Writer } from "./writer.ts";
+import { MARKER_SECONDS } from "./record.ts";
+import type { Home, Place, Shot, Source } from "./state.ts";
+import { conflict, insist, Writer } from "./writing.ts";
 
-/** A copy under one of the session's old keys. */
-interface OldCopy extends Copied {
-  readonly key: string;
-  readonly item: Item<Stocked>;
-}
-
-/** Moves the session to the writer's key. False: it was ended elsewhere. */
-export async function move(writer: Writer, encoded: Encoded): Promise<boolean> {
-  const { state } = writer;
-  // The key of a new id is this handle's alone; that of a new secret others may move to as well.
-  const shared = state.moving === "secret";
-  const old = await readOld(writer);
-  if (old === "absent") {
-    if (shared) return await join(writer, encoded);
-    if (!state.isNew) return await retract(writer);
-  } else if (old !== "unreachable") {
-    encoded = writer.rebase(old.item);
-    state.old.set(old.key, old);
-  }
-  const added = await writer.add(encoded, shared);
-  if (added === "gone") return await retract(writer);
-  if (added === "joined" && shared) {
-    forgetOld(writer); // whoever was first deletes it
-    return true;
-  }
-  if (typeof old !== "string" && !await leave(writer, old.key, old)) return await retract(writer);
-  await leaveAll(writer);
-  return true;
-}
-
-/** Deletes the copies under all old keys; what was written since to one that was copied is merged. */
-export async function leaveAll(writer: Writer): Promise<void> {
-  const { old } = writer.state;
-  for (const [key, copied] of old) if (copied !== undefined) await leave(writer, key, copied);
-  await writer.deleteAll(oldKeys(writer));
-}
-
-/** The newest last; without the writer's own, which regenerate() has put there if it was called meanwhile. */
-function oldKeys({ state, key: own }: Writer): string[] {
-  return [...state.old.keys()].filter((key) => key !== own);
-}
-
-/** The old copies are another's to delete. */
-function forgetOld(writer: Writer): void {
-  for (const key of oldKeys(writer)) writer.state.old.delete(key);
-}
-
-/** The newest copy under an old key. */
-async function readOld(writer: Writer): Promise<OldCopy | "absent" | "unreachable"> {
-  const { records, deadline } = writer;
-  let found: "absent" | "unreachable" = "absent";
-  for (const key of oldKeys(writer).reverse()) {
-    try {
-      // Half of the time: the new copy is to be written even if the old one's server hangs.
-      const item = await records.read(key, deadline.half());
-      if (item === undefined) continue;
-      if (item.cas !== 0n) return { key, item, version: item.cas, record: item.value.encoded };
+/** Moves what is to be stored to the place's present key. False: it was ended, or moved, elsewhere. */
+export function move(
+  home: Home,
+  place: Place,
+  source: Source,
+  shot: Shot,
+  deadline: Deadline,
+): Promise<boolean> {
+  const { commands, codec } = home;
+  const { copy: old, marker } = source;
+  return insist(deadline, async () => {
+    const item = await commands.getItem(old.key, deadline.left());
+    if (item?.cas === 0n) {
       throw new UnsupportedError("a session is moved by cas, and the server keeps no tokens (-C)");
-    } catch (error) {
-      if (!isUnreachable(error)) throw error;
-      found = "unreachable";
     }
+    // Ours: it has been put there by a command whose reply was lost.
+    const moved = marker.equals(item?.value.encoded);
+    const ended = item === undefined ? old.stage === "there" : item.value.marker && !moved;
+    if (ended) return await retract(home, place, deadline);
+    if (item !== undefined && !moved) old.read(item, shot, codec, true);
+    await put(new Writer(home, shot, place.copy, deadline, true));
+    const outcome = moved ? "stored" : await mark(home, source, item?.cas, deadline);
+    if (outcome === "exists") return undefined;
+    if (outcome === "missing") return await retract(home, place, deadline);
+    await deleteAll(home, place.between, deadline);
+    place.arrive();
+    return true;
+  });
+}
+
+/** Stores the new copy, where at most an earlier attempt of this move stands. */
+async function put(writer: Writer): Promise<void> {
+  if (writer.copy.stage === "there") {
+    if (await writer.cas()) return;
+    writer.copy.lost(); // by its server
   }
-  return found;
+  if (!await writer.add()) throw conflict();
 }
 
-/** Deletes a copy, merging what was written to it since. False: the session was ended. */
-async function leave(writer: Writer, key: string, copied: Copied): Promise<boolean> {
-  const { records, state, deadline } = writer;
-  for (let tries = 0;; tries++) {
-    state.old.set(key, copied);
-    const outcome = await records.compareAndDelete(key, copied.version, deadline.left());
-    if (outcome !== "exists") state.old.delete(key);
-    if (outcome === "deleted") return true;
-    if (tries === MAX_TRIES) throw conflict();
-    // Written since, or moved: from the key made of an old secret to that of the new one.
-    const next = await readOld(writer);
-    if (next === "absent") return false;
-    if (next === "unreachable") return true; // what has to be deleted there will tell
-    merge(state, copied.record, next.item.value, records.codec);
-    ({ key } = next);
-    copied = next;
-    if (!await writer.cas(writer.encode())) return false;
+/** Puts the marker in place of what has the token; without one, of an add that may still be on its way. */
+async function mark(
+  { commands }: Home,
+  { copy: { key }, marker }: Source,
+  token: bigint | undefined,
+  deadline: Deadline,
+): Promise<"stored" | "exists" | "missing"> {
+  const options = deadline.left(MARKER_SECONDS);
+  try {
+    if (token !== undefined) return await commands.cas(key, marker, token, options);
+    return await commands.add(key, marker, options) ? "stored" : "exists";
+  } catch (error) {
+    // What stands there now tells whether it has arrived.
+    if (isAmbiguous(error) && !deadline.passed) return "exists";
+    throw error;
   }
 }
 
-/** Others have moved it already. */
-function join(writer: Writer, encoded: Encoded): Promise<boolean> {
-  const { state } = writer;
-  forgetOld(writer);
-  writer.placed(state.base);
-  return writer.cas(encoded);
-}
-
-/** Deletes what this handle has put there of a session that was ended elsewhere. */
-async function retract(writer: Writer): Promise<false> {
-  await writer.deleteAll([writer.key, ...oldKeys(writer)]);
+/** Deletes what this handle has put under newer ids, of a session that was ended elsewhere. */
+async function retract(home: Home, place: Place, deadline: Deadline): Promise<false> {
+  const { copy, between } = place;
+  if (copy.stage !== "unsent") await deleteByToken(home, copy.key, deadline);
+  await deleteAll(home, between, deadline);
+  place.arrive();
   return false;
 }
 
-function isUnreachable(error: unknown): boolean {
-  return isMemcachedError(error) &&
-    ["SERVER_DOWN", "TIMEOUT", "CONNECTION_LOST"].includes(error.code);
+/** Deletes the session that stands there, if one does: a marker is left alone. */
+function deleteByToken({ commands }: Home, key: string, deadline: Deadline): Promise<true> {
+  return insist(deadline, async () => {
+    const item = await commands.getItem(key, deadline.left());
+    if (item === undefined || item.value.marker) return true;
+    const outcome = await commands.compareAndDelete(key, item.cas, deadline.left());
+    return outcome === "exists" ? undefined : true;
+  });
+}
+
+function isAmbiguous(error: unknown): boolean {
+  return isMemcachedError(error) && error.ambiguous;
+}
+
+/** Deletes each copy that can be deleted; rejects if one cannot. */
+export async function deleteAll(
+  { commands }: Home,
+  keys: readonly string[],
+  deadline: Deadline,
+): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    [...new Set(keys)].map(async (key) => await commands.delete(key, deadline.left())),
+  );
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }

@@ -31,13 +31,13 @@ export interface SessionStoreOptions extends
   onIteration?: "warning" | "error" | "none" | "scan" | undefined;
   /** Refresh an unchanged session in storeSession too. Default false: open has done it. */
   alwaysSave?: boolean | undefined;
-  /** storeSession and save are a plain set, as in the seed. Default false. */
+  /** storeSession is a plain set, as in Webware. Default false. */
   lastWriteWins?: boolean | undefined;
-  /** Hides ids and seals values; a list rotates: the first writes, all read. 16 bytes at least; undefined is refused. */
+  /** Seals values (AES-256-GCM) and hides ids (SHA-256, so that a dump of memcached shows none; ids that can be guessed can be guessed there too). A list rotates: the first seals, all open. 16 bytes at least; undefined is refused. */
   secret?: string | readonly string[];
   /** Largest encoded value, bytes. Default 1_000_000. */
   maxBytes?: number | undefined;
-  /** Instead of the V8 format. The same value must give the same bytes, by which changes are found; its flags may not have the bits 512 and 1024. */
+  /** Instead of the V8 format. The same value must give the same bytes, by which changes are found; its flags may not have the bits 512, 1024 and 2048. */
   serializer?: Serializer | undefined;
 }
 

@@ -1,8 +1,10 @@
 /**
- * What a SessionStore keeps under a key: a value, or a Session as the array [fields, createdAt, ttl];
- * in the V8 format or the caller's own, sealed or not. The flags tell which.
+ * What a SessionStore keeps under a key: a value, or a Session as the array [fields, createdAt, ttl],
+ * in the V8 format or the caller's own, sealed or not; or the marker of a session that has moved. The
+ * flags tell which.
  */
 import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
 import type { Serializer } from "../client/options.ts";
 import type { Stored, ValueCodec } from "../client/values.ts";
 import { deserialized, encodedView, Flags, serialized, undefinedValue } from "../client/values.ts";
@@ -13,14 +15,24 @@ import {
   SerializationError,
   ValueTooLargeError,
 } from "../errors.ts";
+import { MAX_EXPTIME } from "../protocol/exptime.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { decode } from "../v8/codec.ts";
-import type { Seal } from "./seal.ts";
+import type { Opened, Seal } from "./seal.ts";
 
 /** A bit of the flags: the value is a Session's record. */
 export const SESSION_FLAG = 512;
 /** A bit of the flags: the value is sealed. */
-export const SEALED_FLAG = 1024;
+const SEALED_FLAG = 1024;
+/** A bit of the flags: no value, but a marker. */
+const MARKER_FLAG = 2048;
+const OWN_FLAGS = SESSION_FLAG | SEALED_FLAG | MARKER_FLAG;
+
+/** The flags of a marker. */
+export const MARKER_FLAGS: number = Flags.v8 | MARKER_FLAG;
+/** How long a marker stands, in seconds. */
+export const MARKER_SECONDS = 60;
+const MARKER_BYTES = 16;
 
 /** Encoded bytes with their flags, before sealing. */
 export class Encoded {
@@ -38,13 +50,38 @@ export class Encoded {
   }
 }
 
+/** A new marker, which no other equals. */
+export function newMarker(): Encoded {
+  return new Encoded(randomBytes(MARKER_BYTES), MARKER_FLAGS);
+}
+
+/** A Session's content. */
+export interface Content {
+  readonly fields: Record<string, unknown>;
+  /** In ms since 1970. */
+  readonly createdAt: number;
+  /** Its own, in seconds; undefined: the store's. */
+  readonly ttl: number | undefined;
+}
+
 /** What was read. */
 export interface Stocked {
-  /** The value; of a Session its fields. */
+  /** The value; of a Session its fields; of a marker undefined. */
   readonly value: unknown;
   /** What only a Session's record has. */
-  readonly session: { readonly createdAt: number; readonly ttl: number | undefined } | undefined;
+  readonly session: Content | undefined;
   readonly encoded: Encoded;
+  /** The session that was here has moved to another id. */
+  readonly marker: boolean;
+  /** Sealed by an older secret. */
+  readonly outdated: boolean;
+}
+
+/** The value is sealed by a secret that the store does not have: for `open` it is absent. */
+export class UnknownSecretError extends CorruptValueError {
+  constructor(flags: number) {
+    super("the value is sealed by a secret that the store does not have", { flags });
+  }
 }
 
 /** How records are encoded. */
@@ -52,7 +89,7 @@ export interface RecordOptions {
   readonly serializer: Serializer | undefined;
   readonly seal: Seal | undefined;
   readonly maxBytes: number;
-  /** The client's own prefix, which a seal does not bind. */
+  /** The client's own. */
   readonly prefix: string;
 }
 
@@ -72,14 +109,16 @@ export class RecordCodec implements ValueCodec {
       return new Encoded(copyOf(encodedView(value)), Flags.v8 | session);
     }
     const { data, flags } = serialized(serializer, value);
-    if ((flags & (SESSION_FLAG | SEALED_FLAG)) !== 0) {
-      throw invalidType("serializer.serialize must return flags without the bits 512 and 1024");
+    if ((flags & OWN_FLAGS) !== 0) {
+      throw invalidType(
+        "serializer.serialize must return flags without the bits 512, 1024 and 2048",
+      );
     }
     return new Encoded(new Uint8Array(data), (flags | session) >>> 0);
   }
 
   /** A Session's bytes. */
-  encodeSession(fields: unknown, createdAt: number, ttl: number | undefined): Encoded {
+  encodeSession({ fields, createdAt, ttl }: Content): Encoded {
     // JSON would write Infinity as null, which is the store's own; 0 says the same.
     const seconds = ttl === Infinity ? 0 : ttl ?? null;
     try {
@@ -93,11 +132,15 @@ export class RecordCodec implements ValueCodec {
   /** Takes a value, or what was encoded before. */
   encode(value: unknown, stored: Stored): void {
     const { plain, flags } = value instanceof Encoded ? value : this.encodeValue(value);
-    const { seal, maxBytes, prefix } = this.#options;
+    const { maxBytes, prefix } = this.#options;
+    // A marker holds nothing that is worth a seal.
+    const seal = flags === MARKER_FLAGS ? undefined : this.#options.seal;
     stored.flags = seal === undefined ? flags : (flags | SEALED_FLAG) >>> 0;
-    stored.value = seal === undefined
-      ? plain
-      : seal.close(plain, stored.key.slice(prefix.length), stored.flags);
+    stored.value = seal === undefined ? plain : seal.close(plain, {
+      mcKey: stored.key.slice(prefix.length),
+      wireKey: stored.key,
+      flags: stored.flags,
+    });
     if (stored.value.byteLength > maxBytes) {
       throw new ValueTooLargeError(
         `the value has ${stored.value.byteLength} bytes, more than the ${maxBytes} of maxBytes; ` +
@@ -107,31 +150,47 @@ export class RecordCodec implements ValueCodec {
   }
 
   decode(reply: Reply, key: string): Stocked {
-    return this.read(new Encoded(this.#open(reply, key), (reply.flags & ~SEALED_FLAG) >>> 0));
+    const { bytes, from, to, flags } = reply;
+    if (flags === MARKER_FLAGS) {
+      const encoded = new Encoded(copyOf(bytes, from, to), flags);
+      return { value: undefined, session: undefined, encoded, marker: true, outdated: false };
+    }
+    const { plain, outdated } = this.#open(reply, key);
+    return this.read(new Encoded(plain, (flags & ~SEALED_FLAG) >>> 0), outdated);
+  }
+
+  holds(flags: number): boolean {
+    return flags !== MARKER_FLAGS;
   }
 
   /** What encoded bytes mean. */
-  read(encoded: Encoded): Stocked {
+  read(encoded: Encoded, outdated: boolean = false): Stocked {
     const { flags } = encoded;
-    const value = this.#decodePlain(encoded.plain, (flags & ~SESSION_FLAG) >>> 0, flags);
-    if ((flags & SESSION_FLAG) === 0) return { value, session: undefined, encoded };
-    return readSession(value, encoded);
+    const decoded = this.#decodePlain(encoded.plain, (flags & ~SESSION_FLAG) >>> 0, flags);
+    const session = (flags & SESSION_FLAG) === 0 ? undefined : readSession(decoded, flags);
+    const value = session === undefined ? decoded : session.fields;
+    return { value, session, encoded, marker: false, outdated };
   }
 
-  #open(reply: Reply, key: string): Buffer {
+  #open(reply: Reply, key: string): Opened {
     const { bytes, from, to, flags } = reply;
     const { seal, prefix } = this.#options;
     const sealed = (flags & SEALED_FLAG) !== 0;
-    // Copied, for the receive buffer is overwritten and this is kept, to find changes.
-    if (seal === undefined && !sealed) return copyOf(bytes, from, to);
+    // Copied, because the receive buffer is overwritten and this is kept, to find changes.
+    if (seal === undefined && !sealed) return { plain: copyOf(bytes, from, to), outdated: false };
     if (seal === undefined) {
       throw corrupt("the value is sealed, and the store has no secret", flags);
     }
     // What is not sealed may have been written by anybody who reaches the server.
     if (!sealed) throw corrupt("the value is not sealed, and the store has a secret", flags);
-    const plain = seal.open(bytes.subarray(from, to), key.slice(prefix.length), flags);
-    if (plain === undefined) throw corrupt("the value's seal is broken", flags);
-    return plain;
+    const opened = seal.open(bytes.subarray(from, to), {
+      mcKey: key.slice(prefix.length),
+      wireKey: key,
+      flags,
+    });
+    if (opened === "unknown") throw new UnknownSecretError(flags);
+    if (opened === "broken") throw corrupt("the value's seal is broken", flags);
+    return opened;
   }
 
   #decodePlain(plain: Uint8Array, inner: number, flags: number): unknown {
@@ -151,16 +210,22 @@ function copyOf(bytes: Uint8Array, from: number = 0, to: number = bytes.byteLeng
   return copy;
 }
 
-function readSession(record: unknown, encoded: Encoded): Stocked {
+function readSession(record: unknown, flags: number): Content {
   if (Array.isArray(record) && record.length === 3) {
-    const [value, createdAt, ttl] = record as unknown[];
-    const legal = isPlainObject(value) && Number.isFinite(createdAt) &&
-      (ttl === null || (typeof ttl === "number" && ttl >= 0));
-    if (legal) {
-      return { value, session: { createdAt: createdAt as number, ttl: ttl ?? undefined }, encoded };
-    }
+    const [fields, createdAt, ttl] = record as unknown[];
+    // No ttl was ever legal that is more than the last exptime.
+    const legal = isPlainObject(fields) && Number.isFinite(createdAt) &&
+      (ttl === null || (typeof ttl === "number" && ttl >= 0 && ttl <= MAX_EXPTIME));
+    if (legal) return { fields, createdAt: createdAt as number, ttl: ttl ?? undefined };
   }
-  throw corrupt("not a session's record", encoded.flags);
+  throw corrupt("not a session's record", flags);
+}
+
+/** The content of what was read, for a session: a plain object that `set` stored is one created now. */
+export function contentOf({ value, session, encoded }: Stocked): Content {
+  if (session !== undefined) return session;
+  if (isPlainObject(value)) return { fields: value, createdAt: Date.now(), ttl: undefined };
+  throw corrupt("what is stored is not a session", encoded.flags);
 }
 
 /** Whether a value can be a Session's fields. */

@@ -4,93 +4,117 @@
  */
 import type { Deadline } from "../client/deadline.ts";
 import { hasEnded } from "./lifetime.ts";
-import { leaveAll, move } from "./moving.ts";
-import { type Encoded, SESSION_FLAG } from "./record.ts";
-import type { Records } from "./records.ts";
-import type { Saved, SessionState } from "./state.ts";
-import { Writer } from "./writer.ts";
-
-/** How a store saves. */
-export interface SavingOptions {
-  readonly alwaysSave: boolean;
-  readonly lastWriteWins: boolean;
-}
+import { deleteAll, move } from "./moving.ts";
+import { readAndTouch } from "./opening.ts";
+import { SESSION_FLAG } from "./record.ts";
+import { type Home, type Place, type Saved, type SessionState, Shot } from "./state.ts";
+import { Writer } from "./writing.ts";
 
 /**
- * Does what the session needs. Saves of one handle run one after another: nobody could tell what they
- * do to each other in between.
+ * Does what the session needs, as it is now. Saves of one handle run one after another, because nobody
+ * could tell what they do to each other in between.
  */
-export function save(
-  records: Records,
-  options: SavingOptions,
-  state: SessionState,
-  deadline: Deadline,
-): Promise<Saved> {
-  const run = (): Promise<Saved> => saveNow(new Writer(records, state, deadline), options);
-  state.saves++;
+export function save(state: SessionState, deadline: Deadline): Promise<Saved> {
+  const run = prepare(state, deadline);
   const saved = state.saving === undefined ? run() : state.saving.then(run, run);
-  // One that needed no command has ended by now, and the next looks at the session at once as well.
-  if (state.saves > 0) state.saving = saved;
+  state.saving = saved;
+  const ended = (): void => {
+    if (state.saving === saved) state.saving = undefined;
+  };
+  saved.then(ended, ended);
   return saved;
 }
 
-async function saveNow(writer: Writer, options: SavingOptions): Promise<Saved> {
-  const { state } = writer;
+function prepare(state: SessionState, deadline: Deadline): () => Promise<Saved> {
+  if (state.destroyed || state.expired) return () => end(state, deadline);
+  let shot: Shot;
   try {
-    if (state.destroyed || state.expired || hasEnded(state.createdAt, state.store)) {
-      await deleteCopies(writer);
-      return "deleted";
-    }
-    if (state.gone && !options.lastWriteWins) return "gone";
-    if (isNothingYet(state)) return "unchanged";
-    const encoded = writer.encode();
-    if (mustWrite(writer, encoded)) {
-      state.dirty = false; // what is changed from here on is for the next save
-      const there = await write(writer, encoded, options);
-      if (state.hasOld) await leaveAll(writer); // what could not be deleted until now
-      if (there) return "stored";
-    } else {
-      if (!options.alwaysSave) return "unchanged";
-      if (await writer.touch()) return "touched";
-    }
-    state.gone = true;
-    return "gone";
+    shot = new Shot(state);
   } catch (error) {
     state.dirty = true;
     throw error;
+  }
+  // What is changed from here on is for the next save.
+  state.dirty = false;
+  state.updates = new Map();
+  state.shot = shot;
+  return () => saveShot(state, shot, deadline);
+}
+
+async function saveShot(state: SessionState, shot: Shot, deadline: Deadline): Promise<Saved> {
+  const { home, place } = state;
+  try {
+    shot.begin(home.codec);
+    const saved = await store(home, place, shot, deadline);
+    if (saved === "stored") state.isNew = false;
+    return saved;
+  } catch (error) {
+    state.dirty = shot.failed = true;
+    throw error;
   } finally {
-    if (--state.saves === 0) state.saving = undefined;
+    if (state.shot === shot) state.follow(shot);
   }
 }
 
-/** False: deleted elsewhere. */
-function write(
-  writer: Writer,
-  encoded: Encoded,
-  { lastWriteWins }: SavingOptions,
+async function store(home: Home, place: Place, shot: Shot, deadline: Deadline): Promise<Saved> {
+  const { lastWriteWins, alwaysSave } = home;
+  // Past its end it is left to expire: a host whose clock is fast must not end it for the others.
+  if (shot.barred || hasEnded(shot.createdAt, home)) return "gone";
+  if (place.gone && !lastWriteWins) return "gone";
+  if (shot.isEmpty && place.copy.stage === "unsent" && place.source === undefined) {
+    return "unchanged";
+  }
+  place.follow(shot.key);
+  const changed = isChanged(home, place, shot);
+  const writes = changed || place.copy.outdated;
+  if (!writes && !alwaysSave) return "unchanged";
+  const there = writes
+    ? await write(home, place, shot, changed, deadline)
+    : await touch(home, place, deadline);
+  place.gone = !there;
+  return there ? writes ? "stored" : "touched" : "gone";
+}
+
+/** False: ended elsewhere. */
+async function touch(home: Home, { copy }: Place, deadline: Deadline): Promise<boolean> {
+  const found = await readAndTouch(home, copy.key, deadline);
+  return found !== undefined && found !== "moved";
+}
+
+/** False: ended elsewhere. */
+async function write(
+  home: Home,
+  place: Place,
+  shot: Shot,
+  changed: boolean,
+  deadline: Deadline,
 ): Promise<boolean> {
-  const { moving, isNew } = writer.state;
-  if (lastWriteWins) return writer.set(encoded);
-  if (moving !== undefined) return move(writer, encoded);
-  return isNew ? writer.add(encoded).then((added) => added !== "gone") : writer.cas(encoded);
+  const { copy, source } = place;
+  const writer = new Writer(home, shot, copy, deadline);
+  // What is only to be sealed anew must not overwrite what others have changed; without tokens (-C) it does.
+  if (home.lastWriteWins && (changed || copy.version === 0n)) {
+    const old = place.keys.filter((key) => key !== copy.key);
+    await writer.set();
+    await deleteAll(home, old, deadline);
+    place.arrive();
+    return true;
+  }
+  if (source !== undefined) return await move(home, place, source, shot, deadline);
+  return copy.stage === "there" ? await writer.cas() : await writer.add();
 }
 
-async function deleteCopies(writer: Writer): Promise<void> {
-  const { state } = writer;
-  const own = state.fresh ? [] : state.store.keysOf(state.id);
-  await writer.deleteAll([...own, ...state.old.keys()]);
-  state.gone = true;
-}
-
-/** New, without fields, and never sent. */
-function isNothingYet({ isNew, fresh, moving, fields }: SessionState): boolean {
-  return isNew && fresh && moving === undefined && Object.keys(fields).length === 0;
-}
-
-function mustWrite({ state, records }: Writer, encoded: Encoded): boolean {
-  const { isNew, dirty, base, hasOld, fields } = state;
-  if (isNew || dirty || base === undefined || hasOld) return true;
+function isChanged({ codec }: Home, { copy, source }: Place, shot: Shot): boolean {
+  const { base, stage } = copy;
+  if (shot.dirty || stage !== "there" || base === undefined || source !== undefined) return true;
   // What `set` stored is a plain object, and stays one until it is changed.
   const isPlain = (base.flags & SESSION_FLAG) === 0;
-  return !(isPlain ? records.codec.encodeValue(fields) : encoded).equals(base);
+  const record = isPlain ? codec.encodeValue(codec.read(shot.record).value) : shot.record;
+  return !record.equals(base);
+}
+
+async function end({ home, place }: SessionState, deadline: Deadline): Promise<Saved> {
+  await deleteAll(home, place.keys, deadline);
+  place.arrive();
+  place.gone = true;
+  return "deleted";
 }

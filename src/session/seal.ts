@@ -1,88 +1,112 @@
 /**
- * Hiding ids and sealing values: what stands in memcached tells nothing and cannot be forged.
+ * Sealing values: what stands in memcached cannot be read, forged or moved to another key.
  *
- * Keys are made of the secret by HKDF-SHA-256, one for each purpose. Ids are hidden by HMAC-SHA-256.
- * Values are sealed by AES-256-GCM, bound to their key and flags: nonce (12 bytes), ciphertext,
- * tag (16 bytes). What a seal cannot stop is the replay of an older value of the same key.
+ * AES-256-GCM, under a key of each value's own: HKDF-SHA-256 makes a key of the secret, and HMAC-SHA-256
+ * of the mcKey under that one makes the value's, so that random nonces stay safe for ever. A seal is the
+ * secret's name (4 bytes), nonce (12), ciphertext, tag (16), bound to the key on the wire and to the
+ * flags. What it cannot stop is the replay of an older value of the same key.
  */
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
 import { invalidType } from "../errors.ts";
 import { byteLength } from "../protocol/text.ts";
 
-/** Characters of a hidden id: 32 bytes in base64url. */
-export const HIDDEN_ID_LENGTH = 43;
-
 const CIPHER = "aes-256-gcm";
 const KEY_BYTES = 32;
+const NAME_BYTES = 4;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const MIN_SECRET_BYTES = 16;
 
-interface Keys {
-  readonly id: Buffer;
-  readonly value: Buffer;
+interface Secret {
+  /** The first bytes of a seal, by which the secret that made it is known. */
+  readonly name: Buffer;
+  readonly key: Buffer;
 }
 
-/** The keys made of a secret, or of several: the first writes, all read. */
+/** Where a sealed value stands. */
+export interface SealedPlace {
+  /** The id's key, without the client's prefix. */
+  readonly mcKey: string;
+  /** The key as it goes over the wire, with it. */
+  readonly wireKey: string;
+  readonly flags: number;
+}
+
+/** What was sealed. */
+export interface Opened {
+  readonly plain: Buffer;
+  /** Another secret than the first has sealed it. */
+  readonly outdated: boolean;
+}
+
+/** The keys made of a secret, or of several: the first seals, each opens. */
 export class Seal {
-  readonly #keys: readonly Keys[];
+  readonly #secrets: readonly Secret[];
 
   constructor(secret: string | readonly string[]) {
     const secrets = typeof secret === "string" ? [secret] : secret;
     if (!Array.isArray(secrets) || secrets.length === 0) {
       throw invalidType("secret must be a string or a list of strings");
     }
-    this.#keys = secrets.map((one: unknown) => {
+    this.#secrets = secrets.map((one: unknown) => {
       if (typeof one !== "string" || byteLength(one) < MIN_SECRET_BYTES) {
         throw invalidType(`a secret must be a string of ${MIN_SECRET_BYTES} bytes at least`);
       }
-      return { id: derive(one, "memwire id"), value: derive(one, "memwire value") };
+      const key = derive(one);
+      return { key, name: createHash("sha256").update(key).digest().subarray(0, NAME_BYTES) };
     });
   }
 
-  /** The id as it stands in memcached, under each secret: the one that writes first. */
-  hide(id: string): string[] {
-    return this.#keys.map((keys) => createHmac("sha256", keys.id).update(id).digest("base64url"));
-  }
-
-  /** Seals bytes for this key and these flags. */
-  close(plain: Uint8Array, key: string, flags: number): Uint8Array {
+  /** Seals bytes for this place. */
+  close(plain: Uint8Array, place: SealedPlace): Uint8Array {
+    const { name, key } = this.#secrets[0] as Secret;
     const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, (this.#keys[0] as Keys).value, nonce);
-    cipher.setAAD(context(key, flags));
+    const cipher = createCipheriv(CIPHER, keyOf(key, place), nonce);
+    cipher.setAAD(context(place));
     const body = cipher.update(plain);
-    return Buffer.concat([nonce, body, cipher.final(), cipher.getAuthTag()]);
+    return Buffer.concat([name, nonce, body, cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** The bytes that were sealed for this key and these flags; undefined if no secret opens them. */
-  open(sealed: Uint8Array, key: string, flags: number): Buffer | undefined {
-    if (sealed.byteLength < NONCE_BYTES + TAG_BYTES) return undefined;
-    const nonce = sealed.subarray(0, NONCE_BYTES);
-    const body = sealed.subarray(NONCE_BYTES, sealed.byteLength - TAG_BYTES);
-    const tag = sealed.subarray(sealed.byteLength - TAG_BYTES);
-    for (const keys of this.#keys) {
-      const decipher = createDecipheriv(CIPHER, keys.value, nonce, { authTagLength: TAG_BYTES });
-      decipher.setAAD(context(key, flags));
-      decipher.setAuthTag(tag);
-      const plain = decipher.update(body);
-      try {
-        return Buffer.concat([plain, decipher.final()]);
-      } catch {
-        // Not sealed by this secret, or not as it was sealed: the next one is tried.
-      }
+  /** What was sealed for this place; "unknown": by none of the secrets; "broken": not as it is now. */
+  open(sealed: Uint8Array, place: SealedPlace): Opened | "unknown" | "broken" {
+    if (sealed.byteLength < NAME_BYTES + NONCE_BYTES + TAG_BYTES) return "broken";
+    let known = false;
+    for (const [at, { name, key }] of this.#secrets.entries()) {
+      if (!name.equals(sealed.subarray(0, NAME_BYTES))) continue;
+      known = true;
+      const plain = unsealed(sealed, keyOf(key, place), context(place));
+      if (plain !== undefined) return { plain, outdated: at > 0 };
     }
+    return known ? "broken" : "unknown";
+  }
+}
+
+function unsealed(sealed: Uint8Array, key: Buffer, aad: Buffer): Buffer | undefined {
+  const nonceEnd = NAME_BYTES + NONCE_BYTES;
+  const bodyEnd = sealed.byteLength - TAG_BYTES;
+  const nonce = sealed.subarray(NAME_BYTES, nonceEnd);
+  const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(aad);
+  decipher.setAuthTag(sealed.subarray(bodyEnd));
+  try {
+    return Buffer.concat([decipher.update(sealed.subarray(nonceEnd, bodyEnd)), decipher.final()]);
+  } catch {
     return undefined;
   }
 }
 
 /** HKDF-SHA-256 (RFC 5869) without salt, one block; hkdfSync is missing in Bun before 1.2.10. */
-function derive(secret: string, purpose: string): Buffer {
+function derive(secret: string): Buffer {
   const pseudorandom = createHmac("sha256", Buffer.alloc(KEY_BYTES)).update(secret).digest();
-  return createHmac("sha256", pseudorandom).update(`${purpose}\x01`).digest();
+  return createHmac("sha256", pseudorandom).update("memwire value\x01").digest();
+}
+
+function keyOf(secret: Buffer, { mcKey }: SealedPlace): Buffer {
+  return createHmac("sha256", secret).update(mcKey).digest();
 }
 
 // Flags are bound too: a value must not be read as something else than it was stored as.
-function context(key: string, flags: number): Buffer {
-  return Buffer.from(`${flags} ${key}`);
+function context({ wireKey, flags }: SealedPlace): Buffer {
+  return Buffer.from(`${flags} ${wireKey}`);
 }

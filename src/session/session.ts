@@ -1,8 +1,9 @@
 /** A session as its user has it: fields with a name. */
 import { invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
-import { newId } from "./id.ts";
+import { newId } from "./ids.ts";
 import { hasEnded } from "./lifetime.ts";
+import { fieldBytes, type FieldUpdate, joined, setField, updateField } from "./merge.ts";
 import type { SessionState } from "./state.ts";
 
 /**
@@ -63,12 +64,12 @@ export class Session<F = Record<string, unknown>> {
 
   /** Seconds; its own if set, else the store's. Setting it is a change. */
   get ttl(): number {
-    return this.#state.ownTtl ?? this.#state.store.ttl;
+    return this.#state.ttl ?? this.#state.home.ttl;
   }
 
   set ttl(seconds: number) {
     toExptime(seconds); // now, not when it is stored
-    this.#state.ownTtl = seconds;
+    this.#state.ttl = seconds;
     this.#state.dirty = true;
   }
 
@@ -81,8 +82,38 @@ export class Session<F = Record<string, unknown>> {
   /** Sets a field. */
   set<K extends keyof F & string>(name: K, value: F[K]): this {
     if (typeof name !== "string") throw invalidType("a field's name must be a string");
-    setField(this.#state.fields, name, value);
+    const { fields, updates } = this.#state;
+    setField(fields, name, value);
+    updates.delete(name);
     this.#state.dirty = true;
+    return this;
+  }
+
+  /**
+   * Sets the field to what `fn` makes of it: now, and again from a fresh copy if storeSession finds that
+   * somebody else has changed it meanwhile. So two requests that each push to one list both count, where
+   * with `set` the later one wins. `fn` must not return a promise (`TypeError`); undefined takes the field
+   * out. Several updates run in order; a later `set`, `delete` or `clear` of the field replaces them.
+   *
+   * If `fn` throws while storeSession merges, that rejects with the same error and the session stays dirty.
+   * After an outcome that is unknown, `fn` can count twice. With `lastWriteWins` it runs once; after
+   * destroy() it does nothing.
+   *
+   * @example `session.update("cart", (cart = []) => [...cart, "tea"]);`
+   */
+  update<K extends keyof F & string>(name: K, fn: (current: F[K] | undefined) => F[K]): this {
+    if (typeof name !== "string") throw invalidType("a field's name must be a string");
+    if (typeof fn !== "function") throw invalidType("update needs a function");
+    const { fields, updates, destroyed, home: { codec } } = this.#state;
+    if (destroyed) return this;
+    const found = fieldBytes(fields, name, codec);
+    updateField(fields, name, fn as FieldUpdate);
+    this.#state.dirty = true;
+    const after = fieldBytes(fields, name, codec);
+    this.#state.updates = joined(
+      updates,
+      new Map([[name, { before: found, steps: [{ fn: fn as FieldUpdate, after }] }]]),
+    );
     return this;
   }
 
@@ -93,7 +124,8 @@ export class Session<F = Record<string, unknown>> {
 
   /** Takes a field out; true: it was there. */
   delete(name: keyof F & string): boolean {
-    const { fields } = this.#state;
+    const { fields, updates } = this.#state;
+    updates.delete(name);
     if (!Object.hasOwn(fields, name)) return false;
     delete fields[name];
     this.#state.dirty = true;
@@ -103,6 +135,7 @@ export class Session<F = Record<string, unknown>> {
   /** Takes all fields out. */
   clear(): void {
     this.#state.fields = {};
+    this.#state.updates.clear();
     this.#state.dirty = true;
   }
 
@@ -112,7 +145,7 @@ export class Session<F = Record<string, unknown>> {
   }
 
   /**
-   * Changed by set, delete, clear, ttl, regenerate or setDirty; changes inside a value are found by
+   * Changed by set, update, delete, clear, ttl, regenerate or setDirty; changes inside a value are found by
    * storeSession, which compares encoded bytes.
    */
   isDirty(): boolean {
@@ -126,7 +159,7 @@ export class Session<F = Record<string, unknown>> {
 
   /** expiring() ran, or absoluteTtl has passed. */
   isExpired(): boolean {
-    return this.#state.expired || hasEnded(this.#state.createdAt, this.#state.store);
+    return this.#state.expired || hasEnded(this.#state.createdAt, this.#state.home);
   }
 
   /** Marks it expired; called by destroy. */
@@ -146,41 +179,16 @@ export class Session<F = Record<string, unknown>> {
   }
 
   /**
-   * A new id now; storeSession adds it, then deletes the old one. If that delete fails it rejects, and
-   * the next storeSession deletes again: for a while both can exist, never neither.
+   * A new id now; storeSession moves the session to it. What others store or delete under the old id
+   * meanwhile counts: a logout elsewhere makes it "gone", and no field is lost. What cannot be confirmed
+   * rejects and stays dirty, and the next storeSession goes on: for a while both ids can have it, but never
+   * neither, while the old id's server keeps what it was given for a minute.
    */
   regenerate(): void {
     const state = this.#state;
-    // A save that is under way may send under the old key what it has not sent yet.
-    if (!state.fresh || state.saves > 0) {
-      for (const key of state.store.keysOf(state.id).reverse()) {
-        if (!state.old.has(key)) state.old.set(key, undefined);
-      }
-      state.moving = "id";
-      state.fresh = true;
-      state.base ??= state.written;
-      state.written = undefined;
-      state.version = undefined;
-    }
     state.id = newId();
-    state.key = state.store.keysOf(state.id)[0] as string;
+    state.key = state.home.ids.key(state.id);
+    state.barred = false;
     state.dirty = true;
-  }
-}
-
-/**
- * Sets an own field, also one of the name `__proto__`.
- *
- * @internal
- */
-export function setField(fields: Record<string, unknown>, name: string, value: unknown): void {
-  if (name !== "__proto__") fields[name] = value;
-  else {
-    Object.defineProperty(fields, name, {
-      value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
   }
 }

@@ -1,25 +1,29 @@
 /** The session store: ids become keys, values become records, each method is one command or a few. */
-import { readOptions } from "../checks/options.ts";
+import { Commands } from "../client/commands.ts";
 import { coreOf } from "../client/copies.ts";
 import type { Deadline } from "../client/deadline.ts";
-import type { CallOptions, StoreOptions } from "../client/options.ts";
-import { invalidType } from "../errors.ts";
-import { type KeyList, Keys } from "./keys.ts";
+import { type Core, storeExptime } from "../client/core.ts";
+import type { CallOptions, CheckedOptions, StoreOptions } from "../client/options.ts";
+import { checkChange, type Next, readChangeWrite } from "../client/update.ts";
+import { ConflictError, invalidType } from "../errors.ts";
+import { toExptime } from "../protocol/exptime.ts";
+import { Ids } from "./ids.ts";
+import { hasEnded, secondsToLive } from "./lifetime.ts";
 import { Listing } from "./listing.ts";
-import { Loader } from "./loading.ts";
+import { newState, open, refresh } from "./opening.ts";
 import {
   type ResolvedStoreOptions,
   resolveStoreOptions,
   type SessionStoreOptions,
 } from "./options.ts";
-import { type Encoded, RecordCodec } from "./record.ts";
-import { type CommandOptions, Records } from "./records.ts";
+import { type Encoded, isPlainObject, RecordCodec, type Stocked } from "./record.ts";
 import { save } from "./saving.ts";
-import { Session, stateOf } from "./session.ts";
+import { makeSession, Session, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
-import type { SessionHome } from "./state.ts";
-import { updateRecord } from "./updating.ts";
-import { addDefault, deleteValue, firstThere, popValue, saveValue, setValue } from "./values.ts";
+import type { Home } from "./state.ts";
+
+// Of pop and setDefault: each further try means that somebody wrote in between.
+const MAX_TRIES = 100;
 
 /**
  * Sessions, or any values by id, in a memcached cluster. `V` is the type of a value; for Sessions it is
@@ -42,10 +46,7 @@ import { addDefault, deleteValue, firstThere, popValue, saveValue, setValue } fr
  */
 export class SessionStore<V = Record<string, unknown>> implements AsyncDisposable {
   readonly #options: ResolvedStoreOptions;
-  readonly #keys: Keys;
-  readonly #records: Records;
-  readonly #home: SessionHome;
-  readonly #loader: Loader;
+  readonly #home: Home;
   readonly #listing: Listing<V>;
 
   /**
@@ -57,15 +58,22 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     this.#options = resolveStoreOptions(options);
     const { client, namespace, seal, ttl, absoluteTtl, onIteration, serializer, maxBytes } =
       this.#options;
+    const { alwaysSave, lastWriteWins } = this.#options;
     const core = coreOf(client);
     const { prefix } = core.options;
-    this.#keys = new Keys(namespace, seal, prefix);
-    this.#records = new Records(core, new RecordCodec({ serializer, seal, maxBytes, prefix }));
-    this.#home = { ttl, absoluteTtl, keysOf: (id) => this.#keys.lookup(id) };
-    this.#loader = new Loader(this.#records, this.#keys, this.#home);
+    const codec = new RecordCodec({ serializer, seal, maxBytes, prefix });
+    this.#home = {
+      commands: new Commands<Stocked>(core, codec),
+      codec,
+      ids: new Ids(namespace, seal !== undefined, prefix),
+      ttl,
+      absoluteTtl,
+      alwaysSave,
+      lastWriteWins,
+    };
     this.#listing = new Listing({
       client,
-      records: this.#records,
+      home: this.#home,
       namespace,
       hidden: seal !== undefined,
       onIteration,
@@ -73,7 +81,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /**
-   * A store with the seed's settings: server choice "python-memcached-1.59", lastWriteWins, alwaysSave.
+   * A store with Webware's settings: server choice "python-memcached-1.59", lastWriteWins, alwaysSave.
    *
    * @param settings Webware for Python's settings.
    * @param options What is given here goes before the settings.
@@ -85,23 +93,24 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return new SessionStore<V>(optionsFromSettings(settings, options));
   }
 
-  /** The key handed to the client: namespace + id, with `secret` namespace + base64url(HMAC). TypeError for an illegal one. */
+  /**
+   * The key handed to the client: namespace + id; with `secret` namespace + base64url(SHA-256("memwire
+   * session id\\0" + namespace + "\\0" + id)), whatever the secret. Throws a `TypeError` for an illegal id:
+   * one is legal if namespace + id is a legal key, with and without `secret`.
+   */
   mcKey(id: string): string {
-    return this.#keys.of(id);
+    return this.#home.ids.key(id);
   }
 
   /**
    * The value, TTL untouched; of a Session its fields. An id that makes no legal key, the empty one
-   * included, is absent without traffic here and in has, delete, pop, touch, load.
+   * included, is absent without traffic here and in has, delete, pop, touch and open.
    */
   get(id: string, options?: CallOptions): Promise<V | undefined> {
-    const value = this.#first<unknown>(
-      id,
-      options,
-      undefined,
-      (key, left) => this.#records.get(key, left),
-    );
-    return value as Promise<V | undefined>;
+    const { commands, ids } = this.#home;
+    const key = ids.find(id);
+    if (key === undefined) return Promise.resolve(undefined);
+    return commands.get(key, options).then((stocked) => this.#valueOf(stocked));
   }
 
   /** Last write wins, and it can bring back what was deleted: for sessions use storeSession. */
@@ -110,130 +119,138 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
       id,
       value,
       options,
-      (keys, record, ttl, deadline) => setValue(this.#records, keys, record, ttl, deadline),
+      (key, record, ttl, deadline) => this.#home.commands.set(key, record, deadline.left(ttl)),
     );
   }
 
   /** Whether something is there. */
   has(id: string, options?: CallOptions): Promise<boolean> {
-    return this.#first(id, options, false, (key, left) => this.#records.has(key, left));
+    const { commands, ids } = this.#home;
+    const key = ids.find(id);
+    return key === undefined ? Promise.resolve(false) : commands.has(key, options);
   }
 
   /** One delete, no read, no `expiring()`; true: was there. */
   delete(id: string, options?: CallOptions): Promise<boolean> {
-    return this.#records.run(
-      options,
-      (deadline) => deleteValue(this.#records, this.#keys.lookup(id), deadline),
-    );
+    const { commands, ids } = this.#home;
+    const key = ids.find(id);
+    return key === undefined ? Promise.resolve(false) : commands.delete(key, options);
   }
 
   /** What is there, else `value`, stored by add: all callers get the same. */
-  async setDefault(id: string, value: V, options?: StoreOptions): Promise<V> {
-    const there = await this.#write(
-      id,
-      value,
-      options,
-      (keys, record, ttl, deadline) => addDefault(this.#records, keys, record, ttl, deadline),
-    );
-    return there === undefined ? value : there as V;
+  setDefault(id: string, value: V, options?: StoreOptions): Promise<V> {
+    const { commands } = this.#home;
+    return this.#write(id, value, options, async (key, record, ttl, deadline) => {
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        if (await commands.add(key, record, deadline.left(ttl))) return value;
+        const stocked = await commands.get(key, deadline.left());
+        if (stocked?.marker) throw moved();
+        if (stocked !== undefined) return stocked.value as V;
+      }
+      throw new ConflictError(`others kept adding and deleting: gave up after ${MAX_TRIES} tries`);
+    });
   }
 
   /** Takes it out; of several callers one gets it. */
-  async pop(id: string, options?: CallOptions): Promise<V | undefined> {
-    return await this.#records.run(
-      options,
-      (deadline) => popValue(this.#records, this.#keys.lookup(id), deadline),
-    ) as V | undefined;
+  pop(id: string, options?: CallOptions): Promise<V | undefined> {
+    const { commands, ids } = this.#home;
+    const key = ids.find(id);
+    if (key === undefined) return Promise.resolve(undefined);
+    return commands.core.run(options, async (deadline) => {
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const item = await commands.getItem(key, deadline.left());
+        const value = this.#valueOf(item?.value);
+        if (item === undefined || value === undefined) return undefined;
+        const outcome = await commands.compareAndDelete(key, item.cas, deadline.left());
+        if (outcome !== "exists") return outcome === "deleted" ? value : undefined;
+      }
+      throw new ConflictError(`others kept writing the value: gave up after ${MAX_TRIES} tries`);
+    });
   }
 
-  /** Sets the TTL anew, in seconds; default: the store's. false: absent. */
+  /** Sets the TTL, in seconds; default: the store's, also for a session with its own. false: absent. */
   touch(id: string, ttl: number = this.#home.ttl, options?: CallOptions): Promise<boolean> {
-    return this.#first(id, options, false, (key, left) => this.#records.touch(key, ttl, left));
+    const { commands, ids } = this.#home;
+    const key = ids.find(id);
+    if (key === undefined) return Promise.resolve(false);
+    return commands.core.run(options, async (deadline) => {
+      toExptime(ttl);
+      // First a look: the marker of a session that has moved must not live longer.
+      if (!await commands.has(key, deadline.left())) return false;
+      const there = await refresh(this.#home, key, ttl, deadline);
+      return there !== undefined && there !== "moved";
+    });
   }
 
-  /** Reads, changes and writes by add or cas, again after a conflict: Memcached.update on the decoded value. */
+  /**
+   * Memcached.update on the decoded value: reads, changes and writes by add or cas, again after a conflict.
+   * A Session stays one, with its creation and its own ttl. Where a session has moved away from this id,
+   * `fn` gets undefined, and what it returns is not written: `ConflictError`.
+   */
   async update(
     id: string,
     fn: (current: V | undefined) => V | undefined | Promise<V | undefined>,
     options?: StoreOptions,
   ): Promise<V | undefined> {
-    if (typeof fn !== "function") throw invalidType("update needs a function");
-    const keys = this.#keys.writable(id);
-    const call = this.#records.storeOptions(options);
-    return await this.#records.run(
-      call,
-      (deadline) => updateRecord(this.#records, keys, fn, this.#home, call.ttl, deadline),
-    );
-  }
-
-  /**
-   * Value and version, TTL set anew in the same round trip (to the store's, or to the session's own by
-   * a second command).
-   */
-  async load(
-    id: string,
-    options?: CallOptions,
-  ): Promise<{ readonly value: V; readonly version: bigint; readonly ttl: number } | undefined> {
-    const found = await this.#records.run(options, (left) => this.#loader.load(id, left));
-    if (found === undefined) return undefined;
-    const { item, ttl } = found;
-    return { value: item.value.value as V, version: item.cas, ttl: ttl === 0 ? Infinity : ttl };
-  }
-
-  /**
-   * With the version from load: cas; "gone" when deleted since, "conflict" when written since. Without:
-   * add; "conflict" when the id is taken.
-   *
-   * What it stores is a plain value, without a Session's creation and own time to live: for a Session use
-   * storeSession or update.
-   */
-  async save(
-    id: string,
-    value: V,
-    options?: StoreOptions & { version?: bigint | undefined },
-  ): Promise<"stored" | "conflict" | "gone"> {
-    const { version, ...call } = readOptions<StoreOptions & { version?: bigint | undefined }>(
-      options,
-      { timeout: undefined, signal: undefined, ttl: undefined, version: undefined },
-    );
-    return await this.#write(id, value, call, async (keys, record, ttl, deadline) => {
-      if (!this.#options.lastWriteWins) {
-        return await saveValue(this.#records, keys, record, version, ttl, deadline);
-      }
-      await setValue(this.#records, keys, record, ttl, deadline);
-      return "stored";
+    checkChange(fn);
+    const { commands, ids } = this.#home;
+    const key = ids.key(id);
+    const call = storeOptions(commands.core, options);
+    return await commands.core.run(call, async (deadline) => {
+      let current: V | undefined;
+      const stored = await readChangeWrite(
+        commands,
+        key,
+        deadline,
+        (stocked) => fn(current = this.#valueOf(stocked)),
+        (next, stocked) => this.#next(next, stocked, call.ttl),
+      );
+      return stored === undefined ? current : stored as V;
     });
   }
 
   /**
    * The session of this id, TTL set anew; a new, unsaved one under a new id when it is absent, past
-   * absoluteTtl, undefined, null or not /^[A-Za-z0-9_.-]{1,128}$/ (no traffic). Unreachable: rejects.
+   * absoluteTtl, undefined, null or no legal id (no traffic). One round trip, two when more than a
+   * sixteenth of its TTL has passed (classic: always two). A lost command never changes how long a session
+   * has. Unreachable: rejects.
    */
   open(id?: string | null, options?: CallOptions): Promise<Session<V>> {
-    return this.#records.run(options, (deadline) => this.#loader.open<V>(id, deadline));
+    return this.#home.commands.core.run(options, (deadline) => open<V>(this.#home, id, deadline));
   }
 
   /**
-   * Does what the session needs. New and empty: "unchanged", no traffic. New: add. Destroyed:
-   * "deleted". Changed: cas; on a conflict the changed top-level fields go onto the fresh copy (5
-   * times, then ConflictError). Unchanged: "unchanged", or with alwaysSave "touched". Deleted
-   * elsewhere: "gone", never written again.
+   * A new, unsaved session; under this id for a framework that makes ids itself. No traffic. Throws a
+   * `TypeError` for an illegal id.
+   */
+  create(id?: string): Session<V> {
+    return makeSession(newState(this.#home, id));
+  }
+
+  /**
+   * Does what the session needs. New and empty: "unchanged", no traffic. New: add; `ConflictError` if the
+   * id is taken. Destroyed: "deleted". Changed: cas; on a conflict the changed top-level fields go onto the
+   * fresh copy, those changed by `Session.update` are computed again from it, and so on until the deadline,
+   * then `ConflictError`. Unchanged: "unchanged", or with alwaysSave "touched". Deleted elsewhere: "gone",
+   * never written again.
    *
-   * After a write, or one whose outcome is unknown, the next call reads first and goes on only if the
-   * bytes are those it wrote, else merges. If it rejects, the session is still dirty.
+   * What is written is the session as it is when the call is made. After a write, or one whose outcome is
+   * unknown, the next call reads first and goes on only if the bytes are those it wrote, else merges. If it
+   * rejects, the session is still dirty and can be stored again, also after a refusal by which the server
+   * lost the old copy.
    */
   storeSession(
     session: Session<V>,
     options?: CallOptions,
   ): Promise<"stored" | "touched" | "unchanged" | "deleted" | "gone"> {
-    return this.#records.run(options, (deadline) => {
-      // One that another copy of this package has made is another store's too.
+    return this.#home.commands.core.run(options, (deadline) => {
+      // One that another copy of this package has made belongs to another store too.
       if (!(session instanceof Session)) {
         throw invalidType("storeSession needs a Session of this store");
       }
       const state = stateOf(session);
-      if (state.store !== this.#home) throw invalidType("the session is another store's");
-      return save(this.#records, this.#options, state, deadline);
+      if (state.home !== this.#home) throw invalidType("the session belongs to another store");
+      return save(state, deadline);
     });
   }
 
@@ -260,7 +277,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   /** Nothing: memcached expires sessions. */
   async cleanStaleSessions(): Promise<void> {}
 
-  /** The seed's name for close(). */
+  /** Webware's name for close(). */
   storeAllSessions(): Promise<void> {
     return this.close();
   }
@@ -275,19 +292,25 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return this.close();
   }
 
-  /** Asks under each key that the id may have, until something is there. */
-  #first<T>(
-    id: string,
-    options: CallOptions | undefined,
-    absent: T,
-    ask: (key: string, options: CommandOptions) => Promise<T>,
-  ): Promise<T> {
-    const keys = this.#keys.lookup(id);
-    if (keys.length === 1) return ask(keys[0] as string, options);
-    return this.#records.run(
-      options,
-      (deadline) => firstThere(keys, absent, (key) => ask(key, deadline.left())),
-    );
+  /** A value; undefined where nothing is, a marker stands, or a Session is past its absolute end. */
+  #valueOf(stocked: Stocked | undefined): V | undefined {
+    if (stocked === undefined || isOver(stocked, this.#home)) return undefined;
+    return stocked.value as V | undefined;
+  }
+
+  /** What update stores; it never writes over what a move or a passed absoluteTtl has left. */
+  #next(next: unknown, stocked: Stocked | undefined, ttl: number | undefined): Next {
+    const { codec } = this.#home;
+    if (stocked !== undefined && isOver(stocked, this.#home)) throw moved();
+    const session = stocked?.session;
+    if (session === undefined) {
+      return { value: codec.encodeValue(next), ttl: ttl ?? this.#home.ttl };
+    }
+    if (!isPlainObject(next)) throw invalidType("a session's fields must be an object");
+    return {
+      value: codec.encodeSession({ ...session, fields: next }),
+      ttl: ttl ?? secondsToLive(session.ttl, session.createdAt, this.#home),
+    };
   }
 
   /** Runs an operation that writes; what it writes is encoded now. */
@@ -295,12 +318,29 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     id: string,
     value: V,
     options: StoreOptions | undefined,
-    operation: (keys: KeyList, record: Encoded, ttl: number, deadline: Deadline) => Promise<T>,
+    operation: (key: string, record: Encoded, ttl: number, deadline: Deadline) => Promise<T>,
   ): Promise<T> {
-    const keys = this.#keys.writable(id);
-    const record = this.#records.codec.encodeValue(value);
-    const call = this.#records.storeOptions(options);
-    const ttl = call.ttl ?? this.#home.ttl;
-    return await this.#records.run(call, (left) => operation(keys, record, ttl, left));
+    const { commands, codec, ids } = this.#home;
+    const key = ids.key(id);
+    const record = codec.encodeValue(value);
+    const call = storeOptions(commands.core, options);
+    const { ttl = this.#home.ttl } = call;
+    return await commands.core.run(call, (deadline) => operation(key, record, ttl, deadline));
   }
+}
+
+/** Whether what was read is no value: a marker, or a session past its absolute end. */
+function isOver({ marker, session }: Stocked, home: Home): boolean {
+  return marker || (session !== undefined && hasEnded(session.createdAt, home));
+}
+
+function moved(): ConflictError {
+  return new ConflictError("a session that was here has moved to another id, or has just ended");
+}
+
+/** The options of a call that writes, checked. Throws. */
+function storeOptions(core: Core, options: StoreOptions | undefined): CheckedOptions {
+  const checked = core.storeOptions(options);
+  storeExptime(checked);
+  return checked;
 }

@@ -244,7 +244,9 @@ export class MemcachedServer implements AsyncDisposable {
    * ```
    */
   fail(command: string, line: string, options?: { times?: number | undefined }): void {
-    const { times = 1 } = readOptions<{ times?: number | undefined }>(options, { times: undefined });
+    const { times = 1 } = readOptions<{ times?: number | undefined }>(options, {
+      times: undefined,
+    });
     if (!COMMAND_NAMES.includes(command)) {
       throw invalidType(`there is no command "${command}", only ${COMMAND_NAMES.join(", ")}`);
     }

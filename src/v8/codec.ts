@@ -7,9 +7,11 @@ import { Decoder } from "./decoder.ts";
 import { Encoder } from "./encoder.ts";
 import {
   type DeserializeOptions,
+  type EncoderOptions,
   encoderOptions,
   maxDepthOf,
   type SerializeOptions,
+  STORING,
 } from "./options.ts";
 import { corrupt } from "./reader.ts";
 
@@ -17,14 +19,18 @@ import { corrupt } from "./reader.ts";
 let idle: Encoder | undefined;
 
 /**
- * Encodes a value into the codec's own buffer.
+ * Encodes a value into the codec's own buffer, as the client and the sessions store it: an instance of a
+ * class as what its `toJSON` returns.
  *
  * @param value Anything that the format can hold.
- * @param options Limits and leanings.
+ * @param options Limits and leanings, if others are meant.
  * @returns A view on the codec's buffer, **valid until the next encode**: copy it at once.
  * @throws SerializationError when something in the value cannot be stored.
  */
-export function encode(value: unknown, options?: SerializeOptions): Uint8Array<ArrayBuffer> {
+export function encode(
+  value: unknown,
+  options: EncoderOptions = STORING,
+): Uint8Array<ArrayBuffer> {
   const encoder = idle ?? new Encoder();
   idle = undefined;
   try {
@@ -44,12 +50,12 @@ export function encode(value: unknown, options?: SerializeOptions): Uint8Array<A
  * @throws SerializationError when something in the value cannot be stored.
  */
 export function encodeOwned(value: unknown, options?: SerializeOptions): Uint8Array<ArrayBuffer> {
-  return encode(value, options).slice();
+  return encode(value, encoderOptions(options)).slice();
 }
 
-function run(encoder: Encoder, value: unknown, options: SerializeOptions | undefined): void {
+function run(encoder: Encoder, value: unknown, options: EncoderOptions): void {
   try {
-    encoder.run(value, encoderOptions(options));
+    encoder.run(value, options);
   } catch (error) {
     throw stackOverflowed(error) ? tooDeep(error) : error;
   }

@@ -53,10 +53,27 @@ export function writeBuiltin(encoder: Encoder, object: object, within: KnownKey)
       encoder.byte(0x73); // s
       return encoder.string(String.prototype.valueOf.call(object));
     case "plain":
+      if (encoder.asJson && isShapeless(object)) {
+        throw encoder.unstorableHere("an instance of a class without fields and without toJSON");
+      }
       return encoder.plain(object, within, true);
     default:
       throw encoder.unstorableHere(refusal(object) ?? "an object of an unknown kind");
   }
+}
+
+/** Whether an object that the format has no tag for says by itself what is to be stored of it. */
+export function hasToJson(object: object): object is { toJSON(key: string): unknown } {
+  if (typeof (object as { toJSON?: unknown }).toJSON !== "function") return false;
+  if (Object.getPrototypeOf(object) === Date.prototype || ArrayBuffer.isView(object)) return false;
+  const kind = kindOf(object);
+  return kind === undefined || kind === "plain";
+}
+
+/** Whether nothing would be stored of an instance; a plain object of another realm is none. */
+function isShapeless(object: object): boolean {
+  return Object.keys(object).length === 0 &&
+    Object.getPrototypeOf(Object.getPrototypeOf(object)) !== null;
 }
 
 /** `D`: milliseconds since 1970; false if it is no Date. Sessions have many, so they are asked for first. */

@@ -2,7 +2,7 @@
  * Values to bytes: primitives, plain objects and arrays here, all other objects in
  * `encode_builtins.ts`. Layouts: version 15 of V8's format.
  */
-import { writeBuiltin } from "./encode_builtins.ts";
+import { hasToJson, writeBuiltin } from "./encode_builtins.ts";
 import { arrayIndex, type KnownKey, KnownKeys, type Place } from "./known_keys.ts";
 import { Budget } from "./limits.ts";
 import { ObjectIds } from "./object_ids.ts";
@@ -16,6 +16,7 @@ const knownKeys = new KnownKeys();
 /** Writes one value at a time; see `codec.ts` for who owns it. */
 export class Encoder extends Writer {
   errorStacks = false;
+  asJson = false;
   #maxDepth = 0;
   #arrayProps = true;
   /** Whether `Object.prototype` has enumerable properties, which `for..in` would show of every object. */
@@ -32,6 +33,7 @@ export class Encoder extends Writer {
     this.#maxDepth = options.maxDepth;
     this.#arrayProps = options.arrayProps;
     this.errorStacks = options.errorStacks;
+    this.asJson = options.asJson;
     this.#polluted = isPolluted();
     this.#depth = 0;
     this.#budget = null;
@@ -96,6 +98,28 @@ export class Encoder extends Writer {
   }
 
   #object(object: object, within: KnownKey): void {
+    const prototype = this.#prototypeOf(object);
+    const isPlain = prototype === Object.prototype || prototype === null;
+    if (this.asJson && !isPlain && !Array.isArray(object) && hasToJson(object)) {
+      return this.#shown(object.toJSON(this.#name()), within);
+    }
+    this.#member(object, isPlain, within);
+  }
+
+  /** The step that leads to the value, which `toJSON` is told as by `JSON.stringify`. */
+  #name(): string {
+    return this.#depth === 0 ? "" : String(this.#steps[this.#depth - 1]);
+  }
+
+  /** What a `toJSON` has returned, whose own `toJSON` is not asked then, as in JSON. */
+  #shown(shown: unknown, within: KnownKey): void {
+    if (shown === undefined) throw this.unstorable("an object whose toJSON returns undefined");
+    if (typeof shown !== "object" || shown === null) return this.value(shown, within);
+    const prototype = this.#prototypeOf(shown);
+    this.#member(shown, prototype === Object.prototype || prototype === null, within);
+  }
+
+  #member(object: object, isPlain: boolean, within: KnownKey): void {
     const id = this.#ids.find(object);
     if (id >= 0) {
       this.byte(0x5e); // ^
@@ -105,11 +129,9 @@ export class Encoder extends Writer {
       throw this.unstorable(`a value nested deeper than ${this.#maxDepth} objects`);
     }
     this.#depth++;
-    const prototype = this.#prototypeOf(object);
     if (Array.isArray(object)) this.#array(object, within);
-    else if (prototype === Object.prototype || prototype === null) {
-      this.plain(object, within, this.#polluted);
-    } else writeBuiltin(this, object, within);
+    else if (isPlain) this.plain(object, within, this.#polluted);
+    else writeBuiltin(this, object, within);
     this.#depth--;
   }
 
@@ -117,7 +139,7 @@ export class Encoder extends Writer {
     try {
       return Object.getPrototypeOf(object);
     } catch (cause) {
-      throw this.unstorableHere("a revoked Proxy", cause);
+      throw this.unstorable("a revoked Proxy", cause);
     }
   }
 

@@ -24,11 +24,24 @@ export interface EncoderOptions {
   readonly maxDepth: number;
   readonly arrayProps: boolean;
   readonly errorStacks: boolean;
+  /**
+   * An instance of a class is stored as what its `toJSON` returns, and refused if it has neither that nor
+   * a field; else it is stored as a plain object of its fields, whatever that leaves out, as `node:v8` does.
+   */
+  readonly asJson: boolean;
 }
 
 const MOST_DEPTH = 100_000;
 
-const DEFAULTS: EncoderOptions = { maxDepth: MAX_DEPTH, arrayProps: true, errorStacks: false };
+const DEFAULTS: EncoderOptions = {
+  maxDepth: MAX_DEPTH,
+  arrayProps: true,
+  errorStacks: false,
+  asJson: false,
+};
+
+/** How the client and the sessions store values. */
+export const STORING: EncoderOptions = { ...DEFAULTS, asJson: true };
 
 /** The options with their defaults. Throws for an unknown one, or a `maxDepth` out of range. */
 export function encoderOptions(options: SerializeOptions | undefined): EncoderOptions {
@@ -40,6 +53,7 @@ export function encoderOptions(options: SerializeOptions | undefined): EncoderOp
     maxDepth: checkWhole(maxDepth, "maxDepth", 1, MOST_DEPTH),
     arrayProps: checkBoolean(arrayProps, "arrayProps"),
     errorStacks: checkBoolean(errorStacks, "errorStacks"),
+    asJson: false,
   };
 }
 

@@ -242,4 +242,19 @@ export const EXCHANGES: readonly Step[] = [
     classic: ["delete n\r\n", "NOT_FOUND\r\n"],
     meta: ["md n O32\r\n", "NF O32\r\n"],
   },
+  {
+    what: "refresh: a new TTL, then what has it",
+    command: { operation: "refresh", key: "é", exptime: 60 },
+    classic: [
+      "touch \xc3\xa9 60\r\ngets \xc3\xa9\r\n",
+      `TOUCHED\r\nVALUE \xc3\xa9 0 256 2\r\n${BINARY}\r\nEND\r\n`,
+    ],
+    meta: ["mg \xc3\xa9 f c T60 O33\r\n", "HD f0 c2 O33\r\n"],
+  },
+  {
+    what: "refresh of nothing",
+    command: { operation: "refresh", key: "n", exptime: 60 },
+    classic: ["touch n 60\r\ngets n\r\n", "NOT_FOUND\r\nEND\r\n"],
+    meta: ["mg n f c T60 O34\r\n", "EN O34\r\n"],
+  },
 ];

@@ -90,6 +90,18 @@ describe("a reply that was not predicted is out of step, however it is cut", () 
         { of: 0, kind: "miss" },
       ],
     ],
+    [
+      "another key's value for refresh",
+      "classic",
+      [{ operation: "refresh", key: "a", exptime: 5 }],
+      "TOUCHED\r\nVALUE b 0 1 7\r\n1\r\nEND\r\n",
+    ],
+    ["a value before the touch of refresh is answered", "classic", [
+      { operation: "refresh", key: "a", exptime: 5 },
+    ], "VALUE a 0 1 7\r\n1\r\nEND\r\n"],
+    ["no flags for refresh", "meta", [
+      { operation: "refresh", key: "a", exptime: 5 },
+    ], "HD c7 O0\r\n"],
     ["a meta reply in classic", "classic", [get("a")], "EN O0\r\n"],
     ["a value that is longer than its size", "classic", [get("a")], "VALUE a 0 1\r\n12\r\nEND\r\n"],
     ["a value that is shorter than its size", "classic", [get("a")], "VALUE a 0 3\r\n1\r\nEND\r\n"],

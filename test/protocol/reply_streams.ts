@@ -62,6 +62,25 @@ const CLASSIC: readonly Omit<Stream, "dialect">[] = [
     ],
   },
   {
+    what: "refresh: touch, then gets, whose value is read past",
+    asked: [
+      { operation: "refresh", key: "a", exptime: 60 },
+      { operation: "refresh", key: "b", exptime: 60 },
+      { operation: "refresh", key: "c", exptime: 60 },
+      get("d"),
+    ],
+    bytes: "TOUCHED\r\nVALUE a 4 1 77\r\n5\r\nEND\r\n" +
+      "NOT_FOUND\r\nEND\r\n" +
+      "SERVER_ERROR timeout\r\nSERVER_ERROR timeout\r\nEND\r\n",
+    told: [
+      { of: 0, kind: "value", value: "5", flags: 4, cas: 77 },
+      { of: 1, kind: "miss" },
+      { of: 2, kind: "error", text: "SERVER_ERROR timeout" },
+      { of: 2, kind: "error", text: "SERVER_ERROR timeout" },
+      { of: 3, kind: "miss" },
+    ],
+  },
+  {
     what: "several keys: all, some, none, in another order",
     asked: [
       { operation: "getMany", keys: ["a", "b", "c"] },
@@ -170,6 +189,15 @@ const META: readonly Omit<Stream, "dialect">[] = [
       { of: 2, kind: "value", value: "5", flags: 4 },
       { of: 3, kind: "miss" },
     ],
+  },
+  {
+    what: "refresh: flags and token",
+    asked: [
+      { operation: "refresh", key: "a", exptime: 60 },
+      { operation: "refresh", key: "b", exptime: 60 },
+    ],
+    bytes: "HD f4 c77 O0\r\nEN O1\r\n",
+    told: [{ of: 0, kind: "done", flags: 4, cas: 77 }, { of: 1, kind: "miss" }],
   },
   {
     what: "several keys: each has its reply",

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { ConflictError, MemcachedError, type SessionStore, ValueTooLargeError } from "../../mod.ts";
+import {
+  ConflictError,
+  Memcached,
+  MemcachedError,
+  ServerError,
+  type SessionStore,
+  ValueTooLargeError,
+} from "../../mod.ts";
+import { startMemcached } from "../support/memcached.ts";
 import { type Gate, startGate } from "./gate.ts";
-import { ADD } from "./moves.ts";
+import { ADD, CAS } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, storedSession } from "./stores.ts";
-
-const CAS = /^(ms .* C\d|cas )/;
 
 /** The write was lost on its way ("request"), or its reply was ("reply"): nobody can tell which. */
 const LOSSES = ["request", "reply"] as const;
@@ -219,6 +225,56 @@ describeDialects("a write whose outcome is unknown", (stores) => {
     session.set("text", "shorter");
     assert.equal(await store.storeSession(session), "stored");
     assert.deepEqual(await store.get(session.id), { text: "shorter" });
+  });
+
+  test("refused by the server: the old copy stays, and a smaller one is stored over it", async (t) => {
+    const server = await startMemcached({ args: ["-I", "512k"] });
+    t.after(() => server.stop());
+    for (const lastWriteWins of [false, true]) {
+      const store = stores.make({ servers: server.address, lastWriteWins });
+      const id = await storedSession(store, { text: "short" });
+      const session = await store.open(id);
+      for (let n = 0; n < 2; n++) {
+        session.set("text", "x".repeat(600_000));
+        await assert.rejects(store.storeSession(session), ValueTooLargeError);
+        assert.equal(session.isDirty(), true);
+        if (!lastWriteWins) assert.deepEqual(await store.get(id), { text: "short" });
+        session.set("text", `smaller ${n}`);
+        assert.equal(await store.storeSession(session), "stored");
+        assert.deepEqual(await store.get(id), { text: `smaller ${n}` });
+        session.set("text", "short");
+        await store.storeSession(session);
+      }
+      const fresh = store.create();
+      fresh.set("text", "x".repeat(600_000));
+      await assert.rejects(store.storeSession(fresh), ValueTooLargeError);
+      fresh.set("text", "short");
+      assert.equal(await store.storeSession(fresh), "stored");
+    }
+  });
+
+  test("refused by a server that is full: the old copy stays where it is, moved or not", async (t) => {
+    const server = await startMemcached({ args: ["-M", "-m", "2"] });
+    t.after(() => server.stop());
+    const store = stores.make({ servers: server.address });
+    const id = await storedSession(store, { text: "short" });
+    const filling = new Memcached(server.address);
+    t.after(() => filling.close());
+    const large = "x".repeat(100_000);
+    const many = Array.from({ length: 40 }, (_, n) => [`${n}`, large] as const);
+    await filling.setMany(many).catch(() => undefined);
+    const session = await store.open(id);
+    session.set("text", large);
+    await assert.rejects(store.storeSession(session), ServerError);
+    assert.deepEqual(await store.get(id), { text: "short" });
+    session.regenerate();
+    await assert.rejects(store.storeSession(session), ServerError);
+    assert.deepEqual(await store.get(id), { text: "short" });
+    assert.equal(session.isDirty(), true);
+    session.set("text", "shorter");
+    assert.equal(await store.storeSession(session), "stored");
+    assert.deepEqual(await store.get(session.id), { text: "shorter" });
+    assert.equal(await store.has(id), false);
   });
 
   test("something else under the new id: an error each time, and it stays as it is", async (t) => {

@@ -37,6 +37,7 @@ export class Gate implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #received: Buffer[] = [];
   #rules: Rule[] = [];
+  #always: (() => unknown) | undefined;
   #listener: Server | undefined;
   #port = 0;
 
@@ -67,6 +68,16 @@ export class Gate implements AsyncDisposable {
   /** Loses the next command that matches, or the reply to it, and resets the connection. */
   lose(what: "request" | "reply", pattern: RegExp): void {
     this.#rules.push({ pattern, what });
+  }
+
+  /** Forgets what was armed. */
+  stopBefore(): void {
+    this.#rules = [];
+  }
+
+  /** Has `act` done before every command from now on; undefined: no more. */
+  always(act: (() => unknown) | undefined): void {
+    this.#always = act;
   }
 
   /** Forgets what was recorded. */
@@ -138,6 +149,7 @@ export class Gate implements AsyncDisposable {
     if (line === "version" || line === "mn") return undefined;
     this.lines.push(line);
     const rule = this.#rules.find(({ pattern }) => pattern.test(line));
+    await this.#always?.();
     if (rule === undefined) return undefined;
     this.#rules = this.#rules.filter((other) => other !== rule);
     if (typeof rule.what !== "function") return rule.what;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
+import { ConflictError, ConnectionLostError, CorruptValueError } from "../../mod.ts";
 import { serialize } from "../../src/v8/mod.ts";
-import { hasEnded, secondsToLive } from "../../src/session/lifetime.ts";
+import { hasEnded, isRecent, secondsToLive } from "../../src/session/lifetime.ts";
 import { startGate } from "./gate.ts";
 import {
   describeDialects,
@@ -75,7 +76,7 @@ describeDialects("times to live", (stores) => {
     await other.storeSession(one);
     two.set("c", 1);
     const cas = /^(ms .* C|cas )/;
-    // Its first cas is refused; what stands there before the second has the time it was given.
+    // Its first cas is refused; what stands there before the second has the ttl that it was given.
     gate.before(cas, () => {});
     gate.before(cas, () => stores.assertTtl(store.mcKey(id), 60));
     assert.equal(await store.storeSession(two), "stored");
@@ -83,19 +84,21 @@ describeDialects("times to live", (stores) => {
     await stores.assertTtl(store.mcKey(id), 60);
   });
 
-  test("past absoluteTtl a session is deleted when it is opened or loaded", async () => {
+  test("past absoluteTtl a session is absent, and left to expire: no clock that is fast deletes it", async () => {
     const store = stores.make({ absoluteTtl: 100 });
-    for (const call of ["open", "load"] as const) {
-      const id = someId();
-      await storedAgo(store.mcKey(id), 101);
-      const found = await store[call](id);
-      if (call === "load") assert.equal(found, undefined);
-      else assert.notEqual((found as { id: string }).id, id);
-      assert.equal(await store.has(id), false);
-      await storedAgo(store.mcKey(id), 98);
-      assert.notEqual(await store.load(id), undefined);
-      assert.equal((await store.open(id)).id, id);
-    }
+    const id = someId();
+    await storedAgo(store.mcKey(id), 101);
+    const session = await store.open(id);
+    assert.notEqual(session.id, id);
+    assert.equal(await store.get(id), undefined);
+    assert.equal(await store.pop(id), undefined);
+    assert.equal(await store.update(id, () => undefined), undefined);
+    await assert.rejects(store.update(id, () => ({ b: 1 })), ConflictError);
+    await stores.assertTtl(store.mcKey(id), 1000);
+    assert.equal(session.set("c", 1).id, session.id);
+    assert.equal(await store.storeSession(session), "stored", "a new one is not barred");
+    await storedAgo(store.mcKey(id), 98);
+    assert.equal((await store.open(id)).id, id);
   });
 
   test("no write and no touch keeps a session beyond absoluteTtl", async () => {
@@ -117,8 +120,6 @@ describeDialects("times to live", (stores) => {
     await check();
     await store.update(id, (fields) => ({ ...fields, b: 1 }));
     await check();
-    const left = (await store.load(id))?.ttl as number;
-    assert.ok(left <= 40 && left > 25, `${left}`);
     session.ttl = 0;
     await store.storeSession(session);
     await check();
@@ -127,16 +128,92 @@ describeDialects("times to live", (stores) => {
     await stores.assertTtl(store.mcKey(session.id), 40); // a new id is no new beginning
   });
 
-  test("a handle that is kept beyond absoluteTtl has expired, and storing it deletes", async () => {
-    const store = stores.make({ absoluteTtl: 0.05 });
+  test("a handle that is kept beyond absoluteTtl has expired, and is not stored any more", async (t) => {
+    const gate = await startGate(stores.address);
+    t.after(() => gate.stop());
+    const store = stores.make({ servers: gate.address, absoluteTtl: 0.2 });
     const id = await storedSession(store, { a: 1 });
     const session = await store.open(id);
     assert.equal(session.isExpired(), false);
-    await sleep(60);
+    await sleep(210);
     assert.equal(session.isExpired(), true);
     session.set("a", 2);
-    assert.equal(await store.storeSession(session), "deleted");
-    assert.equal(await store.has(id), false);
+    gate.clear();
+    assert.equal(await store.storeSession(session), "gone");
+    assert.deepEqual(gate.lines, []);
+  });
+
+  test("an own ttl of eleven years is kept within what memcached can count", async () => {
+    const year = 365 * DAY;
+    const store = stores.make();
+    const id = someId();
+    const data = serialize([{ a: 1 }, Date.now() - 2 * year * 1000, 11.9 * year]);
+    await stores.raw.set(store.mcKey(id), { data, flags: 256 | 512 }, { ttl: 1000 });
+    const session = await store.open(id);
+    assert.equal(session.ttl, 11.9 * year);
+    session.set("b", 2);
+    assert.equal(await store.storeSession(session), "stored");
+    const last = 2 ** 31 - 1 - Date.now() / 1000;
+    await stores.assertTtl(store.mcKey(id), Math.min(Math.ceil(last) - 59, 11.9 * year));
+  });
+
+  test("a record with a ttl that no session ever had is corrupt", async () => {
+    const store = stores.make();
+    for (const ttl of [1e300, Infinity, -1, NaN, "60", 2 ** 31]) {
+      const id = someId();
+      const data = serialize([{ a: 1 }, Date.now(), ttl]);
+      await stores.raw.set(store.mcKey(id), { data, flags: 256 | 512 });
+      await assert.rejects(store.open(id), CorruptValueError);
+      await assert.rejects(store.get(id), CorruptValueError);
+    }
+  });
+
+  test("a lost second command of open changes no ttl, and one that comes late does no harm", async (t) => {
+    const gate = await startGate(stores.address);
+    t.after(() => gate.stop());
+    const store = stores.make({ servers: gate.address, ttl: 3600 });
+    const session = await store.open();
+    session.set("a", 1).ttl = 30 * DAY;
+    await store.storeSession(session);
+    const key = store.mcKey(session.id);
+    for (const lost of ["request", "reply"] as const) {
+      await stores.raw.touch(key, 20 * DAY);
+      // Both the command and its repetition.
+      for (let n = 0; n < 2; n++) gate.lose(lost, /^(mg .* T|touch )/);
+      await assert.rejects(store.open(session.id), ConnectionLostError);
+      assert.equal(gate.done, true);
+      await stores.assertTtl(key, lost === "request" ? 20 * DAY : 30 * DAY);
+    }
+  });
+
+  test("a session that gets a ttl of its own while it is opened has that one", async (t) => {
+    const gate = await startGate(stores.address);
+    t.after(() => gate.stop());
+    const [store, other] = [stores.make({ servers: gate.address, ttl: 900 }), stores.make()];
+    const id = await storedSession(other, { a: 1 });
+    await stores.raw.touch(store.mcKey(id), 100);
+    const session = await other.open(id);
+    session.ttl = 30 * DAY;
+    gate.before(/^(mg .* T|touch )/, () => other.storeSession(session));
+    const opened = await store.open(id);
+    assert.equal(gate.done, true);
+    assert.equal(opened.ttl, 30 * DAY);
+    await stores.assertTtl(store.mcKey(id), 30 * DAY);
+  });
+
+  test("open: one round trip while most of the ttl is left, else two; classic: always two", async (t) => {
+    const gate = await startGate(stores.address);
+    t.after(() => gate.stop());
+    const store = stores.make({ servers: gate.address, ttl: 1600 });
+    const id = await storedSession(store, { a: 1 });
+    for (const [left, one] of [[1600, true], [1550, true], [1450, false], [5000, false]] as const) {
+      await stores.raw.touch(store.mcKey(id), left);
+      gate.clear();
+      await store.open(id);
+      const meta = one ? 1 : 2;
+      assert.equal(gate.lines.length, stores.protocol === "meta" ? meta : 3, `${left}`);
+      await stores.assertTtl(store.mcKey(id), one && stores.protocol === "meta" ? left : 1600);
+    }
   });
 });
 
@@ -176,4 +253,21 @@ test("seconds to live, of numbers alone", () => {
   assert.equal(secondsToLive(undefined, 0, hour, 9_999_999), 1, "never 0, which is for ever");
   assert.equal(hasEnded(0, hour, 3_599_999), false);
   assert.equal(hasEnded(0, hour, 3_600_000), true);
+  const late = (2 ** 31 - 1000) * 1000;
+  assert.equal(secondsToLive(5000, 0, never, late), 939, "a minute before the last exptime");
+  assert.equal(secondsToLive(0, 0, never, late), 0);
+  for (
+    const [left, wanted, recent] of [
+      [1600, 1600, true],
+      [1500, 1600, true],
+      [1499, 1600, false],
+      [1601, 1600, false],
+      [Infinity, 1600, false],
+      [Infinity, 0, true],
+      [1600, 0, false],
+      [26, 25.5, true],
+    ] as const
+  ) {
+    assert.equal(isRecent(left, wanted), recent, `${left} of ${wanted}`);
+  }
 });

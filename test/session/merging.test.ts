@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConflictError, CorruptValueError, type Session } from "../../mod.ts";
 import { serialize } from "../../src/v8/mod.ts";
+import { startFar } from "./far.ts";
 import { startGate } from "./gate.ts";
+import { CAS } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, someId, storedSession } from "./stores.ts";
 
 type Change = (session: Session) => unknown;
@@ -199,7 +201,7 @@ describeDialects("two saves", (stores) => {
     assert.equal(Object.keys(await store.get(id) as Fields).length, 21);
   });
 
-  test("others keep writing: tried five times again, then ConflictError, and still dirty", async (t) => {
+  test("others keep writing: until the deadline, then ConflictError, and still dirty", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const other = stores.make();
@@ -207,23 +209,42 @@ describeDialects("two saves", (stores) => {
     const id = await storedSession(other, { a: 1 });
     const session = await store.open(id);
     session.set("b", 2);
-    gate.clear();
-    const cas = /^(ms .* C|cas )/;
     let writes = 0;
-    for (let n = 0; n < 6; n++) {
-      gate.before(cas, () => other.update(id, (fields) => ({ ...fields, n: writes++ })));
-    }
-    await assert.rejects(store.storeSession(session), ConflictError);
-    assert.equal(gate.lines.filter((line) => cas.test(line)).length, 6);
-    assert.equal(gate.done, true);
+    const interfere = async (): Promise<void> => {
+      writes++;
+      await other.update(id, (fields) => ({ ...fields, n: writes }));
+    };
+    const always = (): void => gate.before(CAS, () => interfere().then(always));
+    always();
+    const begun = Date.now();
+    await assert.rejects(store.storeSession(session, { timeout: 600 }), ConflictError);
+    assert.ok(Date.now() - begun >= 550, "not before the deadline");
+    assert.ok(writes > 5, `${writes} tries`);
     assert.equal(session.isDirty(), true);
-    assert.deepEqual(await store.get(id), { a: 1, n: 5 });
-    for (let n = 0; n < 5; n++) {
-      gate.before(cas, () => other.update(id, (fields) => ({ ...fields, n: writes++ })));
-    }
+    assert.deepEqual(await other.get(id), { a: 1, n: writes });
+    const free = stores.make({ servers: gate.address });
+    assert.equal((await free.open(id)).get("b"), undefined);
+    gate.stopBefore();
+    for (let n = 0; n < 10; n++) gate.before(CAS, interfere);
     assert.equal(await store.storeSession(session), "stored");
     assert.equal(gate.done, true);
-    assert.deepEqual(await store.get(id), { a: 1, b: 2, n: 10 });
+    assert.deepEqual(await store.get(id), { a: 1, b: 2, n: writes });
+  });
+
+  test("of twenty requests at once to a server 20 ms away none meets the others for 5 s", async (t) => {
+    const far = await startFar(stores.address, 20);
+    t.after(() => far.stop());
+    const id = await storedSession(stores.make(), { a: 1 });
+    const requests = await Promise.all(Array.from({ length: 20 }, async () => {
+      const store = stores.make({ servers: far.address });
+      return { store, session: await store.open(id) };
+    }));
+    const saves = requests.map(({ store, session }, n) => {
+      session.set(`n${n}`, n);
+      return store.storeSession(session, { timeout: 5_000 });
+    });
+    assert.deepEqual(new Set(await Promise.all(saves)), new Set(["stored"]));
+    assert.equal(Object.keys(await stores.make().get(id) as Fields).length, 21);
   });
 
   test("deleted while it is being merged: gone", async (t) => {

@@ -4,10 +4,12 @@ import type { SessionStore } from "../../mod.ts";
 import { type Gate, startGate } from "./gate.ts";
 import type { Fields, Stores } from "./stores.ts";
 
-/** The add of the new copy. */
-export const ADD: RegExp = /^(ms .* ME|add )/;
-/** The conditional delete of the old copy. */
-export const LEAVE: RegExp = /^(md .* C\d|cas \S+ 0 2592001 )/;
+/** The add of a copy, not of a marker. */
+export const ADD: RegExp = /^(ms (?!.* F2304).* ME|add \S+ (?!2304 ))/;
+/** The write of a marker: flags 256 | 2048, a minute, 16 bytes. */
+export const MARK: RegExp = /^(cas \S+ 2304 60 16 |add \S+ 2304 60 16|ms \S+ 16 ME F2304 T60)/;
+/** The cas of a copy, not of a marker. */
+export const CAS: RegExp = /^cas \S+ (?!2304 )/;
 /** A read with its token. */
 export const GETS: RegExp = /^(mg .* v|gets )/;
 

@@ -158,7 +158,7 @@ describe("races between processes", () => {
       const watching = [1, 2, 3].map((at) =>
         run<{ neither: number; old: number }>(at, protocol, "watch", pairs, `watching-${protocol}`)
       );
-      while (await store.load(`watching-${protocol}`).then((loaded) => loaded?.value["n"]) !== 3) {
+      while ((await store.get(`watching-${protocol}`))?.["n"] !== 3) {
         await sleep(5);
       }
       assert.deepEqual(await run(0, protocol, "saveHeld", ids, "b"), { stored: 40 });

@@ -31,8 +31,6 @@ function calls(
     pop: () => store.pop("id"),
     touch: () => store.touch("id"),
     update: () => store.update("id", () => ({ a: 1 })),
-    load: () => store.load("id"),
-    save: () => store.save("id", { a: 1 }),
     open: () => store.open("id"),
     storeSession: () => store.storeSession(session),
   };
@@ -114,11 +112,9 @@ describeDialects("a store", (stores) => {
     for (const ttl of [NaN, -1, "60", null, Date.now()]) {
       await assert.rejects(store.set(id, {}, { ttl } as never), REFUSED);
       await assert.rejects(store.setDefault(id, {}, { ttl } as never), REFUSED);
-      await assert.rejects(store.save(id, {}, { ttl } as never), REFUSED);
       await assert.rejects(store.update(id, () => ({}), { ttl } as never), REFUSED);
       await assert.rejects(store.touch(id, ttl as never), REFUSED);
     }
-    await assert.rejects(store.save(id, {}, { version: 5 } as never), REFUSED);
     await assert.rejects(store.storeSession({} as never), REFUSED);
     await assert.rejects(store.storeSession(undefined as never), REFUSED);
     await assert.rejects(stores.make().storeSession(session), REFUSED, "another store's");

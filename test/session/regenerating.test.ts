@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { MemcachedError, UnsupportedError } from "../../mod.ts";
+import { ConflictError, MemcachedError, UnsupportedError } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
-import { ADD, GETS, LEAVE, present, type Scene, setScene } from "./moves.ts";
+import { ADD, GETS, MARK, present, type Scene, setScene } from "./moves.ts";
 import { describeDialects, fieldsOf, storedSession, Stores } from "./stores.ts";
 
 describeDialects("regenerate", (stores) => {
   const setUp = (t: TestContext): Promise<Scene> => setScene(t, stores);
 
-  test("a new id now; stored by add, then the old one is deleted", async (t) => {
+  test("a new id now; stored by add, then a marker takes the old one's place", async (t) => {
     const { gate, store, other } = await setUp(t);
     const id = await storedSession(other, { a: 1 });
     const session = await store.open(id);
@@ -19,12 +19,15 @@ describeDialects("regenerate", (stores) => {
     gate.clear();
     assert.equal(await store.storeSession(session), "stored");
     assert.equal(gate.lines.length, 3);
-    for (const [i, step] of [GETS, ADD, LEAVE].entries()) assert.match(gate.lines[i] ?? "", step);
+    for (const [i, step] of [GETS, ADD, MARK].entries()) assert.match(gate.lines[i] ?? "", step);
     assert.deepEqual(await present(other, id, session.id), [false, true]);
     assert.deepEqual(fieldsOf(await other.open(session.id)), { a: 1 });
     session.set("b", 2);
     assert.equal(await store.storeSession(session), "stored");
     assert.deepEqual(await other.get(session.id), { a: 1, b: 2 });
+    const marker = await stores.stored(other.mcKey(id));
+    assert.deepEqual([marker?.bytes.length, marker?.flags], [16, 256 | 2048]);
+    await stores.assertTtl(other.mcKey(id), 60);
   });
 
   test("before the first save: only the last id is ever written", async (t) => {
@@ -51,63 +54,84 @@ describeDialects("regenerate", (stores) => {
     assert.deepEqual(await present(other, id, between, session.id), [false, false, true]);
   });
 
-  test("written elsewhere while it moves: both changes survive", async (t) => {
+  test("a marker is absent for every reader, and no touch makes it live longer", async (t) => {
+    const { store, other } = await setUp(t);
+    const id = await storedSession(other, { a: 1 });
+    const late = stores.make({ alwaysSave: true, ttl: 900 });
+    const unchanged = await late.open(id);
+    const session = await store.open(id);
+    session.regenerate();
+    await store.storeSession(session);
+    assert.equal(await other.get(id), undefined);
+    assert.equal(await other.has(id), false);
+    assert.equal(await other.pop(id), undefined);
+    assert.equal(await other.touch(id, 900), false);
+    assert.equal((await other.open(id)).isNew, true);
+    assert.equal(await late.storeSession(unchanged), "gone");
+    assert.equal(await other.update(id, () => undefined), undefined);
+    await assert.rejects(other.update(id, () => ({ b: 1 })), ConflictError);
+    await assert.rejects(other.setDefault(id, { b: 1 }), ConflictError);
+    await stores.assertTtl(other.mcKey(id), 60);
+    assert.deepEqual(await other.get(session.id), { a: 1 });
+    await other.set(id, { b: 1 });
+    assert.deepEqual(await other.get(id), { b: 1 }, "set overwrites, as it says");
+  });
+
+  test("a touch that falls on a marker gives it its minute again", async (t) => {
     const { gate, store, other } = await setUp(t);
-    for (const step of [GETS, ADD, LEAVE]) {
-      const id = await storedSession(other, { a: 1, cart: [] });
-      const session = await store.open(id);
-      session.set("user", "ada");
+    const touches: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+      open: (id) => store.open(id).then(({ isNew }) => !isNew),
+      touch: (id) => store.touch(id, 900),
+    };
+    for (const [name, touch] of Object.entries(touches)) {
+      const id = await storedSession(other, { a: 1 });
+      await stores.raw.touch(other.mcKey(id), 20);
+      const session = await other.open(id);
+      await stores.raw.touch(other.mcKey(id), 20);
       session.regenerate();
-      gate.before(step, () => other.update(id, (fields) => ({ ...fields, cart: ["tea"] })));
-      assert.equal(await store.storeSession(session), "stored");
+      gate.before(/^(mg .* T|touch )/, () => other.storeSession(session));
+      assert.equal(await touch(id), false, name);
       assert.equal(gate.done, true);
-      assert.deepEqual(await present(other, id, session.id), [false, true]);
-      assert.deepEqual(await other.get(session.id), { a: 1, cart: ["tea"], user: "ada" });
-      assert.deepEqual(fieldsOf(session), { a: 1, cart: ["tea"], user: "ada" });
+      await stores.assertTtl(other.mcKey(id), 60);
+      assert.deepEqual(await other.get(session.id), { a: 1 });
     }
   });
 
-  test("written elsewhere again and again while it moves", async (t) => {
+  test("what is opened by the old id is not stored, until it has a new id", async (t) => {
     const { gate, store, other } = await setUp(t);
     const id = await storedSession(other, { a: 1 });
     const session = await store.open(id);
-    session.set("user", "ada");
     session.regenerate();
-    for (let n = 0; n < 3; n++) {
-      gate.before(LEAVE, () => other.update(id, (fields) => ({ ...fields, [`n${n}`]: n })));
-    }
-    assert.equal(await store.storeSession(session), "stored");
-    assert.deepEqual(await other.get(session.id), { a: 1, user: "ada", n0: 0, n1: 1, n2: 2 });
-  });
-
-  test("ended elsewhere before or while it moves: gone, and no copy is left", async (t) => {
-    const { gate, store, other } = await setUp(t);
-    for (const step of [GETS, ADD, LEAVE]) {
-      const id = await storedSession(other, { a: 1 });
-      const session = await store.open(id);
-      session.set("a", 2);
-      session.regenerate();
-      gate.before(step, () => other.delete(id));
-      assert.equal(await store.storeSession(session), "gone");
-      assert.equal(gate.done, true);
-      assert.deepEqual(await present(other, id, session.id), [false, false]);
-      assert.equal(await store.storeSession(session), "gone");
-    }
+    await store.storeSession(session);
+    const late = await store.open(id);
+    assert.equal(late.isNew, true);
+    assert.equal(late.has("a"), false);
+    gate.clear();
+    assert.equal(await store.storeSession(late), "gone");
+    late.set("b", 2);
+    assert.equal(await store.storeSession(late), "gone");
+    assert.deepEqual(gate.lines, []);
+    late.regenerate();
+    assert.equal(await store.storeSession(late), "stored");
+    assert.deepEqual(await other.get(late.id), { b: 2 });
+    assert.deepEqual(await other.get(session.id), { a: 1 });
   });
 
   test("cut off at any step: never neither, and the next save ends it", async (t) => {
     const { gate, store, other } = await setUp(t);
-    for (const step of [ADD, LEAVE]) {
+    for (const step of [GETS, ADD, MARK]) {
       for (const lost of ["request", "reply"] as const) {
         const id = await storedSession(other, { a: 1 });
         const session = await store.open(id);
         session.set("b", 2);
         session.regenerate();
         gate.lose(lost, step);
-        await assert.rejects(store.storeSession(session), MemcachedError);
+        if (step === ADD) {
+          await assert.rejects(store.storeSession(session), MemcachedError);
+          assert.equal(session.isDirty(), true);
+        } else assert.equal(await store.storeSession(session), "stored", "it is looked up at once");
         assert.equal(gate.done, true);
         assert.ok((await present(other, id, session.id)).includes(true), "neither");
-        assert.equal(session.isDirty(), true);
         session.set("c", 3);
         assert.equal(await store.storeSession(session), "stored");
         assert.deepEqual(await present(other, id, session.id), [false, true]);
@@ -116,15 +140,40 @@ describeDialects("regenerate", (stores) => {
     }
   });
 
+  test("the marker's fate is unknown until the deadline: the next save finds out", async (t) => {
+    const { gate, store, other } = await setUp(t);
+    for (const lost of ["request", "reply"] as const) {
+      for (const between of [false, true]) {
+        const id = await storedSession(other, { a: 1 });
+        const session = await store.open(id);
+        session.regenerate();
+        const first = session.id;
+        gate.lose(lost, MARK);
+        let release = (): void => {};
+        gate.before(GETS, () => undefined); // the first read
+        gate.before(GETS, () => new Promise<void>((resolve) => release = resolve));
+        await assert.rejects(store.storeSession(session, { timeout: 200 }), MemcachedError);
+        release();
+        assert.equal(session.isDirty(), true);
+        assert.deepEqual(await present(other, id, first), [lost === "request", true]);
+        session.set("b", 2);
+        if (between) session.regenerate();
+        assert.equal(await store.storeSession(session), "stored");
+        assert.deepEqual(await other.get(session.id), { a: 1, b: 2 });
+        assert.deepEqual(await present(other, id, first), [false, !between]);
+      }
+    }
+  });
+
   test("cut off, written elsewhere under the old id: the next save merges", async (t) => {
     const { gate, store, other } = await setUp(t);
-    for (const [lost, step] of [["request", ADD], ["reply", ADD], ["request", LEAVE]] as const) {
+    for (const lost of ["request", "reply"] as const) {
       for (const between of [false, true]) {
         const id = await storedSession(other, { a: 1 });
         const session = await store.open(id);
         session.set("b", 2);
         session.regenerate();
-        gate.lose(lost, step);
+        gate.lose(lost, ADD);
         await assert.rejects(store.storeSession(session), MemcachedError);
         await other.update(id, (fields) => ({ ...fields, c: 3 }));
         if (between) session.regenerate();
@@ -151,20 +200,18 @@ describeDialects("regenerate", (stores) => {
 
   test("cut off, then regenerated again: only the last is left", async (t) => {
     const { gate, store, other } = await setUp(t);
-    for (const step of [ADD, LEAVE]) {
-      for (const lost of ["request", "reply"] as const) {
-        const id = await storedSession(other, { a: 1 });
-        const session = await store.open(id);
-        session.regenerate();
-        const between = session.id;
-        gate.lose(lost, step);
-        await assert.rejects(store.storeSession(session), MemcachedError);
-        session.regenerate();
-        session.set("b", 2);
-        assert.equal(await store.storeSession(session), "stored");
-        assert.deepEqual(await present(other, id, between, session.id), [false, false, true]);
-        assert.deepEqual(await other.get(session.id), { a: 1, b: 2 });
-      }
+    for (const lost of ["request", "reply"] as const) {
+      const id = await storedSession(other, { a: 1 });
+      const session = await store.open(id);
+      session.regenerate();
+      const between = session.id;
+      gate.lose(lost, ADD);
+      await assert.rejects(store.storeSession(session), MemcachedError);
+      session.regenerate();
+      session.set("b", 2);
+      assert.equal(await store.storeSession(session), "stored");
+      assert.deepEqual(await present(other, id, between, session.id), [false, false, true]);
+      assert.deepEqual(await other.get(session.id), { a: 1, b: 2 });
     }
   });
 
@@ -179,26 +226,28 @@ describeDialects("regenerate", (stores) => {
       session.regenerate();
       session.delete("b");
       assert.equal(session.isNew, true);
+      gate.clear();
       assert.equal(await store.storeSession(session), "stored");
       assert.equal(session.isNew, false);
       assert.deepEqual(await present(other, first, session.id), [false, true]);
       assert.deepEqual(await other.get(session.id), { a: 1 });
+      // Where nothing stands the marker is added: a late add finds it there.
+      assert.match(gate.lines.at(-1) as string, MARK);
+      assert.equal(await other.setDefault(session.id, {}).then(({ a }) => a), 1);
     }
   });
 
   test("cut off, then destroyed: no copy is left", async (t) => {
     const { gate, store, other } = await setUp(t);
-    for (const step of [ADD, LEAVE]) {
-      for (const lost of ["request", "reply"] as const) {
-        const id = await storedSession(other, { a: 1 });
-        const session = await store.open(id);
-        session.regenerate();
-        gate.lose(lost, step);
-        await assert.rejects(store.storeSession(session), MemcachedError);
-        session.destroy();
-        assert.equal(await store.storeSession(session), "deleted");
-        assert.deepEqual(await present(other, id, session.id), [false, false]);
-      }
+    for (const lost of ["request", "reply"] as const) {
+      const id = await storedSession(other, { a: 1 });
+      const session = await store.open(id);
+      session.regenerate();
+      gate.lose(lost, ADD);
+      await assert.rejects(store.storeSession(session), MemcachedError);
+      session.destroy();
+      assert.equal(await store.storeSession(session), "deleted");
+      assert.deepEqual(await present(other, id, session.id), [false, false]);
     }
   });
 });
@@ -219,7 +268,6 @@ test("regenerate needs a server that keeps tokens: else an error, and nothing is
     const known = await store.open(id);
     known.set("a", 2);
     await assert.rejects(store.storeSession(known), UnsupportedError);
-    await assert.rejects(store.save(id, {}, { version: 0n }), UnsupportedError);
     await assert.rejects(store.pop(id), UnsupportedError);
     assert.deepEqual(await store.get(id), { a: 1 });
     const plain = stores.make({ servers: server.address, lastWriteWins: true });

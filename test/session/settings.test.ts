@@ -231,7 +231,7 @@ describeDialects("a store with the seed's settings", (stores) => {
       await store.touch(session.id, 20);
       gate.clear();
       assert.equal(await store.storeSession(session), expected);
-      assert.equal(gate.lines.length, AlwaysSaveSessions ? 1 : 0);
+      assert.equal(gate.lines.length > 0, AlwaysSaveSessions);
       const ttl = (await stores.stored(store.mcKey(session.id)))?.ttl as number;
       assert.equal(ttl > 20, AlwaysSaveSessions);
     }

@@ -68,7 +68,7 @@ describeDialects("update", (stores) => {
     await stores.assertTtl(store.mcKey(session.id), 70);
   });
 
-  test("with several secrets: what the newest key holds", async () => {
+  test("with several secrets: what another has sealed is sealed by the first", async () => {
     const [old, fresh] = ["an old secret, long enough", "a new secret, long enough"] as const;
     const before = stores.make<number>({ secret: old });
     const after = stores.make<number>({ secret: fresh });
@@ -76,9 +76,7 @@ describeDialects("update", (stores) => {
     const id = someId();
     await before.set(id, 1);
     assert.equal(await both.update(id, (n) => (n ?? 0) + 1), 2);
-    await after.set(id, 10);
-    assert.equal(await both.update(id, (n) => (n ?? 0) + 1), 11);
-    assert.equal(await after.get(id), 11);
+    assert.equal(await after.get(id), 2);
   });
 });
 

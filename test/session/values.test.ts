@@ -70,7 +70,6 @@ describeDialects("values by id", (stores) => {
     const refused = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
     await assert.rejects(store.set("id", undefined), refused);
     await assert.rejects(store.setDefault("id", undefined), refused);
-    await assert.rejects(store.save("id", undefined), refused);
   });
 
   test("delItem: one delete, true if it was there", async () => {

@@ -9,6 +9,7 @@ const NOT_TESTS = [
   "chaos",
   "examples",
   "fake_timers",
+  "model",
   "projects",
   "support",
   "telemetry",

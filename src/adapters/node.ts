@@ -1,0 +1,100 @@
+/**
+ * Sessions for `node:http` and what is built on it, in Node, Deno and Bun.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { SessionStore } from "memwire";
+ * import { withNodeSession } from "memwire/node";
+ *
+ * const store = new SessionStore<{ visits: number }>({ servers: "localhost:11211" });
+ * createServer(withNodeSession(store, (request, response, session) => {
+ *   if (request.url === "/login") session.regenerate(); // a new id at each login
+ *   session.update("visits", (visits = 0) => visits + 1);
+ *   response.end(`visit ${session.get("visits")}\n`);
+ * })).listen(3000);
+ * ```
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { readOptions } from "../checks/options.ts";
+import { invalidType } from "../errors.ts";
+import type { sessionCookie } from "../session/cookie.ts";
+import type { Session } from "../session/session.ts";
+import type { SessionStore } from "../session/store.ts";
+import { HeldResponse, type ServerResponseLike } from "./held_response.ts";
+import { isUnreachable, resolveCookie, Visit } from "./visit.ts";
+
+export type { ServerResponseLike };
+
+/** What is needed of an `http.IncomingMessage`. */
+export interface IncomingLike {
+  /** The request's headers. */
+  readonly headers: { readonly cookie?: string | undefined };
+}
+
+/**
+ * Gives a handler the session of each request: opens it from the cookie, runs the handler, and stores it
+ * before the response begins. What the handler writes (`writeHead`, `write`, `end`, `flushHeaders`) is held
+ * back until the session is stored, because the cookie is a header; what it changes after its first write
+ * is not stored.
+ *
+ * The cookie is set when an id is stored that the request did not bring (with `maxAge` at every store),
+ * cleared after `session.destroy()`, and else left alone, so that a slow request never undoes a login or a
+ * logout. Every response gets `Vary: Cookie`. When memcached cannot be reached the visitor gets 503 with
+ * Retry-After: 1, and the cookie is left alone.
+ *
+ * @param store Where the sessions are.
+ * @param handler Makes the response; `save` stores the session earlier, before a long answer is computed,
+ * for example.
+ * @param options `cookie`: the cookie's parts; its name is by default the strictest that they allow.
+ * @returns A request listener. It resolves when the response has begun or was closed, and rejects with what
+ * the handler throws, and with every error of the store but those answered with 503.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { SessionStore } from "memwire";
+ * import { withNodeSession } from "memwire/node";
+ *
+ * const store = new SessionStore<{ visits: number }>({ servers: "localhost:11211" });
+ * createServer(withNodeSession(store, async (request, response, session, save) => {
+ *   if (request.url === "/login") session.regenerate(); // a new id at each login
+ *   session.update("visits", (visits = 0) => visits + 1);
+ *   await save(); // what other requests have counted is in it from here on
+ *   response.end(`visit ${session.get("visits")}\n`);
+ * })).listen(3000);
+ * ```
+ */
+export function withNodeSession<
+  F,
+  Q extends IncomingLike = IncomingMessage,
+  S extends ServerResponseLike = ServerResponse,
+>(
+  store: SessionStore<F>,
+  handler: (
+    request: Q,
+    response: S,
+    session: Session<F>,
+    save: () => Promise<void>,
+  ) => void | Promise<void>,
+  options?: { cookie?: Parameters<typeof sessionCookie>[1] },
+): (request: Q, response: S) => Promise<void> {
+  if (typeof handler !== "function") throw invalidType("withNodeSession needs a handler function");
+  const given = readOptions<NonNullable<typeof options>>(options, { cookie: undefined });
+  const cookie = resolveCookie(given.cookie);
+  return async (request, response) => {
+    let held: HeldResponse | undefined;
+    try {
+      const visit = await Visit.open(store, cookie, request.headers.cookie);
+      held = new HeldResponse(response, visit);
+      await handler(request, response, visit.session, () => visit.store());
+      await held.begun;
+    } catch (error) {
+      held?.release();
+      if (!isUnreachable(error) || response.headersSent) throw error;
+      HeldResponse.unavailable(response);
+    }
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * Sessions for handlers that take a `Request` and return a `Response`: `Deno.serve`, `Bun.serve`, Hono,
+ * Next.js, workers.
+ *
+ * @example
+ * ```ts
+ * import { SessionStore } from "memwire";
+ * import { withSession } from "memwire/web";
+ *
+ * const store = new SessionStore<{ visits: number }>({ servers: "localhost:11211" });
+ * const handler = withSession(store, (_request, session) => {
+ *   session.update("visits", (visits = 0) => visits + 1);
+ *   return new Response(`visit ${session.get("visits")}\n`);
+ * });
+ * console.log(await (await handler(new Request("http://localhost/"))).text()); // visit 1
+ * await store.close();
+ * ```
+ *
+ * @module
+ */
+import { readOptions } from "../checks/options.ts";
+import type { MemcachedError } from "../errors.ts";
+import { invalidType } from "../errors.ts";
+import type { sessionCookie } from "../session/cookie.ts";
+import type { Session } from "../session/session.ts";
+import type { SessionStore } from "../session/store.ts";
+import {
+  isUnreachable,
+  resolveCookie,
+  RETRY_AFTER,
+  UNAVAILABLE,
+  varyCookie,
+  Visit,
+} from "./visit.ts";
+
+/** Options of {@linkcode withSession}. */
+export interface WithSessionOptions {
+  /**
+   * The cookie's parts. Its name is by default the strictest that they allow: "__Host-session"; with another
+   * path or a domain "__Secure-session"; with `secure: false` "session".
+   */
+  cookie?: Parameters<typeof sessionCookie>[1];
+  /**
+   * What a visitor gets when memcached cannot be reached (SERVER_DOWN, TIMEOUT, CONNECTION_LOST,
+   * OVERLOADED). Default: 503 with Retry-After: 1. The cookie is left alone either way.
+   */
+  onUnavailable?:
+    | ((error: MemcachedError, request: Request) => Response | Promise<Response>)
+    | undefined;
+}
+
+/**
+ * Gives a handler the session of each request: opens it from the cookie, runs the handler, stores the
+ * session and sets the cookie. What a streaming body changes later is not stored.
+ *
+ * The cookie is set when an id is stored that the request did not bring (with `maxAge` at every store),
+ * cleared after `session.destroy()`, and else left alone, so that a slow request never undoes a login or a
+ * logout. Every response gets `Vary: Cookie`.
+ *
+ * @param store Where the sessions are.
+ * @param handler Makes the response. If it throws, nothing is stored.
+ * @param options The cookie's parts, and what is answered when memcached cannot be reached.
+ * @returns A handler of requests. It rejects with what the handler throws, and with every error of the store
+ * but those of `onUnavailable`.
+ *
+ * @example
+ * ```ts
+ * import { SessionStore } from "memwire";
+ * import { withSession } from "memwire/web";
+ *
+ * const store = new SessionStore<{ user: string }>({ servers: "localhost:11211" });
+ * const login = withSession(store, (_request, session) => {
+ *   session.regenerate(); // a new id at each login
+ *   session.set("user", "ada");
+ *   return new Response("welcome\n");
+ * });
+ * const response = await login(new Request("http://localhost/login", { method: "POST" }));
+ * console.log(response.headers.get("set-cookie")?.startsWith("__Host-session=")); // true
+ * await store.close();
+ * ```
+ */
+export function withSession<F>(
+  store: SessionStore<F>,
+  handler: (request: Request, session: Session<F>) => Response | Promise<Response>,
+  options?: WithSessionOptions,
+): (request: Request) => Promise<Response> {
+  if (typeof handler !== "function") throw invalidType("withSession needs a handler function");
+  const given = readOptions<WithSessionOptions>(options, {
+    cookie: undefined,
+    onUnavailable: undefined,
+  });
+  const cookie = resolveCookie(given.cookie);
+  const { onUnavailable = unavailable } = given;
+  return async (request) => {
+    try {
+      const visit = await Visit.open(store, cookie, request.headers.get("cookie"));
+      const response = await handler(request, visit.session);
+      await visit.store();
+      return answer(response, visit.setCookie);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      return await onUnavailable(error as MemcachedError, request);
+    }
+  };
+}
+
+function unavailable(): Response {
+  return new Response(UNAVAILABLE, { status: 503, headers: { "retry-after": RETRY_AFTER } });
+}
+
+/** A copy with our headers: the handler may use one response for several visitors. */
+function answer(response: Response, setCookie: string | undefined): Response {
+  const { body, status, statusText } = response;
+  // What takes over the connection (101) cannot be copied, and nobody caches it.
+  if (status < 200) return response;
+  const headers = new Headers(response.headers);
+  headers.set("vary", varyCookie(headers.get("vary")));
+  if (setCookie !== undefined) headers.append("set-cookie", setCookie);
+  return new Response(body, { status, statusText, headers });
+}

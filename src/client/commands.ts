@@ -1,0 +1,111 @@
+/** The commands of one key. What they store and read goes through one codec. */
+import type { Finish } from "../connection/request.ts";
+import type { Core } from "./core.ts";
+import type { Item } from "./item.ts";
+import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
+import * as result from "./results.ts";
+import type { ValueCodec } from "./values.ts";
+
+/** Options of a command as its caller gives them, or checked. */
+export type CommandOptions = CallOptions | CheckedOptions | undefined;
+
+/** The same for a command that stores. */
+export type StoringOptions = StoreOptions | CheckedOptions | undefined;
+
+/** Commands bound to a client's inside and a codec; `T` is what the codec makes of stored bytes. */
+export class Commands<T> {
+  readonly core: Core;
+  readonly codec: ValueCodec;
+  readonly #value: Finish<T | undefined>;
+  readonly #claim: Finish<result.Claim<T> | undefined>;
+  readonly #found: Finish<boolean>;
+
+  constructor(core: Core, codec: ValueCodec) {
+    this.core = core;
+    this.codec = codec;
+    this.#value = result.valueResult<T>(codec);
+    this.#claim = result.claimResult<T>(codec);
+    this.#found = result.foundResult(codec);
+  }
+
+  /** The value. */
+  get(key: string, options: CommandOptions): Promise<T | undefined> {
+    return this.core.ask("get", key, this.#value, options);
+  }
+
+  /** The value, and a new TTL in the same round trip. */
+  getAndTouch(key: string, ttl: number, options: CommandOptions): Promise<T | undefined> {
+    return this.core.ask("gat", key, this.#value, options, ttl);
+  }
+
+  /** The value with its token; `touch`: a new TTL in the same round trip. */
+  getItem(key: string, options: CommandOptions, touch?: number): Promise<Item<T> | undefined> {
+    const item = result.itemResult<T>(this.codec, touch);
+    return this.core.ask("gets", key, item, options, touch);
+  }
+
+  /** The value with its token, to be written by that token: of a stub as well, which has no value. */
+  claim(key: string, options: CheckedOptions): Promise<result.Claim<T> | undefined> {
+    const request = this.core.request("gets", key, this.#claim, options);
+    request.replacesStub = true;
+    return this.core.send(request, options);
+  }
+
+  /** Whether a value is there. */
+  has(key: string, options: CommandOptions): Promise<boolean> {
+    return this.core.ask("has", key, this.#found, options);
+  }
+
+  /** A new TTL; false: absent. */
+  touch(key: string, ttl: number, options: CommandOptions): Promise<boolean> {
+    return this.core.ask("touch", key, result.doneOrNotResult, options, ttl);
+  }
+
+  /** A new TTL; then the token and flags of what has it, without its value. */
+  refresh(
+    key: string,
+    ttl: number,
+    options: CommandOptions,
+  ): Promise<result.Refreshed | undefined> {
+    return this.core.ask("refresh", key, result.refreshResult, options, ttl);
+  }
+
+  /** true: it was there. */
+  delete(key: string, options: CommandOptions): Promise<boolean> {
+    return this.core.ask("delete", key, result.doneOrNotResult, options);
+  }
+
+  /** Deletes what still has the token. */
+  compareAndDelete(
+    key: string,
+    cas: bigint,
+    options: CommandOptions,
+  ): Promise<"deleted" | "exists" | "missing"> {
+    return this.core.compareAndDelete(key, cas, result.compareAndDeleteResult, options);
+  }
+
+  /** Stores, whatever was there. */
+  set(key: string, value: unknown, options: StoringOptions): Promise<void> {
+    return this.core.store("set", key, value, this.codec, result.doneResult, options);
+  }
+
+  /** Stores if absent. */
+  add(key: string, value: unknown, options: StoringOptions): Promise<boolean> {
+    return this.core.store("add", key, value, this.codec, result.doneOrNotResult, options);
+  }
+
+  /** Stores if there. */
+  replace(key: string, value: unknown, options: StoringOptions): Promise<boolean> {
+    return this.core.store("replace", key, value, this.codec, result.doneOrNotResult, options);
+  }
+
+  /** Stores if what is there still has the token. */
+  cas(
+    key: string,
+    value: unknown,
+    cas: bigint,
+    options: StoringOptions,
+  ): Promise<"stored" | "exists" | "missing"> {
+    return this.core.store("cas", key, value, this.codec, result.casResult, options, cas);
+  }
+}

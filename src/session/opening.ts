@@ -1,0 +1,85 @@
+/**
+ * Opening a session: it is read first and touched afterwards, because its ttl is in its record. So a lost
+ * command leaves it with the ttl that it had, or with the one that it should have.
+ */
+import type { Deadline } from "../client/deadline.ts";
+import type { Item } from "../client/item.ts";
+import { newId } from "./ids.ts";
+import { hasEnded, isRecent, secondsToLive } from "./lifetime.ts";
+import {
+  contentOf,
+  MARKER_FLAGS,
+  MARKER_SECONDS,
+  type Stocked,
+  UnknownSecretError,
+} from "./record.ts";
+import { makeSession, type Session } from "./session.ts";
+import { type Home, SessionState } from "./state.ts";
+
+/** The session of the id; a new one if it is absent, or if the id makes no legal key. */
+export async function open<F>(home: Home, id: unknown, deadline: Deadline): Promise<Session<F>> {
+  const key = home.ids.find(id);
+  if (key === undefined) return makeSession(newState(home));
+  const found = await readAndTouch(home, key, deadline).catch((error: unknown) => {
+    // A secret that was dropped ends its sessions, and locks nobody out.
+    if (error instanceof UnknownSecretError) return undefined;
+    throw error;
+  });
+  if (found === undefined || found === "moved") {
+    const state = newState(home);
+    state.barred = found === "moved";
+    return makeSession(state);
+  }
+  const { value, cas } = found;
+  const state = new SessionState(home, id as string, key);
+  const { fields, createdAt, ttl } = contentOf(value);
+  state.isNew = false;
+  state.fields = fields;
+  state.createdAt = createdAt;
+  state.ttl = ttl;
+  state.place.copy.found(value.encoded, cas, value.outdated);
+  return makeSession(state);
+}
+
+/** The state of a new session, under this id if one is given; throws a `TypeError` for an illegal one. */
+export function newState(home: Home, id: string = newId()): SessionState {
+  return new SessionState(home, id, home.ids.key(id));
+}
+
+/**
+ * What stands under the key, its ttl set anew: in one command if the server tells that most of it is
+ * left, else in two. "moved": a marker stands there.
+ */
+export async function readAndTouch(
+  home: Home,
+  key: string,
+  deadline: Deadline,
+): Promise<Item<Stocked> | "moved" | undefined> {
+  const { commands } = home;
+  for (;;) {
+    const item = await commands.getItem(key, deadline.left());
+    if (item === undefined) return undefined;
+    const { session, marker } = item.value;
+    if (marker) return "moved";
+    if (session !== undefined && hasEnded(session.createdAt, home)) return undefined;
+    const seconds = secondsToLive(session?.ttl, session?.createdAt ?? Date.now(), home);
+    if (item.ttl !== undefined && isRecent(item.ttl, seconds)) return item;
+    const there = await refresh(home, key, seconds, deadline);
+    if (there === undefined || there === "moved") return there;
+    if (there === item.cas) return item;
+    // Somebody has written in between, perhaps with another ttl.
+  }
+}
+
+/** Sets a ttl. Resolves to the token of what has it now; a marker keeps its own ttl. */
+export async function refresh(
+  { commands }: Home,
+  key: string,
+  seconds: number,
+  deadline: Deadline,
+): Promise<bigint | "moved" | undefined> {
+  const there = await commands.refresh(key, seconds, deadline.left());
+  if (there?.flags !== MARKER_FLAGS) return there?.cas;
+  await commands.touch(key, MARKER_SECONDS, deadline.left());
+  return "moved";
+}

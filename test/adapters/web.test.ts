@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { CorruptValueError, Memcached, MemcachedError, SessionStore } from "../../mod.ts";
+import { withSession, type WithSessionOptions } from "../../src/adapters/web.ts";
+import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { Application, type Shop, Visitor } from "./visitor.ts";
+
+const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
+
+describe("withSession", () => {
+  let server: MemcachedServer;
+  let store: SessionStore<Shop>;
+  before(async () => {
+    server = await startMemcached();
+    store = new SessionStore({ servers: server.address });
+  });
+  after(async () => {
+    await store.close();
+    await server.stop();
+  });
+
+  const shop = new Application();
+
+  /** A visitor of the application, without a network. */
+  function visitorOf(options?: WithSessionOptions, of: SessionStore<Shop> = store): Visitor {
+    const handler = withSession(of, async (request, session) => {
+      return new Response(await shop.answer(new URL(request.url).pathname, session));
+    }, options);
+    return new Visitor("http://localhost", handler);
+  }
+
+  test("the cookie: set for an id that is stored and new to the request, cleared at logout", async () => {
+    const visitor = visitorOf();
+    assert.deepEqual((await visitor.visit("/")).setCookie, [], "nothing to store");
+    const first = await visitor.visit("/cart/tea");
+    assert.match(
+      first.setCookie[0] ?? "",
+      /^__Host-session=[\w-]{32}; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    );
+    assert.deepEqual((await visitor.visit("/cart/milk")).setCookie, [], "stored, of the same id");
+    assert.deepEqual((await visitor.visit("/")).setCookie, [], "unchanged");
+    const before = visitor.cookie;
+    assert.equal((await visitor.visit("/login")).setCookie.length, 1);
+    assert.notEqual(visitor.cookie, before);
+    assert.equal((await visitor.visit("/")).text, "ada tea,milk");
+    const out = await visitor.visit("/logout");
+    assert.match(
+      out.setCookie[0] ?? "",
+      /^__Host-session=; Path=\/; Max-Age=0; HttpOnly; Secure; SameSite=Lax$/,
+    );
+    assert.equal((await visitor.visit("/")).text, "nobody -");
+    assert.deepEqual((await visitor.visit("/logout")).setCookie, [], "no cookie was brought");
+  });
+
+  test("with maxAge the cookie is set at every store", async () => {
+    const visitor = visitorOf({ cookie: { maxAge: 60 } });
+    await visitor.visit("/cart/tea");
+    const again = await visitor.visit("/cart/milk");
+    assert.match(again.setCookie[0] ?? "", /Max-Age=60/);
+    assert.deepEqual((await visitor.visit("/")).setCookie, []);
+  });
+
+  test("the name is the strictest that the cookie's parts allow", async () => {
+    const names: readonly [cookie: WithSessionOptions["cookie"], name: string][] = [
+      [{}, "__Host-session"],
+      [{ maxAge: 5, sameSite: "Strict" }, "__Host-session"],
+      [{ path: "/shop" }, "__Secure-session"],
+      [{ domain: "example.org" }, "__Secure-session"],
+      [{ secure: false }, "session"],
+      [{ secure: false, path: "/shop" }, "session"],
+      [{ name: "sid" }, "sid"],
+    ];
+    for (const [cookie, name] of names) {
+      const visitor = visitorOf({ cookie });
+      const { setCookie } = await visitor.visit("/cart/tea");
+      assert.ok(setCookie[0]?.startsWith(`${name}=`), `${setCookie[0]} begins with ${name}`);
+    }
+    const sid = visitorOf({ cookie: { name: "sid" } });
+    const { setCookie } = await sid.visit("/cart/tea");
+    sid.cookie = setCookie[0]?.split(";")[0] ?? "";
+    assert.equal((await sid.visit("/")).text, "nobody tea", "and it is read");
+  });
+
+  test("Vary: Cookie is added to what varies already", async () => {
+    const varied: readonly [given: string | undefined, sent: string][] = [
+      [undefined, "Cookie"],
+      ["Accept", "Accept, Cookie"],
+      ["accept, cookie", "accept, cookie"],
+      ["*", "*"],
+    ];
+    for (const [given, sent] of varied) {
+      const headers = given === undefined ? {} : { vary: given };
+      const handler = withSession(store, () => new Response("", { headers }));
+      assert.equal((await handler(new Request("http://localhost"))).headers.get("vary"), sent);
+    }
+  });
+
+  test("the response is a copy: one that is used for all visitors is nobody's", async () => {
+    const shared = new Response(null, { status: 204, headers: { "set-cookie": "theme=dark" } });
+    const handler = withSession(store, (_request, session) => {
+      session.set("note", "mine");
+      return shared;
+    });
+    const answers = [0, 1].map(() => handler(new Request("http://localhost")));
+    const cookies = (await Promise.all(answers)).map(({ headers }) => headers.getSetCookie());
+    for (const own of cookies) {
+      assert.equal(own.length, 2);
+      assert.equal(own[0], "theme=dark");
+    }
+    assert.notEqual(cookies[0]?.[1], cookies[1]?.[1]);
+    assert.deepEqual(shared.headers.getSetCookie(), ["theme=dark"]);
+    const redirect = withSession(store, (_request, session) => {
+      session.set("note", "mine");
+      return Response.redirect("http://localhost/there", 303); // its headers cannot be changed
+    });
+    const response = await redirect(new Request("http://localhost"));
+    assert.equal(response.status, 303);
+    assert.equal(response.headers.get("location"), "http://localhost/there");
+    assert.equal(response.headers.getSetCookie().length, 1);
+  });
+
+  test("stored before the body's first byte; what a stream changes later is not", async () => {
+    let stored: Promise<unknown> | undefined;
+    const handler = withSession(store, (_request, session) => {
+      session.set("note", "early");
+      const body = new ReadableStream({
+        pull(controller): void {
+          stored ??= store.get(session.id);
+          session.set("note", "late");
+          controller.enqueue(new TextEncoder().encode("piece"));
+          controller.close();
+        },
+      }, { highWaterMark: 0 });
+      return new Response(body, { status: 201, headers: { "x-own": "1" } });
+    });
+    const response = await handler(new Request("http://localhost"));
+    assert.equal(response.status, 201);
+    assert.equal(response.headers.get("x-own"), "1");
+    assert.equal(await response.text(), "piece");
+    assert.deepEqual(await stored, { note: "early" });
+  });
+
+  test("unreachable: 503 with Retry-After, and the cookie is left alone", async () => {
+    const down = new SessionStore<Shop>({ servers: `127.0.0.1:${await freePort()}` });
+    try {
+      const visitor = visitorOf(undefined, down);
+      visitor.cookie = "__Host-session=somebodys";
+      const answer = await visitor.visit("/");
+      assert.equal(answer.status, 503);
+      assert.equal(answer.headers.get("retry-after"), "1");
+      assert.deepEqual(answer.setCookie, []);
+      assert.ok(!answer.text.includes("127.0.0.1"));
+      let seen: unknown;
+      const own = visitorOf({
+        onUnavailable: (error, request) => {
+          seen = error;
+          return new Response(`sorry, ${request.url}`, { status: 500 });
+        },
+      }, down);
+      own.cookie = visitor.cookie;
+      const { text, status } = await own.visit("/there");
+      assert.deepEqual([status, text], [500, "sorry, http://localhost/there"]);
+      assert.ok(seen instanceof MemcachedError && seen.code === "SERVER_DOWN");
+    } finally {
+      await down.close();
+    }
+  });
+
+  test("every other error is thrown on, and nothing is stored", async () => {
+    const visitor = visitorOf();
+    await visitor.visit("/cart/tea");
+    await assert.rejects(visitor.visit("/throw"), /the handler has failed/);
+    const id = visitor.cookie.split("=")[1] as string;
+    assert.deepEqual(await store.get(id), { cart: ["tea"] });
+    const client = new Memcached(server.address);
+    await client.set(store.mcKey(id), "no session");
+    await client.close();
+    await assert.rejects(visitor.visit("/"), CorruptValueError);
+  });
+
+  test("what cannot be is refused at once", () => {
+    const ok = (): Response => new Response();
+    assert.throws(() => withSession(store, undefined as never), REFUSED);
+    assert.throws(() => withSession(store, ok, { cookies: {} } as never), REFUSED);
+    assert.throws(() => withSession(store, ok, { cookie: { name: "a b" } }), REFUSED);
+    assert.throws(
+      () => withSession(store, ok, { cookie: { name: "__Host-x", path: "/a" } }),
+      REFUSED,
+    );
+  });
+});
