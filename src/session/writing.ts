@@ -3,7 +3,12 @@
  * was sent is noted, so that a write whose reply was lost is told from somebody else's.
  */
 import type { Deadline, PartOptions } from "../client/deadline.ts";
-import { ConflictError, INVALID_ARGUMENT, MemcachedError, TimeoutError } from "../errors.ts";
+import {
+  ConflictError,
+  INVALID_ARGUMENT,
+  isMemcachedError,
+  type MemcachedError,
+} from "../errors.ts";
 import { secondsToLive } from "./lifetime.ts";
 import { settle } from "./merge.ts";
 import { refresh } from "./opening.ts";
@@ -120,13 +125,13 @@ export async function insist<T>(
       if (outcome !== undefined) return outcome;
     } catch (error) {
       // What is certainly not written because the time was spent on earlier tries has met others.
-      const late = tries > 0 && error instanceof TimeoutError && !error.ambiguous;
+      const late = tries > 0 && isTimeout(error) && !error.ambiguous;
       throw late && deadline.passed ? conflict() : error;
     }
     const took = performance.now() - begun;
     await deadline.pause(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, took) * 2 ** tries)).catch(
       (error: unknown) => {
-        throw error instanceof TimeoutError ? conflict() : error;
+        throw isTimeout(error) ? conflict() : error;
       },
     );
   }
@@ -137,8 +142,12 @@ export function conflict(): ConflictError {
   return new ConflictError("others kept writing the session");
 }
 
+function isTimeout(error: unknown): error is MemcachedError {
+  return isMemcachedError(error) && error.code === "TIMEOUT";
+}
+
 /** Whether it is certain that the write has not happened. */
 function isDefinite(error: unknown): boolean {
-  if (error instanceof MemcachedError) return !error.ambiguous;
+  if (isMemcachedError(error)) return !error.ambiguous;
   return (error as { code?: unknown } | null)?.code === INVALID_ARGUMENT;
 }

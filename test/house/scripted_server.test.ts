@@ -58,7 +58,7 @@ test("the handshake is answered in each dialect, the script sees the rest", asyn
     await until(() => seen.length === 2 || client.end === "end");
     await until(() => client.text === `VERSION 1.6.18\r\n${answer}`);
     if (dialect !== "closing") assert.deepEqual(seen, ["get a", "mn"]);
-    else assert.equal(client.end, "end");
+    else await until(() => client.end === "end");
   }
 });
 
@@ -98,8 +98,9 @@ test("writes in pieces, a greeting, FIN and RST", async (t) => {
     const client = await dial(server.port, t);
     client.socket.write("x\r\n");
     await until(() => client.end !== "");
-    assert.equal(client.text, "hello\r\n12345678");
-    assert.ok(client.chunks >= 4, `${client.chunks} chunks`);
+    // A RST may overtake what was written before it.
+    if (end === "end") assert.equal(client.text, "hello\r\n12345678");
+    assert.ok("hello\r\n12345678".startsWith(client.text) && client.chunks >= 3);
     assert.equal(client.end, end);
   }
   assert.equal(server.connections, 2);
@@ -182,7 +183,10 @@ test("the proxy passes, then spoils one reply", async (t) => {
     proxy.spoil(fault);
     assert.equal(proxy.struck, false);
     client.socket.write("get k\r\n");
-    await until(() => proxy.struck && client.text === text && client.end === end);
+    // A RST may overtake what was written before it.
+    const right = (): boolean =>
+      end === "ECONNRESET" ? text.startsWith(client.text) : client.text === text;
+    await until(() => proxy.struck && right() && client.end === end);
     if (fault.by === "stall") {
       await sleep(20);
       assert.equal(client.text, text);
