@@ -59,7 +59,7 @@ try {
 } catch (error) {
   failure = error;
 }
-for (const worker of workers) worker.end();
+for (const worker of workers) worker.end(failure !== undefined);
 await client.close();
 for (const server of servers) await server.stop();
 const seconds = ((performance.now() - begun) / 1000).toFixed(1);
@@ -83,7 +83,7 @@ async function each(
 interface Worker {
   readonly asked: number;
   ask(command: Omit<Command, "n">): Promise<Result>;
-  end(): void;
+  end(failed: boolean): void;
 }
 
 function startWorker(...args: readonly (string | readonly string[])[]): Worker {
@@ -106,6 +106,6 @@ function startWorker(...args: readonly (string | readonly string[])[]): Worker {
       child.stdin.write(`${JSON.stringify({ n: ++n, ...command })}\n`);
       return new Promise((resolve) => waiting.set(n, resolve));
     },
-    end: () => child.stdin.end(),
+    end: (failed) => failed ? child.kill("SIGKILL") : child.stdin.end(),
   };
 }
