@@ -62,7 +62,7 @@ const actions: Readonly<Record<string, Action>> = {
   async "POST /cart"(session, form): Promise<string> {
     const item = form.get("item") ?? "tea";
     await beSlow(form);
-    session.set("cart", [...session.get("cart") ?? [], item]);
+    session.update("cart", (cart = []) => [...cart, item]); // two requests at once both count
     return `There is ${item} in your cart.`;
   },
   async "POST /note"(session, form): Promise<string> {
