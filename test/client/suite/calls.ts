@@ -33,7 +33,8 @@ const KEYED: Readonly<Record<string, Call>> = {
 /** Those whose options are more than a call's. */
 const WITH_OPTIONS: Readonly<Record<string, Call>> = {
   fetch: (client, key) => client.fetch(key, () => 1, { ttl: 60 }),
-  fetchMany: (client, key) => client.fetchMany([key], () => Promise.resolve(new Map()), { ttl: 60 }),
+  fetchMany: (client, key) =>
+    client.fetchMany([key], () => Promise.resolve(new Map()), { ttl: 60 }),
   lock: (client, key) => client.lock(key, { ttl: 60 }),
 };
 
