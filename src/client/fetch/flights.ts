@@ -67,6 +67,7 @@ export class Flights implements Common {
   /** The value for a key as it goes over the wire. May throw. */
   fetch(key: string, loader: Loader, settings: FetchSettings, sender: Sender): Promise<unknown> {
     const { signal } = settings;
+    this.core.checkOpen();
     signal?.throwIfAborted();
     const since = fetchEvents.hasSubscribers ? performance.now() : 0;
     const caller: Caller = { loader, settings, sender, since, flight: undefined, gone: false };

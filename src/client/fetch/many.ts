@@ -36,7 +36,6 @@ export async function fetchMany<T>(
   if (typeof load !== "function") throw invalidType("fetchMany needs a function that loads");
   const settings = readFetchOptions(options, core.options.timeout);
   const wireKeys = names.map((key) => checkKey(key, core.options.prefix));
-  core.checkOpen();
   const batch = new Batch(load, names);
   const window = new Window(core);
   const outcomes = await Promise.allSettled(names.map(async (name, i) => {
