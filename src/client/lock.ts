@@ -254,7 +254,9 @@ class Failed {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function keepsChanging(): ConflictError {
-  return new ConflictError(`the lock is ours, but its token has changed ${MAX_TRIES} times meanwhile`);
+  return new ConflictError(
+    `the lock is ours, but its token has changed ${MAX_TRIES} times meanwhile`,
+  );
 }
 
 function isLost(error: unknown): boolean {

@@ -4,7 +4,7 @@ import type { ServerRef } from "../address.ts";
 import type { Request } from "../connection/request.ts";
 import { commandEnd, type CommandMessage, commandStart } from "../diagnostics.ts";
 import { asMemcachedError, type MemcachedError } from "../errors.ts";
-import { type Found, isThere } from "./fetch/exchange.ts";
+import { type Found, isThere } from "./fetch/found.ts";
 import type { Item } from "./item.ts";
 
 /** What became of the keys of one request so far. */

@@ -143,14 +143,11 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
 
   /** Sends a request, or refuses it if a bound is reached. One for many keys may wait for room. */
   send(request: Request<unknown>): void {
-    if (request.bound && request.line !== this) {
-      return request.refuse(failure.unbound(this.#target.ref));
-    }
+    if (!request.handTo(this)) return request.refuse(failure.unbound(this.#target.ref));
     const admitted = this.#pending.admit(request);
     if (admitted !== "admitted" && admitted !== "waits") {
       return request.refuse(failure.overloaded(this.#target.ref, admitted, this.#settings));
     }
-    request.line = this;
     if (!this.#flushDue) this.#openBatch();
     if (admitted === "admitted") this.#write(request);
   }

@@ -220,6 +220,13 @@ export class Request<T> implements Command {
     this.bound = true;
   }
 
+  /** Notes the connection that is to send it; false: it is tied to another. */
+  handTo(line: Line): boolean {
+    if (this.bound && this.line !== line) return false;
+    this.line = line;
+    return true;
+  }
+
   /** Makes the value its own, for it will be encoded after the call has returned. */
   keepValue(): void {
     this.value = keptValue(this.value);

@@ -16,16 +16,8 @@ import type { Continuation, Finish } from "../../connection/request.ts";
 import { fetchEvents } from "../../diagnostics.ts";
 import type { Core } from "../core.ts";
 import type { ValueCodec } from "../values.ts";
-import {
-  bypassFor,
-  type Common,
-  Exchange,
-  type Found,
-  foundResult,
-  type Loading,
-  type Outcome,
-  type Sender,
-} from "./exchange.ts";
+import { type Common, Exchange, type Loading, type Outcome, type Sender } from "./exchange.ts";
+import { bypassFor, type Found, foundResult } from "./found.ts";
 import type { FetchSettings } from "./options.ts";
 import { Seen } from "./seen.ts";
 

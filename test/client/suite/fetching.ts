@@ -1,7 +1,10 @@
 /** fetch, fetchMany, invalidate. */
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { CommandMessage, FetchMessage } from "../../../mod.ts";
 import { assertTtl, type Part } from "./stage.ts";
 
 const OPTIONS = { ttl: 60, lease: 5 };
@@ -281,6 +284,68 @@ export const fetching: Part = (on) => {
       Promise.resolve(new Map(missing.map((k) => [k, 1])));
     const found = await client.fetchMany([a, b], load, OPTIONS);
     assert.deepEqual(found, new Map([[a, 1], [b, 1]]), "nothing is left of the failed load");
+  });
+
+  test("fetch and fetchMany: loaders, serializers and listeners run in their caller's context", async () => {
+    const { key } = on();
+    const local = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const note = (what: string): number => seen.push(`${what} ${local.getStore()}`);
+    const client = on().connect({
+      serializer: {
+        serialize: () => {
+          note("serialize");
+          return { data: new Uint8Array(1), flags: 9 };
+        },
+        deserialize: () => note("deserialize"),
+      },
+    });
+    await client.get(key()); // the socket is made in no context
+    const k = key();
+    const hear = (message: unknown): void => {
+      if ((message as FetchMessage).server.address === client.serverFor(k).address) note("heard");
+    };
+    channel("memwire:fetch").subscribe(hear);
+    try {
+      const load = (): string => {
+        note("load");
+        return "value";
+      };
+      await local.run("first", () => client.fetch(k, load, OPTIONS));
+      await local.run("second", () => client.fetch(k, load, OPTIONS));
+      const expected = ["load first", "serialize first", "heard first"];
+      assert.deepEqual(seen.splice(0), [...expected, "deserialize second", "heard second"]);
+      const loadMany = (missing: readonly string[]): Promise<Map<string, string>> => {
+        note("load");
+        return Promise.resolve(new Map(missing.map((name) => [name, "value"])));
+      };
+      await local.run("many", () => client.fetchMany([key(), key()], loadMany, OPTIONS));
+      const twice = ["serialize many", "serialize many", "heard many", "heard many"];
+      assert.deepEqual(seen, ["load many", ...twice]);
+    } finally {
+      channel("memwire:fetch").unsubscribe(hear);
+    }
+  });
+
+  test("the channel of commands counts what fetch has found", async () => {
+    const { client, key } = on();
+    const k = key();
+    const messages: CommandMessage[] = [];
+    const hear = (message: unknown): void => {
+      const end = message as CommandMessage;
+      if (end.operation === "lease" && end.server.address === client.serverFor(k).address) {
+        messages.push(end);
+      }
+    };
+    channel("memwire:command:end").subscribe(hear);
+    try {
+      await client.fetch(k, () => "value", OPTIONS);
+      await client.fetch(k, unwanted, OPTIONS);
+    } finally {
+      channel("memwire:command:end").unsubscribe(hear);
+    }
+    assert.deepEqual([messages[0]?.hitCount, messages[0]?.missCount], [0, 1]);
+    assert.deepEqual([messages.at(-1)?.hitCount, messages.at(-1)?.missCount], [1, 0]);
   });
 
   test("fetch and fetchMany: what is no loader, and options that are wrong", async () => {
