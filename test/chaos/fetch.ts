@@ -64,7 +64,7 @@ class Storm {
     this.#ending = true;
     const gone = [...this.#workers].map((worker) => this.#end(worker));
     await Promise.all(gone);
-    return this.source.tally;
+    return this.source.close();
   }
 
   #start(protocol: Protocol): void {

@@ -31,6 +31,8 @@ export interface Done {
   readonly seesMarks: boolean;
   /** No other call for the key was underway in its process. */
   readonly alone: boolean;
+  /** The load that it has made, 0 for none. */
+  load: number;
   ms: number;
   result: string;
   value: string | undefined;

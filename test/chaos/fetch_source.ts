@@ -59,6 +59,9 @@ export class Source {
   /** When winners of a key died or were stopped, and when the server restarted. */
   readonly #deaths = new Map<string, number[]>();
   readonly #outages: number[] = [];
+  /** Loads that overlapped too early. They may, where the cache could not be used: that is known later. */
+  readonly #overlaps: { readonly loads: readonly number[]; readonly text: string }[] = [];
+  readonly #bypasses = new Set<number>();
   #count = 0;
 
   /** `lease` in seconds, `loadMs` the longest load. */
@@ -80,10 +83,10 @@ export class Source {
   begin(key: string, worker: ChildProcess): Begun {
     const now = performance.now();
     this.tally.loads++;
-    for (const other of this.active.values()) {
-      if (other.key === key) this.#judgeOverlap(other, now);
-    }
     const load = ++this.#count;
+    for (const [id, other] of this.active) {
+      if (other.key === key) this.#noteOverlap(other, now, [id, load]);
+    }
     this.active.set(load, { key, since: now, worker });
     const version = this.#versions.get(key) ?? 1;
     return {
@@ -95,12 +98,23 @@ export class Source {
     };
   }
 
-  #judgeOverlap({ key, since }: Load, now: number): void {
+  #noteOverlap({ key, since }: Load, now: number, loads: readonly number[]): void {
     // Whoever changed the key, or the server's restart, has taken the lease away.
     if ((this.#changed.get(key) ?? 0) >= since - 5) return;
     if (this.#outages.some((time) => time >= since - 3_000)) return;
     if (now - since >= this.#lease * 1000 - 5) this.tally.overlapsPastLease++;
-    else this.#violation(`two loads of ${key}, ${Math.round(now - since)} ms apart`);
+    else {this.#overlaps.push({
+        loads,
+        text: `two loads of ${key}, ${Math.round(now - since)} ms apart`,
+      });}
+  }
+
+  /** All calls have ended. */
+  close(): Tally {
+    for (const { loads, text } of this.#overlaps) {
+      if (!loads.some((load) => this.#bypasses.has(load))) this.#violation(text);
+    }
+    return this.tally;
   }
 
   end(load: number): void {
@@ -138,11 +152,12 @@ export class Source {
 
   /** Judges how a call ended; `stopped`: its process was stopped meanwhile. */
   done(
-    { key, floor, hard, seesMarks, alone, ms, result, value, error }: Done,
+    { key, floor, hard, seesMarks, alone, load, ms, result, value, error }: Done,
     stopped: boolean,
   ): void {
     const { tally } = this;
     tally.calls++;
+    if (result === "bypassed") this.#bypasses.add(load);
     const name = error === "" ? result : `error ${error}`;
     tally.results[name] = (tally.results[name] ?? 0) + 1;
     if (error !== "" && error !== "Error: source") this.#violation(`a fetch rejected: ${error}`);

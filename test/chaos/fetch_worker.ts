@@ -50,9 +50,9 @@ async function user(): Promise<void> {
     const told = { result: "" };
     const seesMarks = job.protocol === "meta";
     const known = { key, floor, hard, seesMarks, alone };
-    const done: Done = { ...known, ms: 0, result: "", value: undefined, error: "" };
+    const done: Done = { ...known, load: 0, ms: 0, result: "", value: undefined, error: "" };
     try {
-      done.value = await call.run(told, () => client.fetch(key, () => load(key), job.options));
+      done.value = await call.run(told, () => client.fetch(key, () => load(done), job.options));
     } catch (error) {
       done.error = (error as { code?: string }).code ?? String(error);
     }
@@ -66,11 +66,13 @@ async function user(): Promise<void> {
   }
 }
 
-async function load(key: string): Promise<string | undefined> {
+async function load(call: Done): Promise<string | undefined> {
+  const { key } = call;
   const { load = 0, version = 0, ms = 0, fails, absent } = await ask({
     ask: "begin",
     key,
   }) as Begun;
+  call.load = load;
   await sleep(ms);
   // The parent knows that it has ended before anybody can see what comes of it.
   await ask({ ask: "end", load });

@@ -84,8 +84,8 @@ export interface Outcome {
 export interface Loading {
   /** Nobody waits for the outcome any more. */
   readonly abandoned: boolean;
-  /** Loads; `old`: an old value, or an old absence, stands there and has been won. */
-  load(value: unknown, old: boolean): Promise<unknown>;
+  /** Loads, for what has been won or because the cache is bypassed. */
+  load(found: Found): Promise<unknown>;
   /** Another caller loads: this one waits. */
   waits(): void;
 }
@@ -151,7 +151,7 @@ export class Exchange {
           seen.forget(this.key);
           return await this.#load(found, loading);
         case "bypass":
-          return outcome(await loading.load(undefined, false), "bypassed", found.error);
+          return outcome(await loading.load(found), "bypassed", found.error);
         case "stale":
           if (!this.#aged(found)) return outcome(found.value, "stale");
           await this.#rearm(found);
@@ -176,7 +176,7 @@ export class Exchange {
   async #load(won: Found, loading: Loading): Promise<Outcome> {
     let value: unknown;
     try {
-      value = await loading.load(won.value, won.old);
+      value = await loading.load(won);
     } catch (error) {
       return await this.#failed(won, error);
     }

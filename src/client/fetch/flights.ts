@@ -125,6 +125,8 @@ class Flight implements Continuation, Loading {
   loading = false;
   /** Nobody waits for it any more. */
   abandoned = false;
+  /** The load is one without the cache. */
+  #bypassed = false;
   #waiting = 1;
   #ended = false;
   #controller: AbortController | undefined;
@@ -195,7 +197,7 @@ class Flight implements Continuation, Loading {
       this.#end(outcome);
       return outcome.value;
     } catch (error) {
-      this.#close({ result: "loaded", error });
+      this.#close({ result: this.#bypassed ? "bypassed" : "loaded", error });
       this.#fail(error);
       throw error;
     }
@@ -203,8 +205,9 @@ class Flight implements Continuation, Loading {
 
   // What the exchange asks of it
 
-  async load(value: unknown, old: boolean): Promise<unknown> {
+  async load({ state, value, old }: Found): Promise<unknown> {
     this.loading = true;
+    this.#bypassed = state === "bypass";
     if (old) {
       this.#flights.remove(this);
       this.#give({ value, result: "stale", doubtful: false, error: undefined });
