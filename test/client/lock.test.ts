@@ -35,21 +35,18 @@ for (const protocol of ["meta", "classic"] as const) {
       assert.equal(await next.release(), true);
     });
 
-    test("its signal aborts a second before its end at the latest, and later when it is extended", async () => {
+    test("its signal aborts a second before its end, which an extension puts off", async () => {
       await using server = await startMemcached();
       await using client = new Memcached(server.address, { ...PATIENT, protocol });
-      const lock = held(await client.lock("k", { ttl: 2 }));
-      const start = performance.now();
-      await sleep(500);
-      assert.equal(await lock.extend(3), true);
-      await sleep(1_200);
-      assert.equal(lock.signal.aborted, false);
+      const lock = held(await client.lock("k", { ttl: 3 }));
+      const extended = performance.now();
+      assert.equal(await lock.extend(4), true);
       await until(() => lock.signal.aborted);
-      assert.ok(performance.now() - start < 3_400);
-      // A second is left.
-      await sleep(950);
-      assert.equal(await client.lock("k", { ttl: 2 }), undefined);
-      assert.equal(await lock.release(), true);
+      const ms = performance.now() - extended;
+      assert.ok(ms >= 2_990 && ms < 6_000, `${ms}`);
+      const other = await client.lock("k", { ttl: 2 });
+      // Unless the machine was too busy to look in time.
+      if (performance.now() - extended < 3_990) assert.equal(other, undefined);
     });
 
     test("the server restarts: the lock is lost, and another's with the same token is left alone", async () => {
