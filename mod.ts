@@ -19,8 +19,15 @@ export type {
   Serializer,
   StoreOptions,
 } from "./src/client/options.ts";
+export type { FetchOptions } from "./src/client/fetch/options.ts";
 export type { Item } from "./src/client/item.ts";
-export type { CommandMessage, ConnectionMessage, ServerMessage } from "./src/diagnostics.ts";
+export type { Lock } from "./src/client/lock.ts";
+export type {
+  CommandMessage,
+  ConnectionMessage,
+  FetchMessage,
+  ServerMessage,
+} from "./src/diagnostics.ts";
 export type { Hashing, HashingName, HashServer, Selector } from "./src/hashing/hashing.ts";
 export {
   AuthError,

@@ -53,10 +53,27 @@ export interface ServerMessage {
   readonly error?: MemcachedError;
 }
 
+/** Published when a `fetch` has come to its end, once for each caller and key. */
+export interface FetchMessage {
+  /**
+   * `hit`: a fresh value was there. `stale`: the old value was given, because another caller loads a new
+   * one or loading has failed. `loaded`: this caller has loaded. `waited`: another has. `bypassed`: the
+   * cache failed, and the value was loaded without it.
+   */
+  readonly result: "hit" | "stale" | "loaded" | "waited" | "bypassed";
+  /** The server that the key belongs to. */
+  readonly server: ServerRef;
+  /** Milliseconds from the call to its end, loading included. */
+  readonly duration: number;
+  /** What went wrong on the way: the loader's error, or the cache's when it could not be used. */
+  readonly error?: unknown;
+}
+
 export const commandStart = channel("memwire:command:start") as Channel<unknown, CommandMessage>;
 export const commandEnd = channel("memwire:command:end") as Channel<unknown, CommandMessage>;
 export const connectionEvents = channel("memwire:connection") as Channel<
   unknown,
   ConnectionMessage
 >;
+export const fetchEvents = channel("memwire:fetch") as Channel<unknown, FetchMessage>;
 export const serverEvents = channel("memwire:server") as Channel<unknown, ServerMessage>;

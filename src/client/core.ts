@@ -143,7 +143,7 @@ export class Core {
     request.value = data;
     request.flags = Flags.bytes;
     request.exptime = 0;
-    this.#checkSize(request);
+    this.checkSize(request);
     return this.send(request, options);
   }
 
@@ -159,7 +159,7 @@ export class Core {
     const request = this.request(operation, key, finish, options);
     request.exptime = storeExptime(options);
     codec.encode(value, request);
-    this.#checkSize(request);
+    this.checkSize(request);
     return request;
   }
 
@@ -167,7 +167,7 @@ export class Core {
   stored(key: string, value: unknown, codec: ValueCodec): Stored {
     const stored: Stored = { key: checkKey(key, this.options.prefix), value: "", flags: 0 };
     codec.encode(value, stored);
-    this.#checkSize(stored);
+    this.checkSize(stored);
     stored.value = keptValue(stored.value);
     return stored;
   }
@@ -220,13 +220,23 @@ export class Core {
   ): Promise<T> {
     const { timeout, signal } = this.callOptions(options);
     const deadline = new Deadline(this.sweep, timeout, signal);
-    this.checkOpen();
-    this.#underway++;
+    this.enter();
     try {
       return await operation(deadline);
     } finally {
-      if (--this.#underway === 0) this.#idle?.();
+      this.leave();
     }
+  }
+
+  /** Begins an operation of several commands: `close` waits until {@link leave} ends it. */
+  enter(): void {
+    this.checkOpen();
+    this.#underway++;
+  }
+
+  /** Ends what {@link enter} has begun. */
+  leave(): void {
+    if (--this.#underway === 0) this.#idle?.();
   }
 
   close(): Promise<void> {
@@ -241,7 +251,7 @@ export class Core {
   }
 
   /** Refuses what is never sent, not even over a connection that has nothing else. */
-  #checkSize({ key, value }: Pick<Stored, "key" | "value">): void {
+  checkSize({ key, value }: Pick<Stored, "key" | "value">): void {
     const { maxValueBytes, maxPendingBytes } = this.options;
     if (bytesOf(key, value) > maxPendingBytes) {
       throw new ValueTooLargeError(

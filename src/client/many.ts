@@ -165,7 +165,7 @@ export async function version(
 }
 
 /** Refuses what cannot be gone through, and a string, whose characters nobody means. */
-function iterable<T>(list: Iterable<T>, name: string): Iterable<T> {
+export function iterable<T>(list: Iterable<T>, name: string): Iterable<T> {
   if (typeof list !== "object" || typeof list?.[Symbol.iterator] !== "function") {
     throw invalidType(`${name} must be an array, a Set, a Map or another iterable object`);
   }

@@ -7,6 +7,11 @@ import { Commands } from "./commands.ts";
 import { Core } from "./core.ts";
 import { count } from "./counter.ts";
 import { extend } from "./extend.ts";
+import { fetch } from "./fetch/fetch.ts";
+import { Flights } from "./fetch/flights.ts";
+import { fetchMany } from "./fetch/many.ts";
+import type { FetchOptions } from "./fetch/options.ts";
+import { invalidate } from "./invalidate.ts";
 import { deleteMany, getMany, setMany, version } from "./many.ts";
 import {
   type CallOptions,
@@ -16,6 +21,7 @@ import {
 } from "./options.ts";
 import { getItem } from "./get_item.ts";
 import type { Item } from "./item.ts";
+import { type Lock, lock } from "./lock.ts";
 import { update } from "./update.ts";
 import { serializerCodec, tableCodec } from "./values.ts";
 
@@ -41,6 +47,7 @@ const DEFAULT_SERVERS = "localhost:11211";
 export class Memcached implements AsyncDisposable {
   readonly #core: Core;
   readonly #commands: Commands<unknown>;
+  readonly #flights: Flights;
 
   /**
    * Checks the servers and options; connects to nobody.
@@ -53,11 +60,10 @@ export class Memcached implements AsyncDisposable {
   ) {
     const resolved = resolveOptions(options);
     const { serializer } = resolved;
+    const codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
     this.#core = new Core(parseServers(servers), resolved);
-    this.#commands = new Commands(
-      this.#core,
-      serializer === undefined ? tableCodec : serializerCodec(serializer),
-    );
+    this.#commands = new Commands(this.#core, codec);
+    this.#flights = new Flights(this.#core, codec);
     shareCore(this, this.#core);
   }
 
@@ -269,6 +275,114 @@ export class Memcached implements AsyncDisposable {
     options?: StoreOptions,
   ): Promise<T | undefined> {
     return update(this.#commands, key, fn, options);
+  }
+
+  /**
+   * The value, else what `load` makes of it, loaded once: in this client, and by a lease in the whole
+   * cluster. undefined from `load` means that there is none.
+   *
+   * Callers of one key share the load and the value that it gives, so do not change that. What is
+   * invalidated, deleted or overwritten while it is being loaded is returned to its callers and not stored.
+   * If the cache cannot be used, `load` runs, once in this client, and nothing is stored. `timeout` counts
+   * the cache's commands, not `load`, and not the waiting for another's; `signal` rejects this caller, and
+   * the signal that `load` is given aborts when nobody waits any more. `load` must not fetch its own key: it
+   * would wait for itself.
+   *
+   * Rejects with what `load` has rejected with, unless an old value is there; with UnsupportedError on a
+   * server that keeps no tokens (`-C`); with CorruptValueError if what is stored cannot be read.
+   *
+   * @param key Not to be touched, appended or prepended to by hand.
+   * @param load Is given the old value, if there is one, and a signal.
+   * @param options `ttl` at least, in seconds.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   *
+   * const memcached = new Memcached("localhost:11211");
+   * const price = await memcached.fetch("price:tea", () => 3.5, { ttl: 60, stale: 30 });
+   * console.log(price); // 3.5
+   * await memcached.close();
+   * ```
+   */
+  fetch<T>(
+    key: string,
+    load: (
+      context: { stale: T | undefined; signal: AbortSignal },
+    ) => T | undefined | Promise<T | undefined>,
+    options: FetchOptions,
+  ): Promise<T | undefined> {
+    return fetch(this.#flights, key, load, options);
+  }
+
+  /**
+   * fetch for many keys: one round trip for what is there, and one `load` for all that this call must load.
+   * It is given those keys, and a key that it leaves out has no value. What others load is waited for. The
+   * keys of a server that fails are loaded, not failed. Rejects as {@link Memcached.fetch} does, for any key.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   *
+   * const memcached = new Memcached("localhost:11211");
+   * const lengths = await memcached.fetchMany(
+   *   ["tea", "coffee"],
+   *   async (missing) => new Map(missing.map((name) => [name, name.length])),
+   *   { ttl: 60 },
+   * );
+   * console.log(lengths.get("tea")); // 3
+   * await memcached.close();
+   * ```
+   */
+  fetchMany<T>(
+    keys: Iterable<string>,
+    load: (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+    options: FetchOptions,
+  ): Promise<Map<string, T>> {
+    return fetchMany(this.#flights, keys, load, options);
+  }
+
+  /**
+   * A lock for `ttl` seconds, at least 2; undefined: another held it for all of `wait` ms (default 0, not
+   * counted by `timeout`). It makes doing the same work twice rare, no more: an eviction or a restart of the
+   * server loses it, and a holder that is stopped for longer than `ttl` goes on without it. What must never
+   * happen twice needs a check where it takes effect.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   *
+   * const memcached = new Memcached("localhost:11211");
+   * const lock = await memcached.lock("report:17", { ttl: 30, wait: 500 });
+   * if (lock !== undefined) {
+   *   try {
+   *     // make the report; `lock.signal` aborts a second before the lock ends
+   *   } finally {
+   *     await lock.release();
+   *   }
+   * }
+   * await memcached.close();
+   * ```
+   */
+  lock(
+    key: string,
+    options: CallOptions & { ttl: number; wait?: number | undefined },
+  ): Promise<Lock | undefined> {
+    return lock(this.#core, key, options);
+  }
+
+  /**
+   * Deletes, so that what is being loaded from the old state is not stored either; true: was there. With
+   * `stale` (seconds) the old value is kept for so long, and served by `fetch` while one caller loads; `get`
+   * returns it too. On a classic server that is a plain delete.
+   *
+   * @example `await memcached.invalidate("price:tea", { stale: 30 });`
+   */
+  invalidate(
+    key: string,
+    options?: CallOptions & { stale?: number | undefined },
+  ): Promise<boolean> {
+    return invalidate(this.#core, key, options);
   }
 
   /**

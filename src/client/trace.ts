@@ -4,6 +4,7 @@ import type { ServerRef } from "../address.ts";
 import type { Request } from "../connection/request.ts";
 import { commandEnd, type CommandMessage, commandStart } from "../diagnostics.ts";
 import { asMemcachedError, type MemcachedError } from "../errors.ts";
+import { type Found, isThere } from "./fetch/found.ts";
 import type { Item } from "./item.ts";
 
 /** What became of the keys of one request so far. */
@@ -77,6 +78,8 @@ function wasFound(operation: string, result: unknown): boolean | undefined {
       return (result as Item<unknown> | undefined)?.value !== undefined;
     case "has":
       return result === true;
+    case "lease":
+      return isThere(result as Found);
     default:
       return undefined;
   }

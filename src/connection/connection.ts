@@ -18,7 +18,7 @@ import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Pending } from "./pending.ts";
 import { ReplyReader } from "./reply_reader.ts";
-import type { Request } from "./request.ts";
+import type { Line, Request } from "./request.ts";
 import { Silence, type SilenceEvents } from "./silence.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
 import type { Swept } from "./sweep.ts";
@@ -47,7 +47,7 @@ const REST_MS = 1_000;
 const encoder = new TextEncoder();
 
 /** A connection, from its first attempt to its end. */
-export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, Swept {
+export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, Swept, Line {
   readonly #target: Target;
   readonly #settings: ConnectionSettings;
   readonly #owner: ConnectionOwner;
@@ -143,6 +143,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
 
   /** Sends a request, or refuses it if a bound is reached. One for many keys may wait for room. */
   send(request: Request<unknown>): void {
+    if (!request.handTo(this)) return request.refuse(failure.unbound(this.#target.ref));
     const admitted = this.#pending.admit(request);
     if (admitted !== "admitted" && admitted !== "waits") {
       return request.refuse(failure.overloaded(this.#target.ref, admitted, this.#settings));

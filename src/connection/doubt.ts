@@ -182,6 +182,6 @@ class Reading {
 function progressOf(request: Command): Command {
   const { operation, key, keys, items, value, flags, exptime, cas, delta } = request;
   const command = { operation, key, keys, items, value, flags, exptime, cas, delta };
-  const { opaque, answered, lineEnd } = request;
-  return { ...command, opaque, answered, lineEnd };
+  const { vivify, recache, opaque, answered, lineEnd } = request;
+  return { ...command, vivify, recache, opaque, answered, lineEnd };
 }

@@ -111,6 +111,14 @@ export function timeout(
   return new TimeoutError(message, { server, ambiguous, phase });
 }
 
+/** The connection that gave the token has ended, and no other knows what it means. */
+export function unbound(server: ServerRef): MemcachedError {
+  return new ConnectionLostError(
+    `the connection to ${server.address} that gave the token has ended; nothing was sent`,
+    { server },
+  );
+}
+
 /** The oldest reply is overdue by so much that it will not come. */
 export function stuck(server: ServerRef): MemcachedError {
   return new TimeoutError(`${server.address} has stopped answering`, { server });

@@ -33,16 +33,18 @@ export function* undo(
   }
 }
 
-/** Giving the win back would change the token with which the caller of `gets` may write. */
+/** Giving the win back would change the token with which the caller of `gets` or `lease` may write. */
 function keepsWin(request: Request<unknown>, stub: boolean): boolean {
-  if (request.operation !== "gets" || request.settled) return false;
+  if (request.settled) return false;
+  if (request.operation === "lease") return true;
+  if (request.operation !== "gets") return false;
   return !stub || request.replacesStub;
 }
 
 function giveBack(key: string, reply: Reply, timeout: number): Request<void> {
-  const invalidate = own("invalidate", key, timeout);
-  invalidate.cas = String(reply.cas);
-  return invalidate;
+  const rearm = own("rearm", key, timeout);
+  rearm.cas = String(reply.cas);
+  return rearm;
 }
 
 /**

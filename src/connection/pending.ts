@@ -86,7 +86,7 @@ export class Pending {
   /** Takes a new request, has it wait for room, or refuses it: which bound was reached. */
   admit(request: Request<unknown>): "admitted" | "waits" | keyof Bounds {
     request.measure();
-    if (request.keys !== null) return this.#admitMany(request);
+    if (request.waitsForRoom) return this.#admitMany(request);
     const { maxPending, maxPendingBytes } = this.#bounds;
     const next = this.#waiting.peek();
     const count = this.#count + 1 + (next === undefined ? 0 : next.weight);
@@ -135,7 +135,7 @@ export class Pending {
   admitOwn(request: Request<unknown>): void {
     this.#count += request.weight;
     this.#bytes += request.size;
-    if (request.keys !== null) {
+    if (request.waitsForRoom) {
       this.#manyCount += request.weight;
       this.#manyBytes += request.size;
     }
@@ -236,7 +236,7 @@ export class Pending {
     }
     this.#count -= request.weight;
     this.#bytes -= request.size;
-    if (request.keys === null) return;
+    if (!request.waitsForRoom) return;
     this.#manyCount -= request.weight;
     this.#manyBytes -= request.size;
   }

@@ -6,6 +6,7 @@ import {
   type Operation,
   type StoredItem,
 } from "../protocol/command.ts";
+import type { DialectName } from "../protocol/dialect.ts";
 import { Kind, type Reply } from "../protocol/reply.ts";
 import { isStub } from "../protocol/stub.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
@@ -15,6 +16,20 @@ export type Finish<T> = (reply: Reply, request: Request<T>) => T;
 
 /** Told when a request has settled; `error` is undefined if it succeeded. */
 export type Settled = (error: unknown) => void;
+
+/**
+ * The socket that a request goes over, as its caller sees it: two requests with the same line have been
+ * answered by the same server process, or by nobody.
+ */
+export interface Line {
+  readonly dialect: DialectName;
+}
+
+/** Decides what a request's promise comes to, in place of its result or error. Neither method throws. */
+export interface Continuation {
+  settled(result: unknown): unknown;
+  refused(error: unknown): unknown;
+}
 
 // Operations that may be sent again when their reply is lost: a second run changes nothing.
 const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
@@ -27,6 +42,7 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
   "refresh",
   "delete",
   "deleteMany",
+  "invalidate",
   "version",
 ]);
 
@@ -72,6 +88,8 @@ export class Request<T> implements Command {
   exptime: number = KEEP_EXPTIME;
   cas = "";
   delta = "";
+  vivify = 0;
+  recache = 0;
   opaque = 0;
   answered = 0;
   lineEnd = 0;
@@ -98,6 +116,14 @@ export class Request<T> implements Command {
   /** Bytes and count against the connection's bounds, while it waits there. */
   size = 0;
   weight = 1;
+  /** The connection that it was handed to last; once answered, the one that did, or that was overtaken. */
+  line: Line | null = null;
+  /** It goes over its `line` or not at all: see {@link bind}. */
+  bound = false;
+  /** What its promise comes to, if not to its result or error. */
+  continuation: Continuation | null = null;
+  /** It is one of many of a call, though it has one key. */
+  patient = false;
   /** A `gets` whose caller writes over a stub, by its token: `update` does. */
   replacesStub = false;
   /** The gets that this one stands for, if it is a line of them: see get_line.ts. */
@@ -165,6 +191,11 @@ export class Request<T> implements Command {
     return copy;
   }
 
+  /** Whether it waits for room where others are refused: see Pending. */
+  get waitsForRoom(): boolean {
+    return this.keys !== null || this.patient;
+  }
+
   /** Counts what it takes of the connection's bounds. */
   measure(): void {
     const { keys } = this;
@@ -180,6 +211,22 @@ export class Request<T> implements Command {
     this.size = size;
   }
 
+  /**
+   * Ties it to the line over which another request was answered. A server that has restarted counts its
+   * tokens from 1 again, so a token that an old process gave may by now be another item's.
+   */
+  bind(line: Line | null): void {
+    this.line = line;
+    this.bound = true;
+  }
+
+  /** Notes the connection that is to send it; false: it is tied to another. */
+  handTo(line: Line): boolean {
+    if (this.bound && this.line !== line) return false;
+    this.line = line;
+    return true;
+  }
+
   /** Makes the value its own, for it will be encoded after the call has returned. */
   keepValue(): void {
     this.value = keptValue(this.value);
@@ -188,7 +235,7 @@ export class Request<T> implements Command {
   /** Takes one reply; nobody may be waiting for it any more. */
   take(reply: Reply): void {
     if (this.settled) return;
-    if (isStub(reply)) reply.kind = Kind.miss;
+    if (isStub(reply) && this.operation !== "lease") reply.kind = Kind.miss;
     try {
       this.result = this.#finish(reply, this as never) as T;
     } catch (error) {
@@ -202,7 +249,8 @@ export class Request<T> implements Command {
     this.settled = true;
     if (this.members !== null) { for (const member of this.members) member.settle(); }
     if (this.#onSettled !== null) this.#end(undefined);
-    this.#resolve(this.result as never);
+    const { continuation, result } = this;
+    this.#resolve((continuation === null ? result : continuation.settled(result)) as never);
   }
 
   /** Rejects. */
@@ -212,7 +260,8 @@ export class Request<T> implements Command {
     this.value = "";
     this.items = null;
     if (this.#onSettled !== null) this.#end(error);
-    this.#reject(error);
+    if (this.continuation !== null) this.#resolve(this.continuation.refused(error) as never);
+    else this.#reject(error);
   }
 
   /** Has `settled` called when the request settles. */

@@ -71,6 +71,8 @@ export class ClassicDialect implements Dialect {
             // Never gat: a proxy that forwards a new server's version may not know it.
             (command.exptime === KEEP_EXPTIME ? "" : `touch ${key} ${command.exptime}\r\n`),
         );
+      case "lease":
+        return out.text(`gets ${key}\r\n`);
       case "getMany":
         return encodeGetMany(command, out);
       case "setMany":
@@ -88,6 +90,8 @@ export class ClassicDialect implements Dialect {
         );
       case "cas":
         return encodeCas(command, out);
+      case "invalidate":
+        return out.text(`delete ${key}\r\n`);
       case "delete":
         return command.cas === ""
           ? out.text(`delete ${key}\r\n`)
@@ -103,7 +107,7 @@ export class ClassicDialect implements Dialect {
       case "version":
         return out.text("version\r\n");
       case "token":
-      case "invalidate":
+      case "rearm":
       case "restoreTtl":
         throw new TypeError("only the meta dialect tells of a lease that is to be given back");
     }
@@ -131,6 +135,7 @@ export class ClassicDialect implements Dialect {
       case "has":
       case "gets":
       case "gat":
+      case "lease":
         return acceptGet(command, reply);
       case "getMany":
         return acceptGetMany(command, reply);
@@ -161,6 +166,7 @@ function keysOnLine(command: Command): number {
   switch (command.operation) {
     case "get":
     case "has":
+    case "lease":
       return 1;
     case "gets":
     case "gat":
@@ -289,6 +295,7 @@ const REPLIES: Readonly<Record<string, number>> = {
   setMany: Kind.stored | Kind.error,
   delete: Kind.deleted | Kind.notFound | Kind.error,
   deleteMany: Kind.deleted | Kind.notFound | Kind.error,
+  invalidate: Kind.deleted | Kind.notFound | Kind.error,
   touch: Kind.touched | Kind.notFound | Kind.error,
   increment: Kind.number | Kind.notFound | Kind.error,
   decrement: Kind.number | Kind.notFound | Kind.error,

@@ -22,9 +22,13 @@ export type Operation =
   | "increment"
   | "decrement"
   | "version"
+  // A read that claims what is not there, or is due for renewal: see client/fetch.
+  | "lease"
+  // Marks as stale; in classic, which knows no such mark, a plain delete.
+  | "invalidate"
   // What a connection sends to undo what a read has done to another client's lease: leases.ts.
   | "token"
-  | "invalidate"
+  | "rearm"
   | "restoreTtl";
 
 /** The operations that store a value. */
@@ -60,6 +64,10 @@ export interface Command {
   readonly cas: string;
   /** Digits of a counter's delta. */
   readonly delta: string;
+  /** Meta, `lease`: the exptime of the stub that is made where nothing is there. */
+  readonly vivify: number;
+  /** Meta, `lease`: an item whose ttl is below this is won by its reader, 0: none. */
+  readonly recache: number;
 
   /** Meta: the opaque of the first reply. Written by the dialect. */
   opaque: number;

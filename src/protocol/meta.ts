@@ -70,7 +70,13 @@ export class MetaDialect implements Dialect {
         return out.text(`mg ${key} s f c t${newExptime(command)}${mark}\r\n`);
       case "token":
         return out.text(`mg ${key} c${mark}\r\n`);
+      case "lease": {
+        const recache = command.recache === 0 ? "" : ` R${command.recache}`;
+        return out.text(`mg ${key} v f c N${command.vivify}${recache}${mark}\r\n`);
+      }
       case "invalidate":
+        return out.text(`md ${key} I${newExptime(command)}${mark}\r\n`);
+      case "rearm":
         return out.text(`md ${key} I C${command.cas}${mark}\r\n`);
       case "restoreTtl":
         return out.text(`mg ${key}${newExptime(command)}${mark}\r\n`);
@@ -137,7 +143,9 @@ const REPLIES: Readonly<Record<Exclude<Command["operation"], "cas">, number>> = 
   has: Kind.done | Kind.miss | Kind.error,
   touch: Kind.done | Kind.miss | Kind.error,
   token: Kind.done | Kind.miss | Kind.error,
-  invalidate: Kind.done | Kind.notFound | Kind.exists | Kind.error,
+  lease: Kind.value | Kind.miss | Kind.error,
+  invalidate: Kind.done | Kind.notFound | Kind.error,
+  rearm: Kind.done | Kind.notFound | Kind.exists | Kind.error,
   restoreTtl: Kind.done | Kind.miss | Kind.error,
   refresh: Kind.done | Kind.miss | Kind.error,
   set: Kind.done | Kind.error,

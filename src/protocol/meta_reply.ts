@@ -96,12 +96,15 @@ function parseFlags(bytes: Buffer, at: number, end: number, reply: Reply): numbe
         reply.itemSize = readNumber(bytes, from, p);
         break;
       case W:
-        reply.won = true;
-      // falls through
+        reply.won = reply.leased = true;
+        p = from;
+        continue;
       case Z:
         reply.leased = true;
-      // falls through
+        p = from;
+        continue;
       case X:
+        reply.stale = true;
         p = from;
         continue;
       default:

@@ -57,6 +57,8 @@ export class Reply {
   won = false;
   /** Meta, W or Z: somebody is. */
   leased = false;
+  /** Meta, X: marked as stale. */
+  stale = false;
   /** Meta: the number after `O`, -1 for none. */
   opaque = -1;
   /** Classic: where the key of `VALUE` stands in the receive buffer. */
@@ -89,6 +91,7 @@ export class Reply {
     this.itemSize = -1;
     this.won = false;
     this.leased = false;
+    this.stale = false;
     this.opaque = -1;
     this.text = "";
     this.owned = false;

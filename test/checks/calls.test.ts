@@ -52,6 +52,7 @@ describe("calls", () => {
     compareAndDelete: (options) => client.compareAndDelete("k", 1n, options),
     deleteMany: (options) => client.deleteMany(["k"], options),
     touch: (options) => client.touch("k", 5, options),
+    invalidate: (options) => client.invalidate("k", options),
     flushAll: (options) => client.flushAll(options),
     stats: (options) => client.stats(undefined, options),
     version: (options) => client.version(options),

@@ -15,7 +15,9 @@ import { type Nutcracker, startNutcracker } from "../support/nutcracker.ts";
 import { until } from "../support/until.ts";
 import { behaviours } from "./suite/behaviours.ts";
 import { counting } from "./suite/counting.ts";
+import { fetching } from "./suite/fetching.ts";
 import { foreignValues } from "./suite/foreign_values.ts";
+import { locking } from "./suite/locking.ts";
 import { many } from "./suite/many.ts";
 import { reading } from "./suite/reading.ts";
 import type { Reached } from "./suite/stage.ts";
@@ -38,7 +40,7 @@ behaviours(
     },
   },
   ["auto", "classic"],
-  [reading, storing, counting, many, values, foreignValues, updating],
+  [reading, storing, counting, many, values, foreignValues, updating, fetching, locking],
 );
 
 describe("behind nutcracker", () => {

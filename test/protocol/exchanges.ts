@@ -257,4 +257,34 @@ export const EXCHANGES: readonly Step[] = [
     classic: ["touch n 60\r\ngets n\r\n", "NOT_FOUND\r\nEND\r\n"],
     meta: ["mg n f c T60 O34\r\n", "EN O34\r\n"],
   },
+  {
+    what: "lease of a value that is fresh",
+    command: { operation: "lease", key: "é", vivify: 3, recache: 11 },
+    classic: ["gets \xc3\xa9\r\n", `VALUE \xc3\xa9 0 256 2\r\n${BINARY}\r\nEND\r\n`],
+    meta: ["mg \xc3\xa9 v f c N3 R11 O35\r\n", `VA 256 f0 c2 O35\r\n${BINARY}\r\n`],
+  },
+  {
+    what: "lease of a value that is due",
+    command: { operation: "lease", key: "é", vivify: 3, recache: 1_000 },
+    classic: ["gets \xc3\xa9\r\n", `VALUE \xc3\xa9 0 256 2\r\n${BINARY}\r\nEND\r\n`],
+    meta: ["mg \xc3\xa9 v f c N3 R1000 O36\r\n", `VA 256 f0 c2 O36 W\r\n${BINARY}\r\n`],
+  },
+  {
+    what: "lease of nothing",
+    command: { operation: "lease", key: "l", vivify: 3, recache: 0 },
+    classic: ["gets l\r\n", "END\r\n"],
+    meta: ["mg l v f c N3 O37\r\n", "VA 0 f0 c11 O37 W\r\n\r\n"],
+  },
+  {
+    what: "invalidate",
+    command: { operation: "invalidate", key: "é", exptime: 30 },
+    classic: ["delete \xc3\xa9\r\n", "DELETED\r\n"],
+    meta: ["md \xc3\xa9 I T30 O38\r\n", "HD O38\r\n"],
+  },
+  {
+    what: "invalidate of nothing",
+    command: { operation: "invalidate", key: "b", exptime: 30 },
+    classic: ["delete b\r\n", "NOT_FOUND\r\n"],
+    meta: ["md b I T30 O39\r\n", "NF O39\r\n"],
+  },
 ];

@@ -3,7 +3,9 @@ import { after, before, describe } from "node:test";
 import { calls } from "./calls.ts";
 import { closing } from "./closing.ts";
 import { counting } from "./counting.ts";
+import { fetching } from "./fetching.ts";
 import { foreignValues } from "./foreign_values.ts";
+import { locking } from "./locking.ts";
 import { many } from "./many.ts";
 import { ownBytes } from "./own_bytes.ts";
 import { reading } from "./reading.ts";
@@ -24,6 +26,8 @@ const PARTS: readonly Part[] = [
   foreignValues,
   ownBytes,
   updating,
+  fetching,
+  locking,
   calls,
   running,
   closing,

@@ -27,6 +27,15 @@ const KEYED: Readonly<Record<string, Call>> = {
   increment: (client, key, options) => client.increment(key, 1, options),
   decrement: (client, key, options) => client.decrement(key, 1, options),
   update: (client, key, options) => client.update(key, () => 1, options),
+  invalidate: (client, key, options) => client.invalidate(key, options),
+};
+
+/** Those whose options are more than a call's. */
+const WITH_OPTIONS: Readonly<Record<string, Call>> = {
+  fetch: (client, key) => client.fetch(key, () => 1, { ttl: 60 }),
+  fetchMany: (client, key) =>
+    client.fetchMany([key], () => Promise.resolve(new Map()), { ttl: 60 }),
+  lock: (client, key) => client.lock(key, { ttl: 60 }),
 };
 
 /** And those without. */
@@ -49,6 +58,9 @@ const TTLS: Readonly<Record<string, (client: Memcached, ttl: number) => Promise<
   increment: (client, ttl) => client.increment("k", 1, { ttl }),
   decrement: (client, ttl) => client.decrement("k", 1, { ttl, initial: 1 }),
   update: (client, ttl) => client.update("k", () => undefined, { ttl }),
+  fetch: (client, ttl) => client.fetch("k", () => 1, { ttl }),
+  fetchMany: (client, ttl) => client.fetchMany(["k"], () => Promise.resolve(new Map()), { ttl }),
+  lock: (client, ttl) => client.lock("k", { ttl }),
   flushAll: (client, delay) => client.flushAll({ delay }),
 };
 
@@ -76,7 +88,7 @@ export const calls: Part = (on) => {
     // Nobody listens there: whatever got as far as a connection would be a ServerDownError.
     const nowhere = new Memcached("127.0.0.1:1", { protocol: on().protocol });
     const odd = <T>(value: unknown): T => value as T;
-    for (const [name, call] of Object.entries(KEYED)) {
+    for (const [name, call] of Object.entries({ ...KEYED, ...WITH_OPTIONS })) {
       for (const key of ["", "a b", "a\r\nb", "k".repeat(251), "\ud800", "noreply", odd(1)]) {
         await refuses(() => call(nowhere, odd(key)), TypeError, `${name} of a key`);
       }

@@ -27,17 +27,21 @@ const READS: Readonly<Record<string, Read>> = {
     })),
 };
 
+// fetching.ts reads values by these: classic cannot tell empty bytes of another client from a stub.
+const FETCHES = ["fetch", "fetchMany"];
+
 // Methods that never hand out a value of a key.
 const NO_VALUES = [
   ...["has", "set", "setMany", "add", "replace", "append", "prepend", "cas", "delete", "touch"],
   ...["compareAndDelete", "deleteMany", "increment", "decrement", "flushAll", "stats", "keys"],
-  ...["version", "serverFor", "setServers", "close", "constructor"],
+  ...["invalidate", "lock", "version", "serverFor", "setServers", "close", "constructor"],
 ];
 
 export const ownBytes: Part = (on) => {
   test("every method is known as one that hands out values or does not", () => {
     const names = Object.getOwnPropertyNames(Memcached.prototype);
-    assert.deepEqual(names.filter((n) => !(n in READS) && !NO_VALUES.includes(n)), []);
+    const known = [...Object.keys(READS), ...FETCHES, ...NO_VALUES];
+    assert.deepEqual(names.filter((name) => !known.includes(name)), []);
   });
 
   for (const [name, read] of Object.entries(READS)) {

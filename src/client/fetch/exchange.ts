@@ -1,0 +1,328 @@
+/**
+ * What `fetch` says to a server about one key, and what it makes of the answers.
+ *
+ * Who is to load is decided by the server, which gives each stored item a token. The winner loads and stores
+ * by a `cas` line with the token that it has won: a delete, a `set`, a mark as stale or another winner changes
+ * the token, so what was loaded from an older state is never stored. In meta one `mg` asks, makes a stub where
+ * nothing is there (N), and wins what is due for renewal (R). In classic a miss is followed by `add` of a stub
+ * and `gets`; the stub's 16 random bytes tell its maker that the token is his.
+ *
+ * The answers, from top to bottom. X: marked as stale. W: this caller is to load. Z: another one does. "Aged":
+ * the token has stood there for `lease` seconds, so its loader is taken for dead (seen.ts).
+ *
+ * | what stands there              | meta                              | classic                           |
+ * | ------------------------------ | --------------------------------- | --------------------------------- |
+ * | error, lost, no reply in time  | bypass: load, store nothing       | the same                          |
+ * | nothing                        | bypass: no memory for a stub      | add a stub and ask: own: won cold |
+ * | token 0                        | UnsupportedError (-C)             | the same                          |
+ * | flags 131072, no W or Z        | hit: an absence                   | the same                          |
+ * | flags 131072, Z                | stale: absence; aged: rearm, ask  |                                   |
+ * | flags 131072, W                | won, old value: absence           |                                   |
+ * | flags 65536, own bytes         | won cold, unless X and Z          | won cold                          |
+ * | flags 65536, X and W           | won cold                          |                                   |
+ * | flags 65536, otherwise         | wait; aged: take over             | the same                          |
+ * | flags 0, empty, W              | won cold                          |                                   |
+ * | flags 0, empty, Z              | wait; aged: take over             |                                   |
+ * | flags 0, empty, no W or Z      | hit: empty bytes                  | wait; aged: take over             |
+ * | a value, W                     | won, old value                    |                                   |
+ * | a value, Z                     | stale: the value; aged: rearm, ask |                                  |
+ * | a value, no W or Z             | hit                               | the same                          |
+ *
+ * | afterwards                     | what is sent; C: the token, over the connection that gave it          |
+ * | ------------------------------ | --------------------------------------------------------------------- |
+ * | loaded a value                 | cas, exptime ttl + stale, in classic ttl                              |
+ * | loaded undefined, missTtl      | cas of flags 131072, exptime missTtl + stale, in classic missTtl      |
+ * | loaded undefined, no missTtl   | delete by C                                                           |
+ * | that connection has ended      | delete by C over the next one, nothing is stored                      |
+ * | EXISTS, NOT_FOUND, lost        | nothing: the value is returned, later callers ask again               |
+ * | refused, cannot be encoded     | delete by C: the value is returned                                    |
+ * | won cold, load failed          | delete by C: rejects                                                  |
+ * | won with old value, failed     | still C there? then the old value, and the win is kept; else rejects  |
+ * | take over                      | cas of a stub, and ask: own bytes: won cold                           |
+ * | rearm                          | md I C, and ask: the next reader wins                                 |
+ *
+ * Never `ms` with a token: refused for its size or for memory, it deletes what is there, whatever the token.
+ * Over the same connection only: a server that has restarted counts its tokens from 1 again.
+ */
+import { randomBytes } from "node:crypto";
+import { type Finish, Request } from "../../connection/request.ts";
+import {
+  ConflictError,
+  ConnectionLostError,
+  MemcachedError,
+  SerializationError,
+} from "../../errors.ts";
+import { ABSENT_FLAGS, LOADING_FLAGS } from "../../protocol/stub.ts";
+import type { Core } from "../core.ts";
+import type { CheckedOptions } from "../options.ts";
+import { pause } from "../pause.ts";
+import { casResult, compareAndDeleteResult, doneResult } from "../results.ts";
+import { encodedView, Flags, type ValueCodec } from "../values.ts";
+import { bypass, bypassFor, type Found, foundResult } from "./found.ts";
+import type { FetchSettings } from "./options.ts";
+import type { Seen } from "./seen.ts";
+
+const NONCE_BYTES = 16;
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 200;
+const PAUSE_GROWTH = 1.5;
+
+// Somebody must delete the stub between `add` and `gets` for another round: a server keeps nothing else.
+const MAX_CLAIMS = 10;
+
+/** What a fetch has come to. */
+export interface Outcome {
+  readonly value: unknown;
+  readonly result: "hit" | "stale" | "loaded" | "waited" | "bypassed";
+  /** The value was loaded and may have been invalidated since: who came after the load began asks again. */
+  readonly doubtful: boolean;
+  /** What went wrong on the way. */
+  readonly error: unknown;
+}
+
+/** The callers' side of an exchange. */
+export interface Loading {
+  /** Nobody waits for the outcome any more. */
+  readonly abandoned: boolean;
+  /** Loads, for what has been won or because the cache is bypassed. */
+  load(found: Found): Promise<unknown>;
+  /** Another caller loads: this one waits. */
+  waits(): void;
+}
+
+/** Who sends the commands. */
+export interface Sender {
+  send<T>(request: Request<T>, options: CheckedOptions): Promise<T>;
+}
+
+/** The part of an exchange that a client has but once. */
+export interface Common {
+  readonly core: Core;
+  readonly codec: ValueCodec;
+  readonly seen: Seen;
+  readonly found: Finish<Found>;
+}
+
+/** The exchange about one key. */
+export class Exchange {
+  readonly key: string;
+  readonly #common: Common;
+  readonly #settings: FetchSettings;
+  readonly #sender: Sender;
+  readonly #many: boolean;
+
+  /** `key` as it goes over the wire; `many`: it is one of several that a call has. */
+  constructor(
+    key: string,
+    common: Common,
+    settings: FetchSettings,
+    sender: Sender,
+    many: boolean,
+  ) {
+    this.key = key;
+    this.#common = common;
+    this.#settings = settings;
+    this.#sender = sender;
+    this.#many = many;
+  }
+
+  /** The question that each exchange begins with; `finish`, if not the common one. */
+  question(finish: Finish<Found> = this.#common.found): Request<Found> {
+    const request = this.#request("lease", this.#common.core.inCallersContext(finish));
+    request.vivify = this.#settings.stubExptime;
+    request.recache = this.#settings.recache;
+    return request;
+  }
+
+  /** Goes on from the first answer to the outcome. Rejects with what `load` has rejected with. */
+  async run(first: Found, loading: Loading): Promise<Outcome> {
+    const { seen } = this.#common;
+    let found = first;
+    let waited = false;
+    let claims = 0;
+    let ms = FIRST_PAUSE_MS;
+    for (;;) {
+      if (loading.abandoned) return await this.#abandon(found);
+      switch (found.state) {
+        case "hit":
+          seen.forget(this.key);
+          return outcome(found.value, waited ? "waited" : "hit");
+        case "won":
+          seen.forget(this.key);
+          return await this.#load(found, loading);
+        case "bypass":
+          return outcome(await loading.load(found), "bypassed", found.error);
+        case "stale":
+          if (!this.#aged(found)) return outcome(found.value, "stale");
+          await this.#rearm(found);
+          found = await this.#ask();
+          break;
+        case "nothing":
+          found = claims++ < MAX_CLAIMS ? await this.#plant("add") : bypass(keepsNothing());
+          break;
+        case "wait": {
+          if (this.#aged(found)) found = await this.#plant("cas", found);
+          if (found.state !== "wait") break;
+          waited = true;
+          loading.waits();
+          await pause(ms * (0.5 + Math.random()));
+          ms = Math.min(ms * PAUSE_GROWTH, LONGEST_PAUSE_MS);
+          found = await this.#ask();
+        }
+      }
+    }
+  }
+
+  async #load(won: Found, loading: Loading): Promise<Outcome> {
+    let value: unknown;
+    try {
+      value = await loading.load(won);
+    } catch (error) {
+      return await this.#failed(won, error);
+    }
+    try {
+      const stored = await this.#store(won, value);
+      return outcome(value, "loaded", undefined, !stored);
+    } catch (error) {
+      const lost = error instanceof MemcachedError && error.ambiguous;
+      if (!lost) await this.#drop(won);
+      return outcome(value, "loaded", error, true);
+    }
+  }
+
+  /** Stores what was loaded; false: somebody has written, deleted or invalidated meanwhile. */
+  async #store({ token, line }: Found, value: unknown): Promise<boolean> {
+    const settings = this.#settings;
+    const dialect = line?.dialect ?? "classic";
+    if (value === undefined && !settings.remembersAbsence) {
+      return await this.#send(this.#deletion(token)) === "deleted";
+    }
+    const { core, codec } = this.#common;
+    const store = this.#request("cas", casResult);
+    if (value === undefined) {
+      store.flags = ABSENT_FLAGS;
+      store.exptime = settings.absenceExptime(dialect);
+    } else {
+      codec.encode(value, store);
+      if (isStubLike(store)) this.#encodeEmpty(value, store);
+      core.checkSize(store);
+      store.exptime = settings.valueExptime(dialect);
+    }
+    store.cas = token;
+    store.bind(line);
+    return await this.#send(store) === "stored";
+  }
+
+  /** Empty bytes of flags 0 would read as a stub; the V8 form has room for them. */
+  #encodeEmpty(value: unknown, store: Request<unknown>): void {
+    if (this.#common.core.options.serializer !== undefined) {
+      throw new SerializationError(
+        "the serializer gave no bytes and flags 0, which readers take for a value that is being loaded",
+        { path: "" },
+      );
+    }
+    store.value = encodedView(value);
+    store.flags = Flags.v8;
+  }
+
+  async #failed(won: Found, error: unknown): Promise<Outcome> {
+    if (!won.old) {
+      await this.#drop(won);
+      throw error;
+    }
+    // Only what has not been invalidated since may be served on.
+    const still = this.#request("has", tokenResult);
+    const token = await this.#send(still).catch(() => undefined);
+    if (token !== won.token) throw error;
+    this.#aged(won); // the clock of the next try begins
+    return outcome(won.value, "stale", error);
+  }
+
+  /** Gives back what was won for nobody. */
+  async #abandon(found: Found): Promise<Outcome> {
+    if (found.state === "won") await (found.old ? this.#rearm(found) : this.#drop(found));
+    return outcome(undefined, "waited");
+  }
+
+  /** Puts a stub there, where nothing is (`add`) or in place of an aged one, and asks whose stands there. */
+  async #plant(operation: "add" | "cas", aged?: Found): Promise<Found> {
+    const nonce = randomBytes(NONCE_BYTES);
+    const stub = this.#request<void>(operation, doneResult);
+    stub.value = nonce;
+    stub.flags = LOADING_FLAGS;
+    stub.exptime = this.#settings.stubExptime;
+    if (aged !== undefined) {
+      stub.cas = aged.token;
+      stub.bind(aged.line);
+    }
+    const planted = this.#send(stub).then(() => undefined, (error: unknown) => error);
+    const found = await this.#ask(nonce);
+    if (found.state === "won") return found;
+    const error = await planted;
+    // A lost connection was followed by another, which has said what stands there.
+    return error === undefined || error instanceof ConnectionLostError ? found : bypass(error);
+  }
+
+  /** Asks; `nonce`: the bytes of a stub of its own. Rejects only with what is no failure of the cache. */
+  async #ask(nonce?: Uint8Array): Promise<Found> {
+    const finish = nonce === undefined ? undefined : foundResult(this.#common.codec, nonce);
+    try {
+      return await this.#send(this.question(finish));
+    } catch (error) {
+      return bypassFor(error);
+    }
+  }
+
+  /** Makes the next reader the winner, by the token. */
+  async #rearm({ token }: Found): Promise<void> {
+    const rearm = this.#request("rearm", doneResult);
+    rearm.cas = token;
+    await this.#send(rearm).catch(() => undefined); // the next question tells what stands there
+    this.#common.seen.forget(this.key);
+  }
+
+  /** Deletes by the token, over whatever connection: at worst a cached value goes too. */
+  async #drop({ token }: Found): Promise<void> {
+    await this.#send(this.#deletion(token)).catch(() => undefined);
+  }
+
+  #deletion(token: string): Request<"deleted" | "exists" | "missing"> {
+    const deletion = this.#request("delete", compareAndDeleteResult);
+    deletion.cas = token;
+    return deletion;
+  }
+
+  #aged({ token }: Found): boolean {
+    return this.#common.seen.aged(this.key, token, this.#settings.lease);
+  }
+
+  #request<T>(operation: Request<T>["operation"], finish: Finish<T>): Request<T> {
+    const request = new Request(operation, this.key, finish, this.#settings.command.timeout);
+    request.patient = this.#many;
+    return request;
+  }
+
+  #send<T>(request: Request<T>): Promise<T> {
+    return this.#sender.send(request, this.#settings.command);
+  }
+}
+
+function outcome(
+  value: unknown,
+  result: Outcome["result"],
+  error: unknown = undefined,
+  doubtful: boolean = false,
+): Outcome {
+  return { value, result, doubtful, error };
+}
+
+/** The token of what stands there, a stub's too; "0": nothing does. */
+const tokenResult: Finish<string> = (reply) => String(reply.cas);
+
+function isStubLike({ flags, value }: Request<unknown>): boolean {
+  return flags === 0 && value.length === 0;
+}
+
+function keepsNothing(): ConflictError {
+  return new ConflictError("the mark that a value is being loaded was deleted again and again");
+}

@@ -1,0 +1,102 @@
+/** What a read of fetch's has found: the upper table of exchange.ts, from top to bottom. */
+import type { Finish, Line } from "../../connection/request.ts";
+import {
+  asMemcachedError,
+  CorruptValueError,
+  ServerError,
+  UnsupportedError,
+} from "../../errors.ts";
+import { Kind, type Reply } from "../../protocol/reply.ts";
+import { ABSENT_FLAGS, LOADING_FLAGS } from "../../protocol/stub.ts";
+import type { ValueCodec } from "../values.ts";
+
+/** What a read has found. */
+export interface Found {
+  readonly state: "hit" | "stale" | "won" | "wait" | "nothing" | "bypass";
+  /** Of a hit, of what is stale, and of a win over an old value. */
+  readonly value: unknown;
+  /** Of a win: an old value, or an old absence, stands there. */
+  readonly old: boolean;
+  readonly token: string;
+  /** The connection that the token came over. */
+  readonly line: Line | null;
+  /** Why the cache cannot be used. */
+  readonly error: unknown;
+}
+
+/** Makes what was found of a reply: the table, from top to bottom. `nonce`: the bytes of one's own stub. */
+export function foundResult(codec: ValueCodec, nonce?: Uint8Array): Finish<Found> {
+  return (reply, { key, line }) => {
+    const { kind, flags, size, won, leased, stale, cas } = reply;
+    if (kind !== Kind.value) {
+      return line?.dialect === "meta" ? bypass(noMemory()) : found("nothing", "", line);
+    }
+    if (cas === 0) {
+      throw new UnsupportedError("fetch needs cas tokens, and the server keeps none (-C)");
+    }
+    const token = String(cas);
+    if (flags === LOADING_FLAGS) {
+      const mine = nonce !== undefined && isNonce(reply, nonce) && (won || !stale);
+      return found(mine || (won && stale) ? "won" : "wait", token, line);
+    }
+    if (flags === 0 && size === 0 && (leased || line?.dialect !== "meta")) {
+      return found(won ? "won" : "wait", token, line);
+    }
+    if (won) return oldValue(reply, codec, key, token, line);
+    const value = flags === ABSENT_FLAGS ? undefined : codec.decode(reply, key);
+    return found(leased ? "stale" : "hit", token, line, value);
+  };
+}
+
+/** A win over an old value; one that cannot be read any more is none. */
+function oldValue(
+  reply: Reply,
+  codec: ValueCodec,
+  key: string,
+  token: string,
+  line: Line | null,
+): Found {
+  if (reply.flags === ABSENT_FLAGS) return found("won", token, line, undefined, true);
+  try {
+    return found("won", token, line, codec.decode(reply, key), true);
+  } catch {
+    return found("won", token, line);
+  }
+}
+
+/** Whether something was there, be it old. */
+export function isThere({ state, old }: Found): boolean {
+  return state === "hit" || state === "stale" || old;
+}
+
+function found(
+  state: Found["state"],
+  token: string,
+  line: Line | null,
+  value: unknown = undefined,
+  old: boolean = false,
+): Found {
+  return { state, value, old, token, line, error: undefined };
+}
+
+/** The cache cannot be used. */
+export function bypass(error: unknown): Found {
+  return { state: "bypass", value: undefined, old: false, token: "", line: null, error };
+}
+
+/** The same for the error of a question. Throws those that say something else. */
+export function bypassFor(error: unknown): Found {
+  const { code } = asMemcachedError(error);
+  if (error instanceof CorruptValueError || code === "UNSUPPORTED" || code === "CLOSED") {
+    throw error;
+  }
+  return bypass(error);
+}
+
+function isNonce({ bytes, from, to }: Reply, nonce: Uint8Array): boolean {
+  return to - from === nonce.length && nonce.every((byte, i) => bytes[from + i] === byte);
+}
+
+function noMemory(): ServerError {
+  return new ServerError("the server has no memory for the mark that a value is being loaded");
+}

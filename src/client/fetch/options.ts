@@ -1,0 +1,121 @@
+/** The options of `fetch` and `fetchMany`, checked once. */
+import { readOptions } from "../../checks/options.ts";
+import { kindOf } from "../../checks/values.ts";
+import { invalidRange, invalidType } from "../../errors.ts";
+import type { DialectName } from "../../protocol/dialect.ts";
+import { toExptime } from "../../protocol/exptime.ts";
+import { type CallOptions, CheckedOptions, checkedOptions } from "../options.ts";
+
+/** Options of {@link Memcached.fetch} and {@link Memcached.fetchMany}. */
+export interface FetchOptions extends CallOptions {
+  /** Seconds for which a loaded value is fresh; up to one less by memcached's clock. 0 and Infinity: for ever. */
+  ttl: number;
+  /**
+   * Seconds beyond `ttl` in which the old value is served while one caller of the cluster loads, and when
+   * loading fails. Default 0. Only servers that speak meta tell what is old; in classic the value ends with
+   * `ttl`. Use one value for a key.
+   */
+  stale?: number | undefined;
+  /**
+   * Seconds that a loader has before another is let in, at least 2. It must be longer than the slowest load:
+   * what takes longer is never stored. A loader that dies costs the others a second more. Default 10.
+   */
+  lease?: number | undefined;
+  /** Seconds for which an absent result (undefined) is remembered. Default 0: it is not stored. */
+  missTtl?: number | undefined;
+}
+
+const DEFAULT_LEASE = 10;
+const LEAST_LEASE = 2;
+
+/** What the options come to. */
+export class FetchSettings {
+  readonly signal: AbortSignal | undefined;
+  /** Of each command: the signal is a caller's, and several callers may share the command. */
+  readonly command: CheckedOptions;
+  /** Seconds. */
+  readonly lease: number;
+  /** Exptime of a stub: memcached's clock may take up to a second off. */
+  readonly stubExptime: number;
+  /** An item whose ttl is below this is due for renewal: "below", so one more than the tail. 0: none. */
+  readonly recache: number;
+  /** Seconds, 0: never expires. */
+  readonly #ttl: number;
+  /** Seconds, Infinity: never expires, 0: not remembered. */
+  readonly #missTtl: number;
+  /** Seconds that an item stays beyond its time: none where that never ends. */
+  readonly #tail: number;
+
+  constructor(
+    { timeout, signal }: CheckedOptions,
+    { ttl, stale, lease, missTtl }: Record<"ttl" | "stale" | "lease" | "missTtl", number>,
+  ) {
+    this.signal = signal;
+    this.command = new CheckedOptions(timeout, undefined, undefined, true);
+    this.lease = lease;
+    this.stubExptime = toExptime(lease + 1, undefined, "lease");
+    this.#ttl = ttl === Infinity ? 0 : ttl;
+    this.#missTtl = missTtl;
+    this.#tail = this.#ttl === 0 ? 0 : stale;
+    this.recache = this.#tail === 0 ? 0 : toExptime(this.#tail + 1, undefined, "stale");
+    // They are worked out when something is stored; what no server keeps is refused now.
+    this.valueExptime("meta");
+    this.absenceExptime("meta");
+  }
+
+  /** Whether an absent result is stored. */
+  get remembersAbsence(): boolean {
+    return this.#missTtl > 0;
+  }
+
+  /** The exptime of a loaded value: over 30 days it is an absolute time, so it counts from now. */
+  valueExptime(dialect: DialectName): number {
+    return this.#ttl === 0 ? 0 : toExptime(this.#ttl + this.#tailIn(dialect));
+  }
+
+  /** The exptime of an absence that is remembered. */
+  absenceExptime(dialect: DialectName): number {
+    return toExptime(this.#missTtl + this.#tailIn(dialect), undefined, "missTtl");
+  }
+
+  #tailIn(dialect: DialectName): number {
+    return dialect === "meta" ? this.#tail : 0;
+  }
+}
+
+/** Checks the options. Throws. */
+export function readFetchOptions(options: FetchOptions, defaultTimeout: number): FetchSettings {
+  if (options === undefined) throw invalidType("fetch needs options, { ttl } at least");
+  const given = readOptions<FetchOptions>(options, {
+    timeout: undefined,
+    signal: undefined,
+    ttl: undefined,
+    stale: undefined,
+    lease: undefined,
+    missTtl: undefined,
+  });
+  const { timeout, signal, ttl, stale = 0, lease = DEFAULT_LEASE, missTtl = 0 } = given;
+  return new FetchSettings(checkedOptions(timeout, signal, undefined, defaultTimeout), {
+    ttl: checkSeconds(ttl, "ttl", 0, Infinity),
+    stale: checkStale(stale),
+    lease: checkSeconds(lease, "lease", LEAST_LEASE, Number.MAX_VALUE),
+    missTtl: checkSeconds(missTtl, "missTtl", 0, Infinity),
+  });
+}
+
+/** Seconds in which an old value is served. They must end: after a winner that died a mark of it stays. */
+export function checkStale(stale: unknown): number {
+  return checkSeconds(stale, "stale", 0, Number.MAX_VALUE);
+}
+
+/** A number of seconds, rounded up. */
+export function checkSeconds(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value !== "number") {
+    throw invalidType(`${name} must be a number of seconds, not ${kindOf(value)}`);
+  }
+  if (!(value >= least && value <= most)) {
+    const finite = most === Infinity ? "" : "a finite number of ";
+    throw invalidRange(`${name} must be ${finite}${least} or more seconds, not ${value}`);
+  }
+  return Math.ceil(value);
+}

@@ -1,0 +1,264 @@
+/**
+ * A lock: an item whose value is 16 random bytes of its holder, with a ttl.
+ *
+ * | step    | what is sent                              | it is ours if                             |
+ * | ------- | ----------------------------------------- | ----------------------------------------- |
+ * | lock    | add of the nonce, and a read, in one write | the read gives the nonce: its token       |
+ * | extend  | cas by the token, and the same read       | the read gives the nonce: its new token   |
+ * | release | delete by the token                       | it is deleted                             |
+ *
+ * A token is good only over the connection that it came over, for a server that has restarted counts them from
+ * 1 again. After another connection, or a refusal, extend and release therefore read first: if the nonce still
+ * stands there, they go on with the token that it has now. So a lost reply is settled by a read, too.
+ */
+import { randomBytes } from "node:crypto";
+import { readOptions } from "../checks/options.ts";
+import { checkMs } from "../checks/values.ts";
+import { clearTimeout, setTimeout } from "../connection/clock.ts";
+import { type Finish, type Line, Request } from "../connection/request.ts";
+import { ConflictError, MemcachedError, UnsupportedError } from "../errors.ts";
+import { toExptime } from "../protocol/exptime.ts";
+import { checkKey } from "../protocol/key.ts";
+import { Kind } from "../protocol/reply.ts";
+import type { Core } from "./core.ts";
+import { Deadline } from "./deadline.ts";
+import { checkSeconds } from "./fetch/options.ts";
+import { type CallOptions, type CheckedOptions, checkedOptions } from "./options.ts";
+import { pause } from "./pause.ts";
+import { compareAndDeleteResult, doneOrNotResult } from "./results.ts";
+
+/** A lock that is held. For efficiency, not for correctness: an eviction or a restart of the server loses it. */
+export interface Lock extends AsyncDisposable {
+  /** Rises from holder to holder within one server's life. */
+  readonly token: bigint;
+  /** Aborts a second before the lock ends, and when it turns out to be lost. */
+  readonly signal: AbortSignal;
+  /**
+   * Holds it for `ttl` seconds from now on, at least 2; default: the first ttl. false: it is not ours any
+   * more. A `signal` that has aborted stays so.
+   */
+  extend(ttl?: number): Promise<boolean>;
+  /** Gives it back. false: it was not ours any more, or an earlier release whose reply was lost has done it. */
+  release(): Promise<boolean>;
+  /** {@link Lock.release}, for `await using`; it does not reject: what cannot be released ends by itself. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Options of lock. */
+export interface LockOptions extends CallOptions {
+  /** Seconds until the lock ends by itself, at least 2. */
+  ttl: number;
+  /** Milliseconds to wait for another holder's end. Default 0. */
+  wait?: number | undefined;
+}
+
+const NONCE_BYTES = 16;
+const LEAST_TTL = 2;
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 50;
+const PAUSE_GROWTH = 1.5;
+
+// Each further try means that the connection was lost again, or that an extension was under way.
+const MAX_TRIES = 5;
+
+/** The lock, or undefined if another holds it for all of the time that the caller waits. */
+export async function lock(
+  core: Core,
+  key: string,
+  options: LockOptions,
+): Promise<Lock | undefined> {
+  const given = readOptions<LockOptions>(options, {
+    timeout: undefined,
+    signal: undefined,
+    ttl: undefined,
+    wait: undefined,
+  });
+  const { timeout, signal, ttl, wait = 0 } = given;
+  const call = checkedOptions(timeout, signal, undefined, core.options.timeout);
+  const wireKey = checkKey(key, core.options.prefix);
+  const seconds = checkTtl(ttl);
+  if (wait !== 0) checkMs(wait, "wait");
+  return await core.run(call, async () => {
+    const end = core.sweep.now() + wait;
+    for (let ms = FIRST_PAUSE_MS;; ms = Math.min(ms * PAUSE_GROWTH, LONGEST_PAUSE_MS)) {
+      const held = new HeldLock(core, wireKey, call, seconds);
+      if (await held.acquire()) return held;
+      const left = end - core.sweep.now();
+      if (left <= 0) return undefined;
+      await pause(Math.min(ms * (0.5 + Math.random()), left), signal);
+    }
+  });
+}
+
+function checkTtl(ttl: unknown): number {
+  const seconds = checkSeconds(ttl, "ttl", LEAST_TTL, Number.MAX_VALUE);
+  toExptime(seconds + 1);
+  return seconds;
+}
+
+/** What stands under the key of a lock. */
+interface Standing {
+  readonly token: string;
+  readonly line: Line | null;
+}
+
+class HeldLock implements Lock {
+  readonly #core: Core;
+  readonly #key: string;
+  readonly #call: CheckedOptions;
+  readonly #ttl: number;
+  readonly #nonce = randomBytes(NONCE_BYTES);
+  readonly #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Our nonce as it was last seen; undefined: it was not there, or nobody knows. */
+  #standing: Standing | undefined;
+  #token = 0n;
+
+  constructor(core: Core, key: string, call: CheckedOptions, ttl: number) {
+    this.#core = core;
+    this.#key = key;
+    this.#call = call;
+    this.#ttl = ttl;
+  }
+
+  get token(): bigint {
+    return this.#token;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Takes the lock; false: another holds it. */
+  async acquire(): Promise<boolean> {
+    const begun = this.#core.sweep.now();
+    const { timeout, signal } = this.#call;
+    const deadline = new Deadline(this.#core.sweep, timeout, signal);
+    if (!await this.#write("add", this.#ttl, deadline)) return false;
+    this.#warnAt(begun, this.#ttl);
+    return true;
+  }
+
+  async extend(ttl: number = this.#ttl): Promise<boolean> {
+    const seconds = checkTtl(ttl);
+    const begun = this.#core.sweep.now();
+    const ours = await this.#byToken((deadline) => this.#write("cas", seconds, deadline));
+    if (ours) this.#warnAt(begun, seconds);
+    return ours;
+  }
+
+  async release(): Promise<boolean> {
+    const released = await this.#byToken(async (deadline) => {
+      const { token, line } = this.#standing as Standing;
+      const options = deadline.left();
+      const deletion = this.#request("delete", compareAndDeleteResult, options);
+      deletion.cas = token;
+      deletion.bind(line);
+      return await this.#core.send(deletion, options) === "deleted";
+    });
+    clearTimeout(this.#timer);
+    this.#standing = undefined;
+    return released;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release().catch(() => undefined);
+  }
+
+  /** Does something by the token; where that is refused or lost, again by the one that the nonce has now. */
+  async #byToken(act: (deadline: Deadline) => Promise<boolean>): Promise<boolean> {
+    const { timeout } = this.#call;
+    return await this.#core.run({ timeout }, async (deadline) => {
+      for (let tries = 1;; tries++) {
+        if (tries > 1 || this.#standing === undefined) await this.#look(deadline);
+        if (this.#standing === undefined) break;
+        try {
+          if (await act(deadline)) return true;
+          if (tries === MAX_TRIES) throw keepsChanging();
+        } catch (error) {
+          if (!isLost(error) || tries === MAX_TRIES) throw error;
+        }
+      }
+      this.#controller.abort();
+      return false;
+    });
+  }
+
+  /** Writes the nonce, and reads in the same write whose stands there. A lost reply is settled by a read. */
+  async #write(operation: "add" | "cas", ttl: number, deadline: Deadline): Promise<boolean> {
+    const options = deadline.left();
+    const store = this.#request(operation, doneOrNotResult, options);
+    store.value = this.#nonce;
+    // memcached's clock may take up to a second off.
+    store.exptime = toExptime(ttl + 1);
+    if (operation === "cas") {
+      store.cas = this.#standing?.token ?? "";
+      store.bind(this.#standing?.line ?? null);
+    }
+    const reply = this.#core.send(store, options).catch((error: unknown) => new Failed(error));
+    const looked = this.#look(deadline).catch(() => this.#look(deadline));
+    const [stored, seen] = await Promise.all([
+      reply,
+      looked.catch((error: unknown) => new Failed(error)),
+    ]);
+    if (stored instanceof Failed && !isLost(stored.error)) throw stored.error;
+    // Nobody knows whether it was done: of the two errors, that of the write says so.
+    if (seen instanceof Failed) throw stored instanceof Failed ? stored.error : seen.error;
+    if (this.#standing === undefined) return false;
+    return operation === "add" || stored === true;
+  }
+
+  /** Reads whether our nonce stands there, and with which token. */
+  async #look(deadline: Deadline): Promise<void> {
+    const options = deadline.left();
+    const nonce = this.#nonce;
+    const read = this.#request<Standing | undefined>("gets", (reply, { line, result }) => {
+      if (reply.kind !== Kind.value) return result;
+      const { bytes, from, to, cas } = reply;
+      const ours = to - from === nonce.length && nonce.every((byte, i) => bytes[from + i] === byte);
+      return ours ? { token: String(cas), line } : undefined;
+    }, options);
+    this.#standing = await this.#core.send(read, options);
+    if (this.#standing === undefined) return;
+    this.#token = BigInt(this.#standing.token);
+    if (this.#token === 0n) {
+      throw new UnsupportedError("lock needs cas tokens, and the server keeps none (-C)");
+    }
+  }
+
+  #warnAt(begun: number, ttl: number): void {
+    clearTimeout(this.#timer);
+    const ms = begun + (ttl - 1) * 1000 - this.#core.sweep.now();
+    this.#timer = setTimeout(() => this.#controller.abort(), Math.min(ms, MAX_TIMER_MS));
+    this.#timer.unref();
+  }
+
+  #request<T>(
+    operation: Request<T>["operation"],
+    finish: Finish<T>,
+    { timeout }: CheckedOptions,
+  ): Request<T> {
+    return new Request(operation, this.#key, finish, timeout);
+  }
+}
+
+class Failed {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+// Longer delays fire at once.
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function keepsChanging(): ConflictError {
+  return new ConflictError(
+    `the lock is ours, but its token has changed ${MAX_TRIES} times meanwhile`,
+  );
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof MemcachedError && error.code === "CONNECTION_LOST";
+}
