@@ -275,6 +275,7 @@ export class Conversation implements Turn, ConnectionInfo {
     const bytes = this.#received.take(reading.block.length - reading.filled);
     reading.block.set(bytes, reading.filled);
     reading.filled += bytes.length;
+    this.state.store.trim();
     if (reading.filled === reading.block.length) {
       this.#endReading(reading);
       const { block } = reading;
@@ -290,9 +291,11 @@ export class Conversation implements Turn, ConnectionInfo {
   }
 
   #commandDone(): void {
-    if (this.#closed || --this.#budget >= 0) return;
-    this.flush();
-    this.#budget = COMMANDS_A_TURN - 1;
+    if (this.#closed) return;
+    if (--this.#budget < 0) {
+      this.flush();
+      this.#budget = COMMANDS_A_TURN - 1;
+    }
     this.#yield();
   }
 }
