@@ -1,19 +1,22 @@
 #!/usr/bin/env node
 /**
- * The command `memwire`: `memwire serve --port 11211` starts an embedded memcached by hand.
+ * The command `memwire`: `memwire serve --port 11211` starts an embedded memcached by hand. It takes
+ * memcached's own options, as far as they mean something here, so that it can stand where `memcached` stood in
+ * a script.
  *
  * @example
  * ```sh
- * npx memwire serve --port 11211
+ * npx memwire serve --port 11211 -m 64 -M
  * ```
  *
  * @module
  */
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { clearInterval, setInterval } from "node:timers";
-import { parseCommandLine, USAGE } from "./cli_options.ts";
-import type { MemcachedServerOptions } from "./options.ts";
-import { MemcachedServer } from "./server.ts";
+import { parseCommandLine, parseUsers, type ServeOptions, USAGE } from "./cli_options.ts";
+import { type CheckedOptions, checkOptions } from "./options.ts";
+import { type MemcachedServer, startChecked } from "./server.ts";
 
 /** Exit codes: a failure, and a command line that makes no sense. */
 const FAILED = 1;
@@ -32,10 +35,10 @@ switch (request.kind) {
     await serve(request.options);
 }
 
-async function serve(options: MemcachedServerOptions): Promise<void> {
+async function serve(options: ServeOptions): Promise<void> {
   let server: MemcachedServer;
   try {
-    server = await MemcachedServer.start(options);
+    server = await startChecked(await readFiles(options));
   } catch (error) {
     process.stderr.write(`memwire: ${(error as Error).message}\n`);
     process.exitCode = FAILED;
@@ -50,4 +53,17 @@ async function serve(options: MemcachedServerOptions): Promise<void> {
       server.stop();
     });
   }
+}
+
+async function readFiles(
+  { authFile, tlsFiles, ...options }: ServeOptions,
+): Promise<CheckedOptions> {
+  const tls = tlsFiles && {
+    cert: await readFile(tlsFiles.cert),
+    key: await readFile(tlsFiles.key),
+  };
+  const checked = checkOptions({ ...options, tls });
+  if (authFile === undefined) return checked;
+  const users = parseUsers(await readFile(authFile, "latin1"));
+  return { ...checked, settings: { ...checked.settings, users } };
 }

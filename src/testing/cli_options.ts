@@ -1,83 +1,262 @@
-/** What is written behind `memwire` on a command line. */
-import { parseArgs } from "node:util";
+/** What is written behind `memwire` on a command line: memcached's own options, as far as they mean something. */
 import { DEFAULT_PORT } from "../address.ts";
 import type { MemcachedServerOptions } from "./options.ts";
+import type { Credentials } from "./state.ts";
 
 /** What the command prints about itself. */
 export const USAGE: string = `Usage: memwire serve [options]
 
 Starts a memcached in this process, for development and tests: nothing is kept when it stops.
+The options are memcached's own.
 
-  -p, --port <number>      TCP port, 0 for a free one (default ${DEFAULT_PORT})
-  -l, --listen <host>      interface to listen on (default 127.0.0.1)
-  -s, --unix-socket <path> unix socket, instead of port and interface
-  -m, --memory-limit <MB>  memory for items, in megabytes (default 64)
-  -I, --max-item-size <n>  largest item, in bytes or with k or m (default 1m)
-  -h, --help               this help
+  -p, --port <number>        TCP port, 0 for a free one (default ${DEFAULT_PORT})
+  -l, --listen <host>        interface to listen on (default 127.0.0.1)
+  -s, --unix-socket <path>   unix socket, instead of port and interface
+  -m, --memory-limit <MB>    memory for items, in megabytes (default 64)
+  -I, --max-item-size <n>    largest item, in bytes or with k or m (default 1m)
+  -c, --conn-limit <number>  connections at a time (default 1024)
+  -M, --disable-evictions    refuse what does not fit, instead of making room
+  -C, --disable-cas          no version tokens
+  -F, --disable-flush-all    refuse flush_all
+  -X, --disable-dumping      refuse lru_crawler metadump
+  -Y, --auth-file <path>     ask clients for a name and password: lines of name:password
+  -Z, --enable-ssl           TLS, with the next two
+  -o ssl_chain_cert=<path>,ssl_key=<path>
+  -o idle_timeout=<seconds>  close what is silent for so long
+  -h, --help                 this help
+
+Accepted, and without effect here: -a -b -B ascii -f -k -L -n -r -R -t -u -U 0 -v -W, and what -o has for
+threads, slabs, hashing and logging.
 `;
+
+/** The options of a server, with files that are still to be read. */
+export interface ServeOptions extends Omit<MemcachedServerOptions, "auth" | "tls"> {
+  /** A file with names and passwords. */
+  readonly authFile?: string;
+  /** Files with a certificate and its private key. */
+  readonly tlsFiles?: { readonly cert: string; readonly key: string };
+}
 
 /** What a command line asks for. */
 export type CliRequest =
-  | { readonly kind: "serve"; readonly options: MemcachedServerOptions }
+  | { readonly kind: "serve"; readonly options: ServeOptions }
   | { readonly kind: "help" }
   | { readonly kind: "mistake"; readonly message: string };
 
+/** One of memcached's options. */
+interface Option {
+  readonly letter: string;
+  readonly name: string;
+  /** Whether a value follows. */
+  readonly value: boolean;
+}
+
+function flags(list: string, value: boolean): Option[] {
+  return list.trim().split(/\s+/).map((word) => {
+    const [letter, name] = word.split(":") as [string, string];
+    return { letter, name, value };
+  });
+}
+
+/** All that memcached 1.6.18 knows. */
+const OPTIONS: readonly Option[] = [
+  ...flags(
+    `p:port l:listen s:unix-socket m:memory-limit I:max-item-size c:conn-limit Y:auth-file o:extended
+     a:unix-mask b:listen-backlog B:protocol f:slab-growth-factor n:slab-min-size R:max-reqs-per-event
+     t:threads u:user U:udp-port D:delimiter P:pidfile e:memory-file`,
+    true,
+  ),
+  ...flags(
+    `M:disable-evictions C:disable-cas F:disable-flush-all X:disable-dumping Z:enable-ssl h:help
+     k:lock-memory L:enable-largepages r:enable-coredumps v:verbose W:disable-watch
+     A:enable-shutdown d:daemon S:enable-sasl i:license V:version`,
+    false,
+  ),
+];
+
+/** What changes nothing that can be seen here. */
+const HARMLESS = new Set("a b f k L n r R t u v W".split(" "));
+
+/** What `-o` has that changes nothing either. */
+const HARMLESS_EXTENDED = new Set(
+  `maxconns_fast hashpower tail_repair_time hash_algorithm lru_crawler lru_crawler_sleep
+   lru_crawler_tocrawl read_buf_mem_limit lru_maintainer no_lru_maintainer hot_lru_pct warm_lru_pct
+   hot_max_factor warm_max_factor temporary_ttl slab_chunk_max slab_reassign no_slab_reassign
+   slab_automove no_slab_automove slab_automove_ratio slab_automove_window slab_automove_freeratio
+   watcher_logbuf_size worker_logbuf_size no_hashexpand modern no_modern ssl_wbuf_size
+   no_drop_privileges relaxed_privileges`.trim().split(/\s+/),
+);
+
 const MEGABYTE = 1024 * 1024;
 
-/** Reads the arguments after the program's name; the option names are memcached's own. */
+/** A command line that makes no sense. */
+class Mistake extends Error {}
+
+/** Reads the arguments after the program's name. */
 export function parseCommandLine(args: readonly string[]): CliRequest {
-  let parsed;
   try {
-    parsed = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        port: { type: "string", short: "p" },
-        listen: { type: "string", short: "l" },
-        "unix-socket": { type: "string", short: "s" },
-        "memory-limit": { type: "string", short: "m" },
-        "max-item-size": { type: "string", short: "I" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
+    const { given, words } = readOptions(args);
+    if (given.has("h") || args.length === 0) return { kind: "help" };
+    if (words.length !== 1 || words[0] !== "serve") {
+      throw new Mistake(`expected the command "serve", not "${words.join(" ")}"`);
+    }
+    return { kind: "serve", options: serveOptions(given) };
   } catch (error) {
-    return mistake((error as Error).message);
+    if (error instanceof Mistake) return { kind: "mistake", message: error.message };
+    throw error;
   }
-  const { values, positionals } = parsed;
-  if (values.help === true || args.length === 0) return { kind: "help" };
-  if (positionals.length !== 1 || positionals[0] !== "serve") {
-    return mistake(`expected the command "serve", not "${positionals.join(" ")}"`);
-  }
-
-  const { "unix-socket": path, listen, port } = values;
-  const memory = wholeNumber(values["memory-limit"] ?? "64");
-  const item = size(values["max-item-size"] ?? "1m");
-  if (path !== undefined && (port !== undefined || listen !== undefined)) {
-    return mistake("--unix-socket goes without --port and --listen");
-  }
-  const number = wholeNumber(port ?? String(DEFAULT_PORT));
-  if (number === undefined || number > 65_535) return mistake(`--port ${port} is no port`);
-  if (!memory) return mistake(`--memory-limit ${values["memory-limit"]} is no number of megabytes`);
-  if (item === undefined || item < 1024 || item > 1024 * MEGABYTE) {
-    return mistake(`--max-item-size ${values["max-item-size"]} is not from 1k to 1024m`);
-  }
-  const limits = { memoryLimit: memory * MEGABYTE, maxItemSize: item };
-  const where = path === undefined ? { port: number, host: listen ?? "127.0.0.1" } : { path };
-  return { kind: "serve", options: { ...where, ...limits } };
 }
 
-function mistake(message: string): CliRequest {
-  return { kind: "mistake", message };
+/** Values by letter; of an option that is given twice the last, as in memcached, but all of `-o`. */
+type Given = ReadonlyMap<string, string>;
+
+/** Reads options as getopt_long does: `-p 1`, `-p1`, `-vvM`, `--port 1`, `--port=1`. */
+function readOptions(args: readonly string[]): { given: Given; words: readonly string[] } {
+  const given = new Map<string, string>();
+  const words: string[] = [];
+  const rest = args.values();
+  const note = (option: Option, shown: string, value: string | undefined): void => {
+    const taken = option.value ? value ?? rest.next().value : "";
+    if (taken === undefined) throw new Mistake(`${shown} needs a value`);
+    const before = option.letter === "o" ? given.get("o") : undefined;
+    given.set(option.letter, before === undefined ? taken : `${before},${taken}`);
+  };
+  for (const arg of rest) {
+    if (/^--./.test(arg)) {
+      const [name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(arg)!.slice(1) as [string, string?];
+      const option = OPTIONS.find((one) => one.name === name);
+      if (option === undefined) throw new Mistake(`there is no option --${name}`);
+      if (!option.value && value !== undefined) throw new Mistake(`--${name} takes no value`);
+      note(option, `--${name}`, value);
+    } else if (/^-./.test(arg)) {
+      for (let at = 1; at < arg.length; at++) {
+        const option = OPTIONS.find((one) => one.letter === arg[at]);
+        if (option === undefined) throw new Mistake(`there is no option -${arg[at]}`);
+        note(option, `-${arg[at]}`, arg.slice(at + 1) || undefined);
+        if (option.value) break;
+      }
+    } else words.push(arg);
+  }
+  return { given, words };
 }
 
-function wholeNumber(text: string): number | undefined {
-  return /^[0-9]{1,9}$/.test(text) ? Number(text) : undefined;
+function serveOptions(given: Given): ServeOptions {
+  for (const letter of given.keys()) checkKnown(letter, given.get(letter) as string);
+  const extended = readExtended(given.get("o") ?? "");
+  const path = given.get("s");
+  if (path !== undefined && (given.has("p") || given.has("l"))) {
+    throw new Mistake("--unix-socket goes without --port and --listen");
+  }
+  const memory = whole(given, "m", 64, 1, "no number of megabytes") * MEGABYTE;
+  const item = itemSize(given.get("I") ?? "1m", memory);
+  const tlsFiles = tlsOf(given.has("Z"), extended);
+  const authFile = given.get("Y");
+  const idleTimeout = extended.get("idle_timeout");
+  return {
+    ...(path === undefined ? { host: hostOf(given), port: portOf(given) } : { path }),
+    memoryLimit: memory,
+    maxItemSize: item,
+    ...(given.has("c") &&
+      { maxConnections: whole(given, "c", 1024, 1, "no number of connections") }),
+    ...(given.has("M") && { outOfMemory: true }),
+    ...(given.has("C") && { cas: false }),
+    ...(given.has("F") && { flush: false }),
+    ...(given.has("X") && { dump: false }),
+    ...(idleTimeout !== undefined && { idleTimeout: seconds(idleTimeout) }),
+    ...(authFile !== undefined && { authFile }),
+    ...(tlsFiles !== undefined && { tlsFiles }),
+  };
 }
 
-function size(text: string): number | undefined {
+/** Refuses what memcached has and this server has not, by name. */
+function checkKnown(letter: string, value: string): void {
+  const { name } = OPTIONS.find((one) => one.letter === letter) as Option;
+  if (letter === "B" && !["ascii", "auto", "auto-negotiate"].includes(value)) {
+    throw new Mistake(`--protocol ${value} is not spoken here, only ascii`);
+  }
+  if (letter === "U" && value !== "0") {
+    throw new Mistake("--udp-port: there is no UDP here, only 0");
+  }
+  if (letter === "t" && !/^0*[1-9]/.test(value)) throw new Mistake(`--threads ${value} are none`);
+  if (!HARMLESS.has(letter) && !"plsmIcYoBUMCFXZh".includes(letter)) {
+    throw new Mistake(`--${name} (-${letter}) is not supported by the embedded server`);
+  }
+}
+
+/** What `-o` says, of which only what means something is kept. */
+function readExtended(text: string): Map<string, string> {
+  const extended = new Map<string, string>();
+  for (const part of text.split(",").filter((one) => one !== "")) {
+    const [name, value] = /^([^=]*)(?:=(.*))?$/s.exec(part)!.slice(1) as [string, string?];
+    if (["idle_timeout", "ssl_chain_cert", "ssl_key"].includes(name)) {
+      if (!value) throw new Mistake(`-o ${name} needs a value`);
+      extended.set(name, value);
+    } else if (!HARMLESS_EXTENDED.has(name)) {
+      throw new Mistake(`-o ${name} is not supported by the embedded server`);
+    }
+  }
+  return extended;
+}
+
+function tlsOf(enabled: boolean, extended: Map<string, string>): ServeOptions["tlsFiles"] {
+  if (!enabled) return undefined;
+  const cert = extended.get("ssl_chain_cert");
+  const key = extended.get("ssl_key");
+  if (cert === undefined || key === undefined) {
+    throw new Mistake("--enable-ssl needs -o ssl_chain_cert=<path>,ssl_key=<path>");
+  }
+  return { cert, key };
+}
+
+function hostOf(given: Given): string {
+  const host = given.get("l") ?? "127.0.0.1";
+  if (host.includes(",")) throw new Mistake(`--listen ${host} is more than one interface`);
+  return host;
+}
+
+function portOf(given: Given): number {
+  const port = whole(given, "p", DEFAULT_PORT, 0, "no port");
+  if (port > 65_535) throw new Mistake(`--port ${given.get("p")} is no port`);
+  return port;
+}
+
+function whole(given: Given, letter: string, usual: number, least: number, not: string): number {
+  const text = given.get(letter);
+  if (text === undefined) return usual;
+  const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : -1;
+  if (number >= least) return number;
+  const { name } = OPTIONS.find((one) => one.letter === letter) as Option;
+  throw new Mistake(`--${name} ${text} is ${not}`);
+}
+
+function seconds(text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) {
+    throw new Mistake(`-o idle_timeout ${text} is no number of seconds`);
+  }
+  return Number(text);
+}
+
+function itemSize(text: string, memory: number): number {
   const parts = /^([0-9]{1,10})([km]?)$/i.exec(text);
-  if (parts === null) return undefined;
-  const unit =
-    { "": 1, k: 1024, m: MEGABYTE }[(parts[2] as string).toLowerCase() as "" | "k" | "m"];
-  return Number(parts[1]) * unit;
+  const unit = parts?.[2]?.toLowerCase() === "m" ? MEGABYTE : parts?.[2] ? 1024 : 1;
+  const size = parts === null ? 0 : Number(parts[1]) * unit;
+  if (size < 1024 || size > 1024 * MEGABYTE) {
+    throw new Mistake(`--max-item-size ${text} is not from 1k to 1024m`);
+  }
+  if (size > memory / 2) {
+    throw new Mistake(`--max-item-size ${text} is more than half of --memory-limit`);
+  }
+  return size;
+}
+
+/** The users of an authentication file, one character per byte; throws if a line is none. */
+export function parseUsers(text: string): Credentials[] {
+  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
+  return lines.map((line, index) => {
+    const colon = line.indexOf(":");
+    if (colon < 0) {
+      throw new Error(`line ${index + 1} of the authentication file is not name:password`);
+    }
+    return { username: line.slice(0, colon), password: line.slice(colon + 1) };
+  });
 }

@@ -2,8 +2,8 @@
  * One connection without its socket: bytes in, replies out.
  *
  * It reads as memcached does, through a buffer of 16 KiB, and sends when what it has read is used up;
- * a value that is still on its way holds back the replies before it. It gives others a turn after a few
- * milliseconds, reads no more while its replies are not taken, and closes when it would keep too much.
+ * a value that is still on its way holds back the replies before it. It stops after a few milliseconds for others to
+ * have a turn, reads no more while its replies are not taken, and closes when it would keep too much.
  */
 import { Buffer } from "node:buffer";
 import { authenticate } from "./auth.ts";
@@ -13,7 +13,6 @@ import type { Item } from "./item.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { Replies } from "./replies.ts";
 import { bufferLimit, type ConnectionInfo, type ServerState } from "./state.ts";
-import { milliseconds } from "./timers.ts";
 import type { Turn } from "./turn.ts";
 
 /** The socket, as a conversation sees it. */
@@ -48,9 +47,6 @@ const COMMANDS_A_TURN = 20;
 /** Replies of a long command leave when there are this many bytes of them. */
 const SEND_AT = 64 * 1024;
 
-/** Milliseconds after which others really have a turn. */
-const SLICE = 5;
-
 interface Reading {
   readonly block: Buffer;
   filled: number;
@@ -74,7 +70,6 @@ export class Conversation implements Turn, ConnectionInfo {
   #noted = 0;
   #known: boolean;
   #running = false;
-  #begun = 0;
   #resting = false;
   #blocked = false;
   #ended = false;
@@ -111,6 +106,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.state.counters.totals.bytes_read += chunk.length;
     this.#received.push(chunk);
     this.#budget = COMMANDS_A_TURN;
+    this.#yield();
     this.#run();
   }
 
@@ -118,6 +114,7 @@ export class Conversation implements Turn, ConnectionInfo {
   resume(): void {
     this.#blocked = false;
     this.#letGo();
+    this.#yield();
     this.#run();
   }
 
@@ -197,7 +194,6 @@ export class Conversation implements Turn, ConnectionInfo {
   #run(): void {
     if (this.#resting) return;
     this.#running = true;
-    this.#begun = milliseconds();
     while (!this.#closed && !this.#blocked && !this.#resting && this.#step());
     this.#running = false;
     this.#wire.push();
@@ -205,9 +201,9 @@ export class Conversation implements Turn, ConnectionInfo {
     this.#note(this.#received.memory + this.#unsentBytes);
   }
 
-  /** Others have their turn if this has taken long. */
+  /** Others have their turn if this one was long. */
   #yield(): void {
-    if (milliseconds() - this.#begun < SLICE) return;
+    if (this.#resting || this.state.schedule.hasTime()) return;
     this.#resting = true;
     this.#wire.rest(() => {
       this.#resting = false;
@@ -279,6 +275,7 @@ export class Conversation implements Turn, ConnectionInfo {
     const bytes = this.#received.take(reading.block.length - reading.filled);
     reading.block.set(bytes, reading.filled);
     reading.filled += bytes.length;
+    this.state.store.trim();
     if (reading.filled === reading.block.length) {
       this.#endReading(reading);
       const { block } = reading;
@@ -294,9 +291,11 @@ export class Conversation implements Turn, ConnectionInfo {
   }
 
   #commandDone(): void {
-    if (this.#closed || --this.#budget >= 0) return;
-    this.flush();
-    this.#budget = COMMANDS_A_TURN - 1;
+    if (this.#closed) return;
+    if (--this.#budget < 0) {
+      this.flush();
+      this.#budget = COMMANDS_A_TURN - 1;
+    }
     this.#yield();
   }
 }

@@ -34,8 +34,11 @@ export interface StoreRules {
 /** Items and buckets that one step of a walk over all items looks at. */
 export const ITEMS_A_STEP = 1000;
 
-/** Items that are dropped for one new item, at most: all of them could take long. */
-const MOST_EVICTIONS = 20_000;
+/**
+ * Items that are dropped at a time, at most: enough for a new item of 1 MiB among the smallest. What a larger
+ * one needs, or a lower limit, follows with the next commands.
+ */
+const MOST_EVICTIONS = 10_000;
 
 /** Where nothing is evicted: items, the least recently used, among which memcached looks for expired ones. */
 const RECLAIM_TRIES = 5;
@@ -131,6 +134,11 @@ export class ItemStore {
   beginUpload(bytes: number): void {
     this.#makeRoom(bytes);
     this.#uploadCost += bytes;
+  }
+
+  /** Makes room if more is in use than may be. */
+  trim(): void {
+    this.#makeRoom(0);
   }
 
   /** The value has come, or never will. */

@@ -3,8 +3,9 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { Conversation, type Wire } from "./conversation.ts";
 import type { Faults, OrderedCut } from "./faults.ts";
+import type { Schedule } from "./schedule.ts";
 import type { ServerState } from "./state.ts";
-import { after, milliseconds, soon } from "./timers.ts";
+import { after, milliseconds } from "./timers.ts";
 
 /** Replies up to this many bytes leave in one piece. */
 const JOIN_UP_TO = 16 * 1024;
@@ -33,6 +34,7 @@ export class Link implements Wire {
   readonly local: string;
   readonly #socket: Socket;
   readonly #faults: Faults;
+  readonly #schedule: Schedule;
   readonly #conversation: Conversation;
   readonly #unwatch: () => void;
   #pauses = 0;
@@ -57,6 +59,7 @@ export class Link implements Wire {
       : `unix:${path}`;
     this.#socket = socket;
     this.#faults = faults;
+    this.#schedule = state.schedule;
     this.#conversation = new Conversation(state, this);
     this.#unwatch = faults.watch(() => this.#faultsChanged());
     const id = ++state.lastConnection;
@@ -93,7 +96,7 @@ export class Link implements Wire {
 
   rest(done: () => void): void {
     this.#pause(RESTING);
-    soon(() =>
+    this.#schedule.later(() =>
       this.#do(() => {
         this.#resume(RESTING);
         done();

@@ -17,6 +17,9 @@ import { after, every } from "./timers.ts";
 /** Milliseconds between two looks for connections that are idle. */
 const IDLE_LOOK = 100;
 
+/** Starts a server from options that were looked at; for the command line, which has more users than one. */
+export let startChecked: (checked: CheckedOptions) => Promise<MemcachedServer>;
+
 /**
  * A memcached inside this process, for development and tests: the text protocol of memcached 1.6.18,
  * classic and meta. It is single-threaded and forgets everything when it stops; for anything that matters,
@@ -80,19 +83,24 @@ export class MemcachedServer implements AsyncDisposable {
    * ```
    */
   static async start(options?: MemcachedServerOptions): Promise<MemcachedServer> {
-    const checked = checkOptions(options);
-    const { place, tls } = checked;
-    // A connection can come in as soon as there is a socket, and is served a moment later.
-    let serve = (socket: Socket): void => void socket.destroy();
-    const listener = new Listener(place, tls, (socket) => serve(socket));
-    await listener.open();
-    const bound = listener.place;
-    const listening: ListenInfo = "path" in bound
-      ? { host: undefined, port: 0, path: bound.path }
-      : { ...bound, path: undefined };
-    const server = new MemcachedServer(checked, listener, listening);
-    serve = (socket) => server.#serve(socket);
-    return server;
+    return await startChecked(checkOptions(options));
+  }
+
+  static {
+    startChecked = async (checked) => {
+      const { place, tls } = checked;
+      // A connection can come in as soon as there is a socket, and is served a moment later.
+      let serve = (socket: Socket): void => void socket.destroy();
+      const listener = new Listener(place, tls, (socket) => serve(socket));
+      await listener.open();
+      const bound = listener.place;
+      const listening: ListenInfo = "path" in bound
+        ? { host: undefined, port: 0, path: bound.path }
+        : { ...bound, path: undefined };
+      const server = new MemcachedServer(checked, listener, listening);
+      serve = (socket) => server.#serve(socket);
+      return server;
+    };
   }
 
   /**

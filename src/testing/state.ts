@@ -4,6 +4,7 @@ import { type Clock, Timeline } from "./clock.ts";
 import { Counters } from "./counters.ts";
 import { Faults } from "./faults.ts";
 import { ItemStore, type StoreLimits } from "./item_store.ts";
+import { Schedule } from "./schedule.ts";
 
 /** Where a server listens, as `stats settings` shows it. */
 export interface ListenInfo {
@@ -67,6 +68,7 @@ export interface ServerState {
   readonly listening: ListenInfo;
   readonly faults: Faults;
   readonly calls: Calls;
+  readonly schedule: Schedule;
   /** Set by `verbosity`, shown by `stats settings`; nothing is logged. */
   verbosity: number;
   /** Set by `lru_crawler enable` and `disable`. */
@@ -100,6 +102,7 @@ export function newState(
     listening,
     faults,
     calls,
+    schedule: new Schedule(),
     verbosity: 0,
     crawler: true,
     buffered: 0,

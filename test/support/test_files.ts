@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 
 /** Folders under test/ whose files are not part of `npm test`; .ci/run has a step for most of them. */
 const NOT_TESTS = [
+  "attack",
   "bench",
   "browser",
   "chaos",

@@ -1,9 +1,14 @@
 /** The command `memwire`. */
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
+import { Memcached } from "../../mod.ts";
 import { type CliRequest, parseCommandLine, USAGE } from "../../src/testing/cli_options.ts";
 import { MemcachedServer } from "../../src/testing/mod.ts";
+import { makeAuthority } from "../support/certificates.ts";
 import { addressOf, ended, memwire } from "./command.ts";
 import { Control, dial, play } from "./support.ts";
 
@@ -27,6 +32,40 @@ describe("memwire serve", () => {
       await assert.rejects(dial(address), { code: "ECONNREFUSED" });
     });
   }
+
+  it("reads the files of -Y and -Z", { timeout: 30_000 }, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "memwire-cli-"));
+    const authority = makeAuthority();
+    t.after(() => {
+      rmSync(folder, { recursive: true, force: true });
+      authority.dispose();
+    });
+    const users = join(folder, "users");
+    writeFileSync(users, "foo:bar\nbaaaz:qu:ux\n");
+    const { cert, key } = authority.issue(["IP:127.0.0.1"]);
+    const files = `ssl_chain_cert=${cert},ssl_key=${key}`;
+    const child = memwire("serve", "-p", "0", "-Y", users, "-Z", "-o", files);
+    const address = await addressOf(child);
+    const tls = { ca: readFileSync(authority.ca) };
+    for (const [username, password] of [["foo", "bar"], ["baaaz", "qu:ux"]] as const) {
+      const client = new Memcached(address, { tls, auth: { username, password } });
+      await client.set("a", username);
+      assert.equal(await client.get("a"), username);
+      await client.close();
+    }
+    const wrong = new Memcached(address, { tls, auth: { username: "foo", password: "qu:ux" } });
+    await assert.rejects(wrong.get("a"), { code: "AUTH" });
+    await wrong.close();
+    const result = ended(child);
+    process.kill(child.pid as number, "SIGTERM");
+    assert.equal((await result).code, 0);
+
+    writeFileSync(users, "foo\n");
+    const { code, err } = await ended(memwire("serve", "-p", "0", "-Y", users));
+    assert.equal(code, 1);
+    assert.equal(err, "memwire: line 1 of the authentication file is not name:password\n");
+    assert.equal((await ended(memwire("serve", "-p", "0", "-Y", join(folder, "no")))).code, 1);
+  });
 
   it("says so if it cannot listen", { timeout: 30_000 }, async (t) => {
     const server = await MemcachedServer.start();
@@ -65,6 +104,37 @@ describe("a command line", () => {
       kind: "serve",
       options: { path: "m", memoryLimit: 64 * 2 ** 20, maxItemSize: 1024 },
     }],
+    ["-d -p 1 serve -h", { kind: "help" }],
+    ["serve -p5 -l::1 -m1 -I2k -c 7 -vvMCFX", {
+      kind: "serve",
+      options: {
+        port: 5,
+        host: "::1",
+        memoryLimit: 2 ** 20,
+        maxItemSize: 2048,
+        maxConnections: 7,
+        outOfMemory: true,
+        cas: false,
+        flush: false,
+        dump: false,
+      },
+    }],
+    ["serve -s m --auth-file=/a -Z -o ssl_chain_cert=/c,modern -o ssl_key=/k,idle_timeout=9", {
+      kind: "serve",
+      options: {
+        path: "m",
+        ...serve,
+        idleTimeout: 9,
+        authFile: "/a",
+        tlsFiles: { cert: "/c", key: "/k" },
+      },
+    }],
+    [
+      "serve -s m -u root -t 4 -U 0 -v -k -L -r -a 777 -b 99 -f 2 -n 9 -R 1 -W -B auto -o " +
+      "hashpower=20,no_lru_maintainer,slab_reassign",
+      { kind: "serve", options: { path: "m", ...serve } },
+    ],
+    ["serve -p 1 -p 2", { kind: "serve", options: { port: 2, host: "127.0.0.1", ...serve } }],
   ];
   for (const [line, request] of cases) {
     it(JSON.stringify(line), () => {
@@ -75,8 +145,32 @@ describe("a command line", () => {
   const mistakes: [string, RegExp][] = [
     ["start", /^expected the command "serve", not "start"$/],
     ["serve x", /^expected the command "serve", not "serve x"$/],
-    ["serve --prot 1", /--prot/],
-    ["serve -p", /port/],
+    ["serve --prot 1", /^there is no option --prot$/],
+    ["serve -q", /^there is no option -q$/],
+    ["serve -p", /^-p needs a value$/],
+    ["serve --port", /^--port needs a value$/],
+    ["serve --disable-cas=1", /^--disable-cas takes no value$/],
+    ["serve -c 0", /^--conn-limit 0 is no number of connections$/],
+    ["serve -c -1", /^--conn-limit -1 is no number of connections$/],
+    ["serve -t 0", /^--threads 0 are none$/],
+    ["serve -B binary", /^--protocol binary is not spoken here, only ascii$/],
+    ["serve -U 11211", /^--udp-port: there is no UDP here, only 0$/],
+    ["serve -l ::1,127.0.0.1", /^--listen ::1,127.0.0.1 is more than one interface$/],
+    ["serve -m 1 -I 600k", /^--max-item-size 600k is more than half of --memory-limit$/],
+    ["serve -Z", /^--enable-ssl needs -o ssl_chain_cert=<path>,ssl_key=<path>$/],
+    ["serve -o idle_timeout", /^-o idle_timeout needs a value$/],
+    ["serve -o idle_timeout=x", /^-o idle_timeout x is no number of seconds$/],
+    ...["A", "d", "S", "i", "V"].map((letter): [string, RegExp] => {
+      return [
+        `serve -${letter}`,
+        RegExp(`\\(-${letter}\\) is not supported by the embedded server$`),
+      ];
+    }),
+    ["serve -D :", /^--delimiter \(-D\) is not supported by the embedded server$/],
+    ["serve -P /x", /^--pidfile \(-P\) is not supported/],
+    ["serve -e /x", /^--memory-file \(-e\) is not supported/],
+    ["serve -o ext_path=/x:1G", /^-o ext_path is not supported by the embedded server$/],
+    ["serve -o ssl_verify_mode=2", /^-o ssl_verify_mode is not supported/],
     ["serve -p 65536", /^--port 65536 is no port$/],
     ["serve -p 1x", /^--port 1x is no port$/],
     ["serve -m 0", /^--memory-limit 0 is no number of megabytes$/],

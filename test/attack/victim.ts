@@ -1,0 +1,47 @@
+/**
+ * The process that is attacked: an embedded server that watches itself. Run by memory.ts, which reads a line of
+ * JSON a second from it.
+ */
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import { MemcachedServer } from "../../src/testing/mod.ts";
+
+const collect = globalThis.gc as () => void;
+const server = await MemcachedServer.start({ memoryLimit: Number(process.argv[2]) });
+
+/** Bytes in use, after what is not has been collected. */
+function live(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** Milliseconds that this thread has computed; the time that others had the processor is not its own. */
+function computed(): number {
+  const [spent] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, "latin1").split(" ");
+  return Number(spent) / 1e6;
+}
+
+const before = live();
+let held = 0;
+let waited = 0;
+let last = { spent: computed(), now: performance.now() };
+
+function look(): void {
+  const next = { spent: computed(), now: performance.now() };
+  held = Math.max(held, next.spent - last.spent);
+  waited = Math.max(waited, next.now - last.now);
+  last = next;
+  setImmediate(look);
+}
+setImmediate(look);
+
+process.stdout.write(`${JSON.stringify({ address: server.address })}\n`);
+setInterval(() => {
+  const used = live() - before;
+  const { rss } = process.memoryUsage();
+  process.stdout.write(`${JSON.stringify({ used, held, waited, rss })}\n`);
+  held = waited = 0;
+  last = { spent: computed(), now: performance.now() };
+}, 1000);
