@@ -1,6 +1,7 @@
 /** append and prepend. */
 import { invalidType, ServerError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
+import { isWellFormed } from "../protocol/text.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 import type { Commands } from "./commands.ts";
 import type { CallOptions } from "./options.ts";
@@ -9,8 +10,8 @@ import type { CallOptions } from "./options.ts";
  * Adds at the end or the front; false: absent.
  *
  * "Not stored" is also memcached's answer where the value would become too large, memory is short, or the
- * item is on disk (1.6.18, do_store_item), and a failure must not look like a miss: hence the look whether it is
- * there.
+ * item is on disk (1.6.18, do_store_item), and a failure must not look like a miss: hence the look whether
+ * it is there.
  */
 export async function extend(
   commands: Commands<unknown>,
@@ -21,6 +22,9 @@ export async function extend(
 ): Promise<boolean> {
   if (typeof data !== "string" && !(data instanceof Uint8Array)) {
     throw invalidType("what is appended or prepended must be a string or a Uint8Array");
+  }
+  if (typeof data === "string" && !isWellFormed(data)) {
+    throw invalidType("text that is appended or prepended must not hold a lone surrogate");
   }
   const { core } = commands;
   const wireKey = checkKey(key, core.options.prefix);

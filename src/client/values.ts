@@ -5,9 +5,10 @@
 import type { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
 import { CorruptValueError, invalidType, isMemcachedError } from "../errors.ts";
+import { digitsEnd, isCount } from "../protocol/digits.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { isStubFlags } from "../protocol/stub.ts";
-import { decodeUtf8, isUtf8 } from "../protocol/text.ts";
+import { decodeUtf8, isUtf8, isWellFormed } from "../protocol/text.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 import { decode as decodeV8, encode as encodeV8 } from "../v8/codec.ts";
 import type { Serializer } from "./options.ts";
@@ -27,6 +28,8 @@ export const Flags = {
   /** V8's value format, our own codec. */
   v8: 256,
 } as const;
+
+const MAX_FLAGS = 0xffff_ffff;
 
 // A compressed value of a megabyte can hold a gigabyte.
 const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
@@ -54,6 +57,8 @@ export const tableCodec: ValueCodec = {
   encode(value: unknown, stored: Stored): void {
     switch (typeof value) {
       case "string":
+        // What would come back as another text goes in V8's format.
+        if (!isWellFormed(value) || isPaddedCount(value)) break;
         stored.value = value;
         stored.flags = Flags.text;
         return;
@@ -89,7 +94,7 @@ export const tableCodec: ValueCodec = {
     const { bytes, from, to, flags } = reply;
     switch (flags) {
       case Flags.text:
-        return readText(bytes, from, to, flags);
+        return readText(bytes, from, isCount(bytes, from, to) ? digitsEnd(bytes, from) : to, flags);
       case Flags.bytes:
         return reply.ownBytes();
       case Flags.v8:
@@ -115,7 +120,9 @@ export function serializerCodec(serializer: Serializer): ValueCodec {
     },
 
     decode(reply: Reply): unknown {
-      return deserialized(serializer, reply.ownBytes(), reply.flags);
+      const { flags } = reply;
+      if (!Number.isSafeInteger(flags)) throw inexactFlags(flags);
+      return deserialized(serializer, reply.ownBytes(), flags);
     },
 
     holds: () => true,
@@ -132,7 +139,7 @@ export function serialized(
   if (!(data instanceof Uint8Array)) {
     throw invalidType("serializer.serialize must return data as a Uint8Array");
   }
-  if (!Number.isInteger(flags) || flags < 0 || flags > 0xffffffff) {
+  if (!Number.isInteger(flags) || flags < 0 || flags > MAX_FLAGS) {
     throw invalidType("serializer.serialize must return flags from 0 to 2^32 - 1");
   }
   if (isStubFlags(flags)) {
@@ -170,6 +177,9 @@ export function encodedView(value: unknown): Uint8Array {
 }
 
 function decodeOthers(bytes: Buffer, from: number, to: number, flags: number): unknown {
+  if (!Number.isSafeInteger(flags)) throw inexactFlags(flags);
+  // A memcached that was built for flags of 64 bits: bit operations would see the lower half alone.
+  if (flags > MAX_FLAGS) throw new CorruptValueError(`flags ${flags} are not known`, { flags });
   const inner = flags & ~Flags.compressed;
   if ((flags & Flags.compressed) !== 0 && (inner === Flags.bytes || inner === Flags.text)) {
     const plain = inflate(bytes, from, to, flags);
@@ -202,6 +212,18 @@ function readText(bytes: Buffer, from: number, to: number, flags: number): strin
     throw new CorruptValueError(`flags ${flags}: the value is not UTF-8`, { flags });
   }
   return text;
+}
+
+/**
+ * Whether the text could be what is left of digits after decr, which old servers pad with spaces. Such
+ * text is never stored as it is, so what is read as text and looks so is a count, and read as one.
+ */
+function isPaddedCount(text: string): boolean {
+  return text.endsWith(" ") && /^[0-9]{1,19} +$/.test(text) && text.length <= 20;
+}
+
+function inexactFlags(flags: number): CorruptValueError {
+  return new CorruptValueError("flags of 2^53 or more, which no number holds exactly", { flags });
 }
 
 /** Digits, and the spaces that decr leaves behind a number that has become shorter. */

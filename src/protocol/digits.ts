@@ -32,8 +32,9 @@ const MAX_COUNT_DIGITS = 20;
 
 /** Whether the bytes are a counter's: digits, and the spaces that decr leaves behind them on old servers. */
 export function isCount(bytes: Buffer, from: number, to: number): boolean {
+  if (to - from > MAX_COUNT_DIGITS) return false;
   let p = digitsEnd(bytes, from);
-  if (p === from || to - from > MAX_COUNT_DIGITS) return false;
+  if (p === from) return false;
   while (p < to && bytes[p] === SPACE) p++;
   return p === to;
 }

@@ -20,6 +20,15 @@ export function decodeUtf8(bytes: Buffer, from: number, to: number): string {
     : decoder.decode(bytes.subarray(from, to));
 }
 
+// Of es2024, and in all runtimes.
+const wellFormed = (String.prototype as { isWellFormed?: (this: string) => boolean })
+  .isWellFormed as (this: string) => boolean;
+
+/** Whether the text has no half of a surrogate pair alone, for which there is no UTF-8. */
+export function isWellFormed(text: string): boolean {
+  return wellFormed.call(text);
+}
+
 /** Whether the bytes are well-formed UTF-8. */
 export function isUtf8(bytes: Uint8Array): boolean {
   try {

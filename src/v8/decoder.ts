@@ -5,10 +5,14 @@
 import { readBuiltin, readViewsOf } from "./decode_builtins.ts";
 import { type KnownKey, KnownKeys, type Place, slotOf } from "./known_keys.ts";
 import { Budget } from "./limits.ts";
+import { currentLook, inheritsIndex, isInherited } from "./prototypes.ts";
 import { corrupt, Reader } from "./reader.ts";
 
 /** The largest index of an array. */
 const MAX_INDEX = 0xffff_fffe;
+
+/** No look at the prototypes' names: those of an array's prototype are not looked at. */
+const NEVER = -1;
 
 const knownKeys = new KnownKeys();
 
@@ -19,6 +23,8 @@ export class Decoder extends Reader {
   /** Of the format, as the header names it. */
   version = 0;
   #budget: Budget | null = null;
+  /** What is known of the prototypes' names. */
+  readonly #look = currentLook();
   readonly #size: number;
   /** How many objects deeper it may still go. */
   #depth: number;
@@ -128,7 +134,9 @@ export class Decoder extends Reader {
   /** Gives an object its id; its contents follow until `close`. */
   open<T extends object>(object: T): T {
     if (--this.#depth < 0) throw corrupt("objects nested too deeply");
-    this.objects.push(object);
+    const { objects } = this;
+    if (!inheritsIndex(objects.length + 1)) objects.push(object);
+    else define(objects, objects.length, object);
     return object;
   }
 
@@ -157,9 +165,11 @@ export class Decoder extends Reader {
     const array = this.open([] as unknown[]);
     const length = this.varint();
     if (length > this.end - this.pos) throw corrupt("it ends too early");
+    const assigned = !inheritsIndex(length);
     for (let i = 0; i < length; i++) {
       if (this.takes(0x2d)) array.length = i + 1; // -
-      else array[i] = this.value(within);
+      else if (assigned) array[i] = this.value(within);
+      else define(array, i, this.value(within));
     }
     this.#count(this.#properties(array, 0x24, within));
     this.#count(length);
@@ -194,6 +204,8 @@ export class Decoder extends Reader {
   /** Reads keys and values into `target` up to the tag `end`; how many there were. */
   #properties(target: object, end: number, within: KnownKey): number {
     const properties = target as Record<string, unknown>;
+    const plain = end === 0x7b;
+    const look = plain ? this.#look : NEVER;
     const place = knownKeys.placeIn(within);
     let last = place.start;
     for (let count = 0;; count++) {
@@ -210,8 +222,18 @@ export class Decoder extends Reader {
         }
         last = key;
       }
-      properties[last.key] = this.value(last);
+      const value = this.value(last);
+      if (last.look === look || this.#mayAssign(last, target, plain)) properties[last.key] = value;
+      else define(target, last.key, value);
     }
+  }
+
+  /** Whether a name may be assigned, which of plain objects is then known for as long as this look holds. */
+  #mayAssign(name: KnownKey, target: object, plain: boolean): boolean {
+    if (!plain) return !(name.key in target);
+    if (isInherited(name.key)) return false;
+    name.look = this.#look;
+    return true;
   }
 
   /** Takes `bytes` if they follow. */
@@ -244,7 +266,7 @@ export class Decoder extends Reader {
   #unknownKey(properties: Record<string, unknown>, within: KnownKey): void {
     const key = this.#key();
     const value = this.value(within);
-    if (key === "__proto__") define(properties, key, value);
+    if (key in properties) define(properties, key, value);
     else properties[key] = value;
   }
 
@@ -271,8 +293,8 @@ function isJavaScriptCore(b: Uint8Array, at: number): boolean {
   return (b[at] === 0x0d || b[at] === 0x0e) && !(b[at + 1] || b[at + 2] || b[at + 3]);
 }
 
-/** Makes an own property of a name that assignment would take for something else. */
-function define(target: object, key: string, value: unknown): void {
+/** Makes an own property of a name that assignment might take for something else. */
+function define(target: object, key: string | number, value: unknown): void {
   Object.defineProperty(target, key, {
     value,
     writable: true,

@@ -26,6 +26,8 @@ export class KnownKey {
   inner: Place | null = null;
   /** The next one in the same slot. */
   sibling: KnownKey | null = null;
+  /** The last look at Object.prototype that did not find this name: see prototypes.ts. */
+  look = 0;
 
   constructor(key: string, bytes: Uint8Array) {
     this.key = key;

@@ -16,6 +16,7 @@
  */
 import { invalidType } from "../errors.ts";
 import { decode, encodeOwned } from "./codec.ts";
+import { lookAgain } from "./prototypes.ts";
 import type { DeserializeOptions, SerializeOptions } from "./options.ts";
 
 export type { DeserializeOptions, SerializeOptions };
@@ -72,5 +73,6 @@ export function serialize(value: unknown, options?: SerializeOptions): Uint8Arra
  */
 export function deserialize(bytes: Uint8Array, options?: DeserializeOptions): unknown {
   if (!ArrayBuffer.isView(bytes)) throw invalidType("bytes must be a Uint8Array");
+  lookAgain();
   return decode(bytes, 0, bytes.byteLength, options);
 }

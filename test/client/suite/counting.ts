@@ -57,6 +57,25 @@ export const counting: Part = (on) => {
     assert.equal(new TextDecoder().decode((await stored(k))?.data), "5   ");
   });
 
+  test("text of digits is counted too, and read without those spaces", async () => {
+    const { client, key, plant } = on();
+    const k = key();
+    await client.set(k, "100");
+    assert.equal(await client.decrement(k), 99n);
+    assert.equal(await client.get(k), "99");
+    assert.equal((await client.getItem<string>(k))?.value, "99");
+    assert.deepEqual(await client.getMany([k]), new Map([[k, "99"]]));
+    assert.equal(await client.decrement(k, 99), 0n);
+    assert.equal(await client.get(k), "0");
+    // Nobody's text changes: what looks so and was stored as text comes back as it was.
+    for (const text of ["99 ", "9  ", "1 ", " ", "", "12", "x 9 ", "9 9 ", "9".repeat(20) + " "]) {
+      await client.set(k, text);
+      assert.equal(await client.get(k), text, JSON.stringify(text));
+    }
+    await plant(k, "99 \n", 16);
+    assert.equal(await client.get(k), "99 \n");
+  });
+
   test("initial: where there is none, and only there", async () => {
     const { client, key, ttl } = on();
     for (const initial of [7, 7n, 0, MOST]) {

@@ -20,8 +20,15 @@ const TABLE: ReadonlyArray<
   ["\ufffd", 16, "\xef\xbf\xbd"],
   ["\ufffd".repeat(300), 16, "\xef\xbf\xbd".repeat(300)],
   ["\r\nEND\r\nVALUE a 0 1\r\nx\r\n", 16, "\r\nEND\r\nVALUE a 0 1\r\nx\r\n"],
-  // Half of a surrogate pair has no UTF-8: what every encoder puts in its place is U+FFFD.
-  ["a\ud83d", 16, "a\xef\xbf\xbd", "a\ufffd"],
+  // Half of a surrogate pair has no UTF-8: every encoder puts U+FFFD in its place.
+  ["a\ud83d", 256, "\xff\x0fc\x04a\0\x3d\xd8"],
+  ["\udc00", 256, "\xff\x0fc\x02\0\xdc"],
+  // What decr could have left behind would be read as its count.
+  ["12 ", 256, '\xff\x0f"\x0312 '],
+  ["12", 16, "12"],
+  [" 12", 16, " 12"],
+  ["12 x ", 16, "12 x "],
+  ["12345678901234567890 ", 16, "12345678901234567890 "],
   [0, 2, "0"],
   [-1, 2, "-1"],
   [Number.MAX_SAFE_INTEGER, 2, "9007199254740991"],
@@ -84,6 +91,25 @@ export const values: Part = (on) => {
       await client.set(k, value);
       assert.deepEqual(await client.get(k), value);
     }
+  });
+
+  test("text with half of a surrogate pair comes back as it was, or is refused", async () => {
+    const { client, key } = on();
+    const k = key();
+    for (const text of ["a\ud800b", "\udfff", "x".repeat(5_000) + "\udbff", "\ud83d\ud83d\ude00"]) {
+      await client.set(k, text);
+      assert.equal(await client.get(k), text);
+      assert.equal(await client.update<string>(k, (current) => `${current}!`), `${text}!`);
+      await client.setMany([[k, [text]]]);
+      assert.deepEqual(await client.get(k), [text]);
+      await client.set(k, "old");
+      for (const extend of [client.append, client.prepend]) {
+        await assert.rejects(extend.call(client, k, text), { code: "ERR_INVALID_ARGUMENT" });
+      }
+      assert.equal(await client.get(k), "old");
+    }
+    await client.append(k, "\ud83d\ude00");
+    assert.equal(await client.get(k), "old\ud83d\ude00");
   });
 
   test("what cannot be stored rejects, and says where in the value it is; nothing is sent", async () => {
