@@ -29,7 +29,8 @@ export const Flags = {
   v8: 256,
 } as const;
 
-const MAX_FLAGS = 0xffff_ffff;
+/** Flags have 32 bits, but in a memcached that was built for 64. Bit operations see the lower 32 alone. */
+export const MAX_FLAGS: number = 0xffff_ffff;
 
 // A compressed value of a megabyte can hold a gigabyte.
 const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
@@ -178,7 +179,6 @@ export function encodedView(value: unknown): Uint8Array {
 
 function decodeOthers(bytes: Buffer, from: number, to: number, flags: number): unknown {
   if (!Number.isSafeInteger(flags)) throw inexactFlags(flags);
-  // A memcached that was built for flags of 64 bits: bit operations would see the lower half alone.
   if (flags > MAX_FLAGS) throw new CorruptValueError(`flags ${flags} are not known`, { flags });
   const inner = flags & ~Flags.compressed;
   if ((flags & Flags.compressed) !== 0 && (inner === Flags.bytes || inner === Flags.text)) {

@@ -7,7 +7,14 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { Serializer } from "../client/options.ts";
 import type { Stored, ValueCodec } from "../client/values.ts";
-import { deserialized, encodedView, Flags, serialized, undefinedValue } from "../client/values.ts";
+import {
+  deserialized,
+  encodedView,
+  Flags,
+  MAX_FLAGS,
+  serialized,
+  undefinedValue,
+} from "../client/values.ts";
 import {
   CorruptValueError,
   invalidType,
@@ -151,6 +158,9 @@ export class RecordCodec implements ValueCodec {
 
   decode(reply: Reply, key: string): Stocked {
     const { bytes, from, to, flags } = reply;
+    if (flags > MAX_FLAGS) {
+      throw corrupt("flags of more than 32 bits are not a session store's", flags);
+    }
     if (flags === MARKER_FLAGS) {
       const encoded = new Encoded(copyOf(bytes, from, to), flags);
       return { value: undefined, session: undefined, encoded, marker: true, outdated: false };

@@ -1,7 +1,7 @@
 /** Flags of a memcached that was built for 64 bits: exact, or refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CorruptValueError, Memcached } from "../../mod.ts";
+import { CorruptValueError, Memcached, SessionStore } from "../../mod.ts";
 import { done, hit } from "../support/replies.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { DIALECTS, PATIENT } from "./rig.ts";
@@ -35,7 +35,8 @@ for (const protocol of DIALECTS) {
         deserialize: (_, flags) => seen.push(flags),
       },
     });
-    for (flags of [...FLAGS, ...INEXACT]) {
+    await using store = new SessionStore({ client, namespace: "" });
+    for (flags of [...FLAGS, ...INEXACT, 2n ** 32n + 256n + 512n, 2n ** 32n + 256n + 2048n]) {
       const exact = flags < 2n ** 53n;
       for (const read of [client.get("k"), client.getItem("k"), client.getAndTouch("k", 0)]) {
         await assert.rejects(read, (error) => {
@@ -45,6 +46,7 @@ for (const protocol of DIALECTS) {
         });
       }
       assert.equal(await client.has("k"), true);
+      await assert.rejects(store.get("k"), CorruptValueError);
       if (exact) {
         await own.get("k");
         assert.deepEqual(seen.map(BigInt), [flags]);
