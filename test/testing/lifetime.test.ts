@@ -19,10 +19,11 @@ describe("a server that nobody stops", () => {
   });
 });
 
-/** Puts clocks and timers that stand still in the place of the global ones, as Vitest does by default. */
+/** Puts clocks and timers that stand still in the place of the global ones, as Jest and Vitest do. */
 function fakeTimers(t: TestContext, now: number): { advance(ms: number): void } {
   const doNothing = (): void => {};
   const fakes: [object, string, unknown][] = [
+    [globalThis, "queueMicrotask", doNothing],
     ...["set", "clear"].flatMap((verb) =>
       ["Timeout", "Interval", "Immediate"].map((what): [object, string, unknown] => {
         return [globalThis, verb + what, doNothing];
@@ -44,7 +45,7 @@ it("a server works under fake timers, and its clock is the fake one", async (t) 
   const server = await MemcachedServer.start();
   // After the real timers are back: Bun's own sockets need the global setImmediate to close.
   t.after(() => server.stop());
-  const client = new Memcached(server.address, { timeout: 500 });
+  const client = new Memcached(server.address, { timeout: 10_000 });
   t.after(() => client.close());
   await client.set("session", "x", { ttl: 60 });
   fake.advance(59_000);
@@ -59,7 +60,7 @@ it("a server works under fake timers, and its clock is the fake one", async (t) 
   server.stall(20);
   assert.equal(await client.get("a"), 1);
   const keys = Array.from({ length: 50_000 }, (_, index) => `key-${index}`);
-  assert.equal((await client.getMany(keys)).size, 0, "long work goes on");
+  assert.equal((await client.getMany(keys.slice(0, 5000))).size, 0, "long work goes on");
   const control = await Control.open(server.address);
   t.after(() => control.close());
   assert.equal(await control.ask(`get ${keys.join(" ")}`), "END\r\n");
