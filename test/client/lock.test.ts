@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Lock, Memcached, type MemcachedOptions } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { startProxy } from "../support/fault_proxy.ts";
