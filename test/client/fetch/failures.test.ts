@@ -194,9 +194,11 @@ for (const protocol of ["meta", "classic"] as const) {
 test("the reply to a question comes when nobody waits any more: what it has won is given back", async () => {
   let given: ((line: string) => void) | undefined;
   const back = new Promise<string>((resolve) => given = resolve);
+  let settle = (): void => {};
+  const settled = new Promise<void>((resolve) => settle = resolve);
   await using server = await startScriptedServer(async (peer) => {
     const ask = await peer.next();
-    await sleep(150);
+    await settled;
     await peer.write(`VA 0 f0 c9 W O${ask.opaque}\r\n\r\n`);
     const next = await peer.next();
     given?.(next.line);
@@ -204,6 +206,7 @@ test("the reply to a question comes when nobody waits any more: what it has won 
   });
   await using client = new Memcached(server.address, { ...PATIENT, protocol: "meta" });
   assert.equal(await client.fetch("k", () => "value", { ...OPTIONS, timeout: 50 }), "value");
+  settle();
   assert.match(await back, /^md k I C9 /);
 });
 
