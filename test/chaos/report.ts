@@ -1,0 +1,107 @@
+/** What a worker tells at its end, and whether all of it together can be true. */
+import type { Memcached } from "../../mod.ts";
+
+/** Outcomes of one kind of write to one key: done for sure, and in doubt. */
+export interface Tally {
+  acked: string[];
+  doubtful: string[];
+}
+
+/** What a worker has done and seen. */
+export interface Report {
+  readonly worker: string;
+  /** Whose keys it has written. */
+  readonly group: string;
+  /** Writes may be where they are lost: the group's are not counted. */
+  readonly strayed: boolean;
+  /** Calls by how they ended: "ok" or an error's code. */
+  readonly ends: Record<string, number>;
+  /** What cannot be, in words. */
+  readonly violations: string[];
+  /** Tokens by key, for writes that none may lose. */
+  readonly increments: Record<string, Tally>;
+  readonly appends: Record<string, Tally>;
+  readonly cas: Record<string, Tally>;
+  readonly adds: Record<string, Tally>;
+  /** How late the latest call was, in ms. */
+  readonly latest: number;
+}
+
+type Kind = "increments" | "appends" | "cas" | "adds";
+
+/** Everybody's outcomes for each key. */
+function gather(reports: readonly Report[], kind: Kind): Map<string, Tally> {
+  const all = new Map<string, Tally>();
+  const strayed = new Set(reports.filter((each) => each.strayed).map(({ group }) => group));
+  for (const report of reports) {
+    if (strayed.has(report.group)) continue;
+    for (const [key, { acked, doubtful }] of Object.entries(report[kind])) {
+      const tally = all.get(key) ?? { acked: [], doubtful: [] };
+      tally.acked.push(...acked);
+      tally.doubtful.push(...doubtful);
+      all.set(key, tally);
+    }
+  }
+  return all;
+}
+
+/**
+ * Compares what the servers hold with what the workers were told. `clients` read one server each: with
+ * failover a key's writes may be spread over several.
+ */
+export async function judge(
+  reports: readonly Report[],
+  clients: readonly Memcached[],
+): Promise<string[]> {
+  const wrong = reports.flatMap(({ worker, violations }) =>
+    violations.map((text) => `${worker}: ${text}`)
+  );
+  const copies = async (key: string): Promise<unknown[]> => {
+    const found = await Promise.all(clients.map((client) => client.get(key, { timeout: 10_000 })));
+    return found.filter((value) => value !== undefined);
+  };
+
+  for (const [key, { acked, doubtful }] of gather(reports, "increments")) {
+    const sum = (await copies(key)).reduce<number>((total, value) => total + Number(value), 0);
+    if (sum < acked.length || sum > acked.length + doubtful.length) {
+      wrong.push(
+        `${key} is ${sum}, incremented ${acked.length} times, ${doubtful.length} in doubt`,
+      );
+    }
+  }
+  for (const [key, { acked, doubtful }] of gather(reports, "cas")) {
+    const [value] = await copies(key) as { count: number }[];
+    const count = value?.count ?? 0;
+    if (count < acked.length || count > acked.length + doubtful.length) {
+      wrong.push(`${key} has ${count}, stored ${acked.length} times, ${doubtful.length} in doubt`);
+    }
+  }
+  for (const [key, { acked, doubtful }] of gather(reports, "appends")) {
+    const found = (await copies(key)).flatMap((text) => String(text).split(";").slice(0, -1));
+    const counts = new Map<string, number>();
+    for (const token of found) counts.set(token, (counts.get(token) ?? 0) + 1);
+    const known = new Set(["first", ...acked, ...doubtful]);
+    for (const token of acked) {
+      if (counts.get(token) !== 1) {
+        wrong.push(`${key} has ${token} ${counts.get(token) ?? 0} times`);
+      }
+    }
+    for (const [token, count] of counts) {
+      if (!known.has(token)) wrong.push(`${key} has ${token}, which nobody has appended`);
+      else if (count > 1 && token !== "first") wrong.push(`${key} has ${token} ${count} times`);
+    }
+  }
+  for (const [key, { acked, doubtful }] of gather(reports, "adds")) {
+    const found = await copies(key);
+    const allowed = acked.length > 0 ? acked : doubtful;
+    if (acked.length > found.length) {
+      wrong.push(`${key} was added ${acked.length} times and is there ${found.length} times`);
+    }
+    for (const value of found) {
+      if (![...allowed, ...doubtful].includes(String(value))) {
+        wrong.push(`${key} is not what was added`);
+      }
+    }
+  }
+  return wrong;
+}
