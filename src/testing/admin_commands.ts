@@ -98,6 +98,7 @@ function crawl(turn: Turn, verb: "metadump" | "crawl", argument: string): void {
     return replies.line("ERROR an unknown error happened");
   }
   const dump = verb === "metadump";
+  state.counters.totals.lru_crawler_starts++;
   let bucket: number | undefined = 0;
   turn.work(() => {
     bucket = store.visit(bucket as number, ITEMS_A_STEP, (item) => {

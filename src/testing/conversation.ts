@@ -205,6 +205,7 @@ export class Conversation implements Turn, ConnectionInfo {
   #yield(): void {
     if (this.#resting || this.state.schedule.hasTime()) return;
     this.#resting = true;
+    this.state.counters.totals.conn_yields++;
     this.#wire.rest(() => {
       this.#resting = false;
       this.#run();

@@ -30,6 +30,8 @@ const NAMES = [
   "idle_kicks",
   "bytes_read",
   "bytes_written",
+  "conn_yields",
+  "lru_crawler_starts",
   "total_items",
 ] as const;
 

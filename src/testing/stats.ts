@@ -37,6 +37,7 @@ function general(state: ServerState): Fields {
     ["limit_maxbytes", limits.memory],
     ["accepting_conns", 1],
     ["threads", 1],
+    ...total("conn_yields", "lru_crawler_starts"),
     ["bytes", store.bytes],
     ["curr_items", store.size],
     ...total("total_items"),

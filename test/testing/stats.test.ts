@@ -138,6 +138,27 @@ function besideMemcached(): void {
   });
 }
 
+it("what is about memcached's insides is refused by name", async (t) => {
+  const server = await MemcachedServer.start();
+  t.after(() => server.stop());
+  const refused = (name: string): string =>
+    `CLIENT_ERROR ${name} is not supported by the embedded server\r\n`;
+  const cases: [string, string][] = [
+    ["slabs reassign 1 2", refused("slabs")],
+    ["slabs automove 0", refused("slabs")],
+    ["lru tune 10 25 0.1 2.0", refused("lru")],
+    ["lru mode flat", refused("lru")],
+    ["stats detail on", refused("stats detail")],
+    ["stats detail dump", refused("stats detail")],
+    ["stats cachedump 1 1", "CLIENT_ERROR stats cachedump not allowed\r\n"],
+    ["watch mutations", "CLIENT_ERROR watch commands not allowed\r\n"],
+    ["shutdown", "ERROR: shutdown not enabled\r\n"],
+  ];
+  for (const [line, reply] of cases) {
+    assert.equal(await play(server.address, `${line}|mn`), `${reply}MN\r\n`, line);
+  }
+});
+
 describe("stats", () => {
   it("tells what the server is", async (t) => {
     const server = await MemcachedServer.start();
