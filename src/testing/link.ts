@@ -45,6 +45,8 @@ export class Link implements Wire {
   readonly #delayed: Delayed[] = [];
   #delayedBytes = 0;
   #cancelPump: (() => void) | undefined;
+  /** What a slow line has not brought yet. */
+  readonly #arriving: Uint8Array[] = [];
   /** What could not be read while nothing is done. */
   #postponed: (() => void)[] = [];
   #cut: OrderedCut | undefined;
@@ -116,13 +118,24 @@ export class Link implements Wire {
   }
 
   #received(chunk: Uint8Array): void {
-    const rate = this.#faults.slow?.bytesPerSecond;
-    if (rate === undefined) return this.#do(() => this.#conversation.receive(chunk));
+    const slow = this.#faults.slow?.bytesPerSecond !== undefined || this.#arriving.length > 0;
+    if (!slow) return this.#do(() => this.#conversation.receive(chunk));
+    this.#arriving.push(chunk);
+    if (this.#arriving.length > 1) return;
     this.#pause(THROTTLED);
+    this.#awaitArrival(chunk);
+  }
+
+  /** Hands over what a slow line carries when it has carried it, one after the other. */
+  #awaitArrival(chunk: Uint8Array): void {
+    const rate = this.#faults.slow?.bytesPerSecond ?? Infinity;
     after((chunk.length / rate) * 1000, () =>
       this.#do(() => {
-        this.#resume(THROTTLED);
+        this.#arriving.shift();
         this.#conversation.receive(chunk);
+        const next = this.#arriving[0];
+        if (next !== undefined) this.#awaitArrival(next);
+        else this.#resume(THROTTLED);
       }));
   }
 
