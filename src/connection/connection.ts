@@ -322,12 +322,12 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
 
   // Time
 
-  sweep(now: number, late: boolean): boolean {
+  sweep(now: number, blocked: number): boolean {
     if (this.#phase === "ended") return false;
     this.#usedAt = wallClock();
     // Overdue, if somebody's stand-in for a runtime's function has swallowed it.
     if (this.#flushDue) this.#flush();
-    this.#silence.look(now, late);
+    this.#silence.look(now, blocked);
     if (this.#closing) this.#closeIfUnwanted();
     // Only what somebody waits for keeps the process alive: no reply to a call that has timed out.
     this.#hold(this.#flushDue || this.#pending.wanted);

@@ -57,6 +57,7 @@ export class Silence {
   #reads = 0;
   /** The event loop was blocked, and what came meanwhile is still being read. */
   #behind = false;
+  #behindUntil = 0;
   #lookedAt = 0;
 
   constructor(settings: SilenceSettings, pending: Pending, events: SilenceEvents) {
@@ -100,21 +101,24 @@ export class Silence {
   }
 
   /**
-   * Refuses calls that were overdue at `now`. `late`: the event loop was blocked, and replies may wait to
-   * be read; then once a turn of the loop has read nothing more.
+   * Refuses calls that were overdue at `now`. `blocked`: for so many ms the event loop has not run, and
+   * replies may wait to be read. Then it does so once a turn of the loop has read nothing more, or has
+   * had as much time again: replies that keep coming do not keep others waiting for ever.
    */
-  look(now: number, late: boolean): void {
+  look(now: number, blocked: number): void {
     this.#lookedAt = now;
+    if (blocked > 0) this.#behindUntil = this.#settings.sweep.now() + blocked;
     if (this.#behind) return;
-    if (late) this.#catchUp();
+    if (blocked > 0) this.#catchUp();
     else this.#judge(now);
   }
 
   #catchUp(): void {
     this.#behind = true;
     const reads = this.#reads;
-    this.#settings.look(() => {
-      if (this.#reads !== reads) return this.#catchUp();
+    const { look, sweep } = this.#settings;
+    look(() => {
+      if (this.#reads !== reads && sweep.now() < this.#behindUntil) return this.#catchUp();
       this.#behind = false;
       this.#judge(this.#lookedAt);
     });

@@ -13,10 +13,10 @@ const LATE_MS = 1.5 * SWEEP_INTERVAL;
 /** What the sweep looks at. */
 export interface Swept {
   /**
-   * Rejects what was overdue at `time`; false: there is nothing left to look at. `late`: the event loop
-   * was blocked, and replies may wait to be read.
+   * Rejects what was overdue at `time`; false: there is nothing left to look at. `blocked`: for so many ms
+   * the event loop has not run, and replies may wait to be read; else 0.
    */
-  sweep(time: number, late: boolean): boolean;
+  sweep(time: number, blocked: number): boolean;
 }
 
 /** Looks at the deadlines of whatever has requests in flight; runs only while something has. */
@@ -45,9 +45,10 @@ export class Sweep {
     // timers come first, and the replies may be here.
     const time = this.#last;
     this.#last = this.now();
-    const late = this.#last - time > LATE_MS;
+    const gap = this.#last - time;
+    const blocked = gap > LATE_MS ? gap : 0;
     for (const swept of this.#watched) {
-      if (!swept.sweep(time, late)) this.#watched.delete(swept);
+      if (!swept.sweep(time, blocked)) this.#watched.delete(swept);
     }
     if (this.#watched.size === 0) {
       clearInterval(this.#timer);
