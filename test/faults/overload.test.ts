@@ -12,8 +12,8 @@ import { answer, behave, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf 
 
 const STALLED = behaviour("stalled, 100k x 1 KB sets");
 const FLOOD = new URL("./flood.ts", import.meta.url);
-// maxPendingBytes, and what is on its way to the socket.
-const MAX_BUFFERS = 33.6 * 1.5;
+// maxPendingBytes on the silent connection, whose memory is not yet collected, and on its replacement.
+const MAX_BUFFERS = 33.6 * 2;
 
 /** Answers once, then reads no more, over whatever connection. */
 async function stall(peer: Peer): Promise<void> {
