@@ -129,6 +129,8 @@ class Window implements Sender {
 
   #send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
     this.#underway++;
+    // While it waits for room, too.
+    request.deadline = this.#core.sweep.now() + request.timeout;
     return this.#core.send(request, options);
   }
 }
