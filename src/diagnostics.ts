@@ -53,7 +53,7 @@ export interface ServerMessage {
   readonly error?: MemcachedError;
 }
 
-/** Published when a `fetch` has come to its end, once for each caller and key. */
+/** Published on `memwire:fetch` when a `fetch` has come to its end, once for each caller and key. */
 export interface FetchMessage {
   /**
    * `hit`: a fresh value was there. `stale`: the old value was given, because another caller loads a new

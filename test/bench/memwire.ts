@@ -22,6 +22,12 @@ export const memwire: Contender = async (workload, place) => {
   if (kind === "get") {
     return closedLoop(inFlight, (i) => client.get(key(i)), close);
   }
+  if (kind === "fetch") {
+    const load = (): never => {
+      throw new Error("not a hit");
+    };
+    return closedLoop(inFlight, (i) => client.fetch(key(i), load, { ttl: 60 }), close);
+  }
   const many = manyKeysOf(workload);
   return closedLoop(inFlight, () => client.getMany(many), close);
 };

@@ -30,7 +30,7 @@ function contender(
 ): Contender {
   return async (workload, place) => {
     const { kind, value, inFlight, servers, dialect } = workload;
-    if (kind === "session" || (servers ?? 1) > 1 || dialect === "classic") {
+    if (kind === "session" || kind === "fetch" || (servers ?? 1) > 1 || dialect === "classic") {
       return undefined;
     }
     const peer = open(place.memcached[0] as string, place.redis);

@@ -4,7 +4,7 @@ import process from "node:process";
 /** One row of the table. */
 export interface Workload {
   readonly name: string;
-  readonly kind: "get" | "set" | "getMany" | "session";
+  readonly kind: "get" | "fetch" | "set" | "getMany" | "session";
   /** Bytes of a value. */
   readonly size: number;
   /** Strings or Uint8Arrays. */
@@ -29,6 +29,9 @@ export const workloads: readonly Workload[] = [
   row("get", 100, "bytes", 100, [0.7, 0.55, 0.85]),
   row("get", 100, "text", 1000, [0.8, 0.85, 0.95]),
   row("get", 100, "bytes", 1000, [0.7, 0.65, 0.95]),
+  // Hits, on distinct keys; its floor is that of get.
+  row("fetch", 100, "text", 1),
+  row("fetch", 100, "text", 100),
   row("set", 100, "text", 1),
   row("set", 100, "text", 100, [0.85, 0.7, 0.9]),
   row("set", 100, "text", 1000),

@@ -2,9 +2,9 @@
  * The check of `fetch` by hand: processes that fetch, winners that are killed or stopped, a server that
  * restarts, and others that change, mark and claim the same keys.
  *
- *     node --import tsx test/chaos/fetch.ts                    meta, classic and mixed, 20 s each
- *     node --import tsx test/chaos/fetch.ts --seconds 4        shorter, as CI does
- *     node --import tsx test/chaos/fetch.ts --only mixed       one of: meta, classic, mixed, hot, lock
+ *     npm run chaos:fetch                       each part, 20 s of meta, classic, mixed and a hot key
+ *     npm run chaos:fetch -- --seconds 4        shorter, as CI does
+ *     npm run chaos:fetch -- --only mixed       one of: meta, classic, mixed, hot, lock
  *
  * It fails if a value was stored that was older than the last acknowledged delete, invalidate or set; if two
  * loads of a key overlapped before the lease was over; if a dead winner cost more than the lease and a second;

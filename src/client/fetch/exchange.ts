@@ -57,7 +57,7 @@ import type { Core } from "../core.ts";
 import type { CheckedOptions } from "../options.ts";
 import { pause } from "../pause.ts";
 import { casResult, compareAndDeleteResult, doneResult } from "../results.ts";
-import { encodedView, Flags, type ValueCodec } from "../values.ts";
+import { encodedView, Flags, tableCodec, type ValueCodec } from "../values.ts";
 import { bypass, bypassFor, type Found, foundResult } from "./found.ts";
 import type { FetchSettings } from "./options.ts";
 import type { Seen } from "./seen.ts";
@@ -103,6 +103,20 @@ export interface Common {
   readonly found: Finish<Found>;
 }
 
+/** The question that each exchange begins with. */
+export function question(
+  key: string,
+  settings: FetchSettings,
+  finish: Finish<Found>,
+  many: boolean,
+): Request<Found> {
+  const request = new Request("lease", key, finish, settings.timeout);
+  request.vivify = settings.stubExptime;
+  request.recache = settings.recache;
+  request.patient = many;
+  return request;
+}
+
 /** The exchange about one key. */
 export class Exchange {
   readonly key: string;
@@ -124,14 +138,6 @@ export class Exchange {
     this.#settings = settings;
     this.#sender = sender;
     this.#many = many;
-  }
-
-  /** The question that each exchange begins with; `finish`, if not the common one. */
-  question(finish: Finish<Found> = this.#common.found): Request<Found> {
-    const request = this.#request("lease", this.#common.core.inCallersContext(finish));
-    request.vivify = this.#settings.stubExptime;
-    request.recache = this.#settings.recache;
-    return request;
   }
 
   /** Goes on from the first answer to the outcome. Rejects with what `load` has rejected with. */
@@ -215,9 +221,9 @@ export class Exchange {
 
   /** Empty bytes of flags 0 would read as a stub; the V8 form has room for them. */
   #encodeEmpty(value: unknown, store: Request<unknown>): void {
-    if (this.#common.core.options.serializer !== undefined) {
+    if (this.#common.codec !== tableCodec) {
       throw new SerializationError(
-        "the serializer gave no bytes and flags 0, which readers take for a value that is being loaded",
+        "no bytes and flags 0 cannot be stored: readers take that for a value that is being loaded",
         { path: "" },
       );
     }
@@ -265,9 +271,10 @@ export class Exchange {
 
   /** Asks; `nonce`: the bytes of a stub of its own. Rejects only with what is no failure of the cache. */
   async #ask(nonce?: Uint8Array): Promise<Found> {
-    const finish = nonce === undefined ? undefined : foundResult(this.#common.codec, nonce);
+    const { core, codec, found } = this.#common;
+    const finish = core.inCallersContext(nonce === undefined ? found : foundResult(codec, nonce));
     try {
-      return await this.#send(this.question(finish));
+      return await this.#send(question(this.key, this.#settings, finish, this.#many));
     } catch (error) {
       return bypassFor(error);
     }
@@ -297,13 +304,13 @@ export class Exchange {
   }
 
   #request<T>(operation: Request<T>["operation"], finish: Finish<T>): Request<T> {
-    const request = new Request(operation, this.key, finish, this.#settings.command.timeout);
+    const request = new Request(operation, this.key, finish, this.#settings.timeout);
     request.patient = this.#many;
     return request;
   }
 
   #send<T>(request: Request<T>): Promise<T> {
-    return this.#sender.send(request, this.#settings.command);
+    return this.#sender.send(request, this.#settings);
   }
 }
 

@@ -2,7 +2,7 @@
 import { invalidType } from "../../errors.ts";
 import { checkKey } from "../../protocol/key.ts";
 import { type FetchOptions, readFetchOptions } from "./options.ts";
-import type { Flights, Loader } from "./flights.ts";
+import type { Flights, Load as UntypedLoad } from "./flights.ts";
 
 /** Makes a value. */
 export type Load<T> = (
@@ -21,8 +21,8 @@ export function fetch<T>(
     const wireKey = checkKey(key, core.options.prefix);
     if (typeof load !== "function") throw invalidType("fetch needs a function that loads");
     const settings = readFetchOptions(options, core.options.timeout);
-    const loader = { load, waits: nothing } as Loader;
-    return flights.fetch(wireKey, loader, settings, core) as Promise<T | undefined>;
+    const value = flights.fetch(wireKey, load as UntypedLoad, nothing, settings, core);
+    return value as Promise<T | undefined>;
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,14 +1,13 @@
 /**
- * `fetch` within one client: callers of one key share one exchange and one load.
+ * `fetch` within one client: callers of one key share one load.
  *
- * A hit must cost hardly more than `get`, so the first caller's promise is that of the request itself; what
- * follows a miss is hung on it (Request.continuation). For the others a flight has a promise that is made when
- * the first of them comes.
+ * Each caller asks the server for himself, and a hit ends there: its promise is that of the request
+ * (Request.continuation), so it costs hardly more than `get` and its value is the caller's own. Who finds that
+ * the value must be loaded, or is being loaded, begins a flight, or joins the one that his key has.
  *
- * Who joins before the load begins has called before it, and may be given whatever it brings. Who joins later
- * asks again if the value was perhaps invalidated meanwhile: the invalidation may have been acknowledged
- * before he came. An old value that was won goes to all but the first caller at once, and the flight ends for
- * them: who comes then asks the cache, which tells him whether the old value still stands there.
+ * Who asked before the load began may be given whatever it brings. Who calls later joins without asking, and
+ * asks after all if the value was perhaps invalidated meanwhile: the invalidation may have been acknowledged
+ * before he called. Nobody joins a flight that has won an old value, for the server gives that to all others.
  */
 import { AsyncResource } from "node:async_hooks";
 import { onAbort } from "../../connection/abort.ts";
@@ -16,37 +15,29 @@ import type { Continuation, Finish } from "../../connection/request.ts";
 import { fetchEvents } from "../../diagnostics.ts";
 import type { Core } from "../core.ts";
 import type { ValueCodec } from "../values.ts";
-import { type Common, Exchange, type Loading, type Outcome, type Sender } from "./exchange.ts";
+import {
+  type Common,
+  Exchange,
+  type Loading,
+  type Outcome,
+  question,
+  type Sender,
+} from "./exchange.ts";
 import { bypassFor, type Found, foundResult } from "./found.ts";
 import type { FetchSettings } from "./options.ts";
 import { Seen } from "./seen.ts";
 
-/** What loads for a caller. */
-export interface Loader {
-  load(context: { stale: unknown; signal: AbortSignal }): unknown;
-  /** The value comes from elsewhere, or not yet. */
-  waits(): void;
-}
+/** Makes a value. */
+export type Load = (context: { stale: unknown; signal: AbortSignal }) => unknown;
 
-/** One who waits for a value. */
-interface Caller {
-  readonly loader: Loader;
-  readonly settings: FetchSettings;
-  readonly sender: Sender;
-  /** When it called, if somebody listens; else 0. */
-  readonly since: number;
-  /** What it waits for now. */
-  flight: Flight | undefined;
-  /** Its signal has aborted. */
-  gone: boolean;
-}
-
-/** All fetches of a client that are underway, by key. */
+/** All fetches of a client that load or wait for a load, by key. */
 export class Flights implements Common {
   readonly core: Core;
   readonly codec: ValueCodec;
   readonly seen: Seen;
   readonly found: Finish<Found>;
+  // Hits leave no trace in it: entries that come and go with each call made the collection of garbage take
+  // half of all CPU (Node 20), for a Map's old tables keep alive what they have held.
   readonly #flights = new Map<string, Flight>();
 
   constructor(core: Core, codec: ValueCodec) {
@@ -56,182 +47,217 @@ export class Flights implements Common {
     this.found = foundResult(codec);
   }
 
-  /** The value for a key as it goes over the wire. May throw. */
-  fetch(key: string, loader: Loader, settings: FetchSettings, sender: Sender): Promise<unknown> {
-    const { signal } = settings;
-    this.core.checkOpen();
+  /**
+   * The value for a key as it goes over the wire. May throw. `waits` is told when it comes from elsewhere,
+   * or not yet.
+   */
+  fetch(
+    key: string,
+    load: Load,
+    waits: () => void,
+    settings: FetchSettings,
+    sender: Sender,
+  ): Promise<unknown> {
+    const signal = settings.callersSignal;
     signal?.throwIfAborted();
-    const since = fetchEvents.hasSubscribers ? performance.now() : 0;
-    const caller: Caller = { loader, settings, sender, since, flight: undefined, gone: false };
-    const promise = this.#board(key, caller);
-    return signal === undefined ? promise : untilAbort(promise, signal, () => {
-      caller.gone = true;
-      caller.flight?.leave();
-    });
+    this.core.enter();
+    const caller = new Caller(key, load, waits, settings, sender, this);
+    const flight = this.#flights.get(key);
+    const promise = flight === undefined ? this.ask(caller) : this.#join(caller, flight);
+    return signal === undefined ? promise : untilAbort(promise, signal, () => caller.leave());
   }
 
-  /** The flight has an end for those who come from now on. */
+  /** Asks for a caller. */
+  ask(caller: Caller): Promise<unknown> {
+    const { key, settings, sender } = caller;
+    const many = sender !== this.core;
+    const asked = question(key, settings, this.core.inCallersContext(this.found), many);
+    asked.continuation = caller;
+    try {
+      return sender.send(asked, settings);
+    } catch (error) {
+      caller.end("bypassed", error);
+      throw error;
+    }
+  }
+
+  /** Goes on for a caller whose question has not brought a hit. */
+  async goOn(caller: Caller, first: () => Found): Promise<unknown> {
+    // Later: the connection is in the middle of something, and the loader may call the client.
+    await undefined;
+    let found: Found;
+    try {
+      found = first();
+    } catch (error) {
+      caller.end("hit", error);
+      throw error;
+    }
+    const { key } = caller;
+    const alone = found.state === "stale" || found.state === "won";
+    const other = alone ? undefined : this.#flights.get(key);
+    if (other !== undefined) {
+      caller.waits();
+      return await this.#ride(caller, other, false);
+    }
+    const flight = new Flight(caller, found, this);
+    if (found.state !== "stale" && !found.old) this.#flights.set(key, flight);
+    return await this.#ride(caller, flight, false);
+  }
+
+  /** Nobody joins the flight from now on. */
   remove(flight: Flight): void {
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
   }
 
-  /** Tells who listens what a caller got. */
-  publish(key: string, caller: Caller, outcome: Pick<Outcome, "result" | "error">): void {
-    if (caller.since === 0) return;
-    const { result, error } = outcome;
-    const server = this.core.cluster.route(key).ref;
-    const duration = performance.now() - caller.since;
-    fetchEvents.publish({ result, server, duration, ...(error === undefined ? {} : { error }) });
+  async #join(caller: Caller, flight: Flight): Promise<unknown> {
+    caller.waits();
+    return await this.#ride(caller, flight, flight.loading);
   }
 
-  #board(key: string, caller: Caller): Promise<unknown> {
-    const flight = this.#flights.get(key);
-    if (flight !== undefined) return this.#join(flight, caller);
-    const own = new Flight(key, this, caller);
-    const promise = own.start();
-    this.#flights.set(key, own);
-    return promise;
-  }
-
-  async #join(flight: Flight, caller: Caller): Promise<unknown> {
-    const late = flight.loading;
-    caller.loader.waits();
-    caller.flight = flight;
+  /** Waits for the flight's outcome; who came `late` asks after all if that is doubtful. */
+  async #ride(caller: Caller, flight: Flight, late: boolean): Promise<unknown> {
+    caller.board(flight);
     try {
-      const outcome = await flight.join();
-      if (late && outcome.doubtful && !caller.gone) return await this.#board(flight.key, caller);
-      const { result, error } = outcome;
-      const shared = result === "loaded" ? "waited" : result;
-      if (!caller.gone) this.publish(flight.key, caller, { result: shared, error });
-      return outcome.value;
+      const { value, result, error, doubtful } = await flight.outcome;
+      if (late && doubtful && !caller.gone) return await this.ask(caller);
+      const shared = result === "loaded" && flight.first !== caller ? "waited" : result;
+      caller.end(shared, error);
+      return value;
     } catch (error) {
-      if (!caller.gone) this.publish(flight.key, caller, { result: "waited", error });
+      caller.end(flight.bypassed ? "bypassed" : "loaded", error);
       throw error;
-    } finally {
-      if (!caller.gone && caller.flight === flight) flight.leave();
     }
   }
 }
 
-/** One key that is being fetched. */
-class Flight implements Continuation, Loading {
+/** One who waits for a value. */
+class Caller implements Continuation {
   readonly key: string;
+  readonly load: Load;
+  readonly waits: () => void;
+  readonly settings: FetchSettings;
+  readonly sender: Sender;
+  /** Its signal has aborted, or it has its value. */
+  gone = false;
   readonly #flights: Flights;
-  readonly #first: Caller;
-  readonly #exchange: Exchange;
   /** A reply is read in the async context of whoever made the socket. The loader is to run in its caller's. */
-  readonly #context = new AsyncResource("memwire.fetch", { requireManualDestroy: true });
+  readonly #context: AsyncResource = new AsyncResource("memwire.fetch", MANUAL);
+  /** When it called, if somebody listens; else 0. */
+  readonly #since: number = fetchEvents.hasSubscribers ? performance.now() : 0;
+  /** What it waits for now. */
+  #flight: Flight | undefined = undefined;
+
+  constructor(
+    key: string,
+    load: Load,
+    waits: () => void,
+    settings: FetchSettings,
+    sender: Sender,
+    flights: Flights,
+  ) {
+    this.key = key;
+    this.load = load;
+    this.waits = waits;
+    this.settings = settings;
+    this.sender = sender;
+    this.#flights = flights;
+  }
+
+  settled(found: Found): unknown {
+    if (found.state !== "hit") return this.#goOn(() => found);
+    this.#flights.seen.forget(this.key);
+    this.end("hit", undefined);
+    return found.value;
+  }
+
+  refused(error: unknown): unknown {
+    return this.#goOn(() => bypassFor(error));
+  }
+
+  #goOn(first: () => Found): unknown {
+    return this.#context.runInAsyncScope(() => this.#flights.goOn(this, first));
+  }
+
+  /** Waits for the flight, and for no other any more. */
+  board(flight: Flight): void {
+    this.#flight?.leave();
+    this.#flight = this.gone ? undefined : flight;
+    if (!this.gone) flight.waiting++;
+  }
+
+  /** Waits no longer. */
+  leave(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.#flight?.leave();
+    this.#flights.core.leave();
+  }
+
+  /** Has what it came for: tells who listens, in its own context. */
+  end(result: Outcome["result"], error: unknown): void {
+    if (this.gone) return;
+    if (this.#since > 0) {
+      const server = this.#flights.core.cluster.route(this.key).ref;
+      const duration = performance.now() - this.#since;
+      const message = { result, server, duration, ...(error === undefined ? {} : { error }) };
+      this.#context.runInAsyncScope(() => fetchEvents.publish(message));
+    }
+    this.leave();
+  }
+}
+
+const MANUAL = { requireManualDestroy: true };
+
+/** A key that is being loaded, here or elsewhere. */
+class Flight implements Loading {
+  readonly key: string;
+  /** Whose loader and options it has. */
+  readonly first: Caller;
+  readonly outcome: Promise<Outcome>;
+  /** Callers that wait for it. */
+  waiting = 0;
   /** The load has begun. */
   loading = false;
+  /** The load is one without the cache. */
+  bypassed = false;
   /** Nobody waits for it any more. */
   abandoned = false;
-  /** The load is one without the cache. */
-  #bypassed = false;
-  #waiting = 1;
+  readonly #flights: Flights;
   #ended = false;
-  #controller: AbortController | undefined;
-  /** What those who have joined are given. */
-  #joined: Promise<Outcome> | undefined;
-  #give: (outcome: Outcome) => void = () => undefined;
-  #fail: (error: unknown) => void = () => undefined;
+  #controller: AbortController | undefined = undefined;
 
-  constructor(key: string, flights: Flights, first: Caller) {
+  constructor(first: Caller, found: Found, flights: Flights) {
+    const { key, settings, sender } = first;
     this.key = key;
+    this.first = first;
     this.#flights = flights;
-    this.#first = first;
-    const { settings, sender } = first;
-    this.#exchange = new Exchange(key, flights, settings, sender, sender !== flights.core);
-    first.flight = this;
-  }
-
-  /** Asks; the promise is the first caller's. */
-  start(): Promise<unknown> {
-    const { core } = this.#flights;
-    const { settings, sender } = this.#first;
-    const question = this.#exchange.question();
-    question.continuation = this;
-    core.enter();
-    try {
-      return sender.send(question, settings.command);
-    } catch (error) {
-      core.leave();
-      throw error;
-    }
-  }
-
-  /** The outcome, for one caller more. */
-  join(): Promise<Outcome> {
-    this.#waiting++;
-    return this.#joined ??= new Promise((give, fail) => {
-      this.#give = give;
-      this.#fail = fail;
+    // The caller may have left while the question was on its way.
+    this.abandoned = first.gone;
+    const exchange = new Exchange(key, flights, settings, sender, sender !== flights.core);
+    // The loader runs when others can join.
+    this.outcome = Promise.resolve().then(() => exchange.run(found, this)).finally(() => {
+      this.#ended = true;
+      flights.remove(this);
     });
   }
 
   /** A caller waits no longer. */
   leave(): void {
-    if (--this.#waiting > 0 || this.#ended) return;
+    if (--this.waiting > 0 || this.#ended) return;
     this.abandoned = true;
     this.#flights.remove(this);
     this.#controller?.abort();
   }
 
-  // What the question comes to
-
-  settled(found: Found): unknown {
-    if (found.state !== "hit") return this.#context.runInAsyncScope(() => this.#goOn(() => found));
-    this.#flights.seen.forget(this.key);
-    this.#end({ value: found.value, result: "hit", doubtful: false, error: undefined });
-    return found.value;
-  }
-
-  refused(error: unknown): unknown {
-    return this.#context.runInAsyncScope(() => this.#goOn(() => bypassFor(error)));
-  }
-
-  async #goOn(first: () => Found): Promise<unknown> {
-    // Later: the connection is in the middle of something, and the loader may call the client.
-    await undefined;
-    try {
-      const outcome = await this.#exchange.run(first(), this);
-      this.#end(outcome);
-      return outcome.value;
-    } catch (error) {
-      this.#close({ result: this.#bypassed ? "bypassed" : "loaded", error });
-      this.#fail(error);
-      throw error;
-    }
-  }
-
-  // What the exchange asks of it
-
-  async load({ state, value, old }: Found): Promise<unknown> {
+  async load({ state, value }: Found): Promise<unknown> {
     this.loading = true;
-    this.#bypassed = state === "bypass";
-    if (old) {
-      this.#flights.remove(this);
-      this.#give({ value, result: "stale", doubtful: false, error: undefined });
-    }
+    this.bypassed = state === "bypass";
     this.#controller = new AbortController();
-    return await this.#first.loader.load({ stale: value, signal: this.#controller.signal });
+    return await this.first.load({ stale: value, signal: this.#controller.signal });
   }
 
   waits(): void {
-    this.#first.loader.waits();
-  }
-
-  #end(outcome: Outcome): void {
-    this.#close(outcome);
-    this.#give(outcome);
-  }
-
-  #close(outcome: Pick<Outcome, "result" | "error">): void {
-    this.#ended = true;
-    this.#flights.remove(this);
-    if (this.#first.since > 0) {
-      this.#context.runInAsyncScope(() => this.#flights.publish(this.key, this.#first, outcome));
-    }
-    this.#flights.core.leave();
+    this.first.waits();
   }
 }
 

@@ -15,7 +15,7 @@ import type { Core } from "../core.ts";
 import { iterable } from "../many.ts";
 import type { CheckedOptions } from "../options.ts";
 import type { Sender } from "./exchange.ts";
-import type { Flights, Loader } from "./flights.ts";
+import type { Flights } from "./flights.ts";
 import { type FetchOptions, readFetchOptions } from "./options.ts";
 
 // Commands of one call that are underway at a time.
@@ -40,7 +40,9 @@ export async function fetchMany<T>(
   const window = new Window(core);
   const outcomes = await Promise.allSettled(names.map(async (name, i) => {
     try {
-      return await flights.fetch(wireKeys[i] as string, batch.loader(name), settings, window);
+      const key = wireKeys[i] as string;
+      const [load, waits] = [(): unknown => batch.add(name), (): void => batch.decide(name)];
+      return await flights.fetch(key, load, waits, settings, window);
     } finally {
       batch.decide(name);
     }
@@ -67,20 +69,13 @@ class Batch<T> {
     this.#open = new Set(names);
   }
 
-  /** What loads for one key. */
-  loader(name: string): Loader {
-    return {
-      load: () => this.#add(name),
-      waits: () => this.decide(name),
-    };
-  }
-
   /** The key need not be waited for: it is won, there, or comes from elsewhere. */
   decide(name: string): void {
     if (this.#open.delete(name) && this.#open.size === 0) void this.#run();
   }
 
-  #add(name: string): Promise<T | undefined> {
+  /** Loads for the key, with others. */
+  add(name: string): Promise<T | undefined> {
     return new Promise((give, fail) => {
       this.#won.set(name, { give, fail });
       // Of a later round: the first one ended when the last key was decided.
@@ -134,6 +129,8 @@ class Window implements Sender {
 
   #send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
     this.#underway++;
+    // While it waits for room, too.
+    request.deadline = this.#core.sweep.now() + request.timeout;
     return this.#core.send(request, options);
   }
 }

@@ -1,10 +1,10 @@
 /** The options of `fetch` and `fetchMany`, checked once. */
-import { readOptions } from "../../checks/options.ts";
-import { kindOf } from "../../checks/values.ts";
+import { checkObject, type Given, unknownOption } from "../../checks/options.ts";
+import { checkMs, checkSignal, kindOf } from "../../checks/values.ts";
 import { invalidRange, invalidType } from "../../errors.ts";
 import type { DialectName } from "../../protocol/dialect.ts";
 import { toExptime } from "../../protocol/exptime.ts";
-import { type CallOptions, CheckedOptions, checkedOptions } from "../options.ts";
+import { type CallOptions, CheckedOptions } from "../options.ts";
 
 /** Options of {@link Memcached.fetch} and {@link Memcached.fetchMany}. */
 export interface FetchOptions extends CallOptions {
@@ -27,38 +27,44 @@ export interface FetchOptions extends CallOptions {
 
 const DEFAULT_LEASE = 10;
 const LEAST_LEASE = 2;
+const MOST_SECONDS = Number.MAX_VALUE;
 
-/** What the options come to. */
-export class FetchSettings {
-  readonly signal: AbortSignal | undefined;
-  /** Of each command: the signal is a caller's, and several callers may share the command. */
-  readonly command: CheckedOptions;
+/**
+ * What the options come to. It is the options of each command too, which has no signal: that is a caller's,
+ * and several callers may share the command.
+ */
+export class FetchSettings extends CheckedOptions {
+  readonly callersSignal: AbortSignal | undefined;
   /** Seconds. */
   readonly lease: number;
   /** Exptime of a stub: memcached's clock may take up to a second off. */
   readonly stubExptime: number;
   /** An item whose ttl is below this is due for renewal: "below", so one more than the tail. 0: none. */
   readonly recache: number;
-  /** Seconds, 0: never expires. */
-  readonly #ttl: number;
+  /** Seconds; 0 and Infinity: never expires. */
+  readonly #fresh: number;
   /** Seconds, Infinity: never expires, 0: not remembered. */
   readonly #missTtl: number;
   /** Seconds that an item stays beyond its time: none where that never ends. */
   readonly #tail: number;
 
   constructor(
-    { timeout, signal }: CheckedOptions,
-    { ttl, stale, lease, missTtl }: Record<"ttl" | "stale" | "lease" | "missTtl", number>,
+    timeout: number,
+    signal: AbortSignal | undefined,
+    fresh: number,
+    stale: number,
+    lease: number,
+    missTtl: number,
   ) {
-    this.signal = signal;
-    this.command = new CheckedOptions(timeout, undefined, undefined, true);
+    super(timeout, undefined, undefined, true);
+    this.callersSignal = signal;
     this.lease = lease;
-    this.stubExptime = toExptime(lease + 1, undefined, "lease");
-    this.#ttl = ttl === Infinity ? 0 : ttl;
+    this.#fresh = fresh;
     this.#missTtl = missTtl;
-    this.#tail = this.#ttl === 0 ? 0 : stale;
+    this.#tail = fresh === 0 || fresh === Infinity ? 0 : stale;
+    this.stubExptime = toExptime(lease + 1, undefined, "lease");
     this.recache = this.#tail === 0 ? 0 : toExptime(this.#tail + 1, undefined, "stale");
-    // They are worked out when something is stored; what no server keeps is refused now.
+    // They are worked out again when something is stored; what no server keeps is refused now.
     this.valueExptime("meta");
     this.absenceExptime("meta");
   }
@@ -70,7 +76,7 @@ export class FetchSettings {
 
   /** The exptime of a loaded value: over 30 days it is an absolute time, so it counts from now. */
   valueExptime(dialect: DialectName): number {
-    return this.#ttl === 0 ? 0 : toExptime(this.#ttl + this.#tailIn(dialect));
+    return toExptime(this.#fresh + this.#tailIn(dialect));
   }
 
   /** The exptime of an absence that is remembered. */
@@ -83,29 +89,45 @@ export class FetchSettings {
   }
 }
 
-/** Checks the options. Throws. */
+/** Checks the options. Throws. A loop of its own, since it runs with every hit: see readCallOptions. */
 export function readFetchOptions(options: FetchOptions, defaultTimeout: number): FetchSettings {
   if (options === undefined) throw invalidType("fetch needs options, { ttl } at least");
-  const given = readOptions<FetchOptions>(options, {
-    timeout: undefined,
-    signal: undefined,
-    ttl: undefined,
-    stale: undefined,
-    lease: undefined,
-    missTtl: undefined,
-  });
-  const { timeout, signal, ttl, stale = 0, lease = DEFAULT_LEASE, missTtl = 0 } = given;
-  return new FetchSettings(checkedOptions(timeout, signal, undefined, defaultTimeout), {
-    ttl: checkSeconds(ttl, "ttl", 0, Infinity),
-    stale: checkStale(stale),
-    lease: checkSeconds(lease, "lease", LEAST_LEASE, Number.MAX_VALUE),
-    missTtl: checkSeconds(missTtl, "missTtl", 0, Infinity),
-  });
+  checkObject(options, "options");
+  let { timeout, signal, ttl, stale, lease, missTtl }: Given<FetchOptions> = NOT_GIVEN;
+  for (const name in options) {
+    if (!Object.hasOwn(options, name)) continue;
+    if (name === "ttl") ttl = options.ttl;
+    else if (name === "stale") stale = options.stale;
+    else if (name === "lease") lease = options.lease;
+    else if (name === "missTtl") missTtl = options.missTtl;
+    else if (name === "timeout") timeout = options.timeout;
+    else if (name === "signal") signal = options.signal;
+    else throw unknownOption(name, Object.keys(NOT_GIVEN));
+  }
+  if (timeout !== undefined) checkMs(timeout, "timeout");
+  if (signal !== undefined) checkSignal(signal);
+  return new FetchSettings(
+    timeout ?? defaultTimeout,
+    signal,
+    checkSeconds(ttl, "ttl", 0, Infinity),
+    stale === undefined ? 0 : checkStale(stale),
+    lease === undefined ? DEFAULT_LEASE : checkSeconds(lease, "lease", LEAST_LEASE, MOST_SECONDS),
+    missTtl === undefined ? 0 : checkSeconds(missTtl, "missTtl", 0, Infinity),
+  );
 }
+
+const NOT_GIVEN: Given<FetchOptions> = {
+  timeout: undefined,
+  signal: undefined,
+  ttl: undefined,
+  stale: undefined,
+  lease: undefined,
+  missTtl: undefined,
+};
 
 /** Seconds in which an old value is served. They must end: after a winner that died a mark of it stays. */
 export function checkStale(stale: unknown): number {
-  return checkSeconds(stale, "stale", 0, Number.MAX_VALUE);
+  return checkSeconds(stale, "stale", 0, MOST_SECONDS);
 }
 
 /** A number of seconds, rounded up. */

@@ -291,8 +291,12 @@ for (const dialect of ["meta", "classic"] as const) {
     });
 
     test("who came after the load began asks once more, if its store was refused", async () => {
+      // Two callers ask before the load begins; the second is told that a stub stands there, or nothing.
+      const [question, ...rest] = won as [Step, ...Step[]];
+      const lost = dialect === "meta" ? item("meta", "", { flags: 0, marks: "Z" }) : "END";
+      const begin: Step[] = [question, [ask, lost], ...rest];
       for (const refusal of ["EXISTS", "NOT_FOUND", "close"] as const) {
-        const steps: Step[] = [...won, [store[0], refusal], [ask, hit]];
+        const steps: Step[] = [...begin, [store[0], refusal], [ask, hit], [ask, hit], [ask, hit]];
         await converse(dialect, steps, async (client) => {
           const late: Promise<unknown>[] = [];
           const first = client.fetch("k", () => {
@@ -308,6 +312,17 @@ for (const dialect of ["meta", "classic"] as const) {
         let late: Promise<unknown> | undefined;
         await client.fetch("k", () => (late = client.fetch("k", source, OPTIONS), "new"), OPTIONS);
         assert.equal(await late, "new");
+      });
+    });
+
+    test("callers of a hit each ask, and have a value of their own", async () => {
+      const bytes = item(dialect, "there", { flags: 0 });
+      await converse(dialect, [[ask, bytes], [ask, bytes]], async (client) => {
+        const both = [client.fetch("k", source, OPTIONS), client.fetch("k", source, OPTIONS)];
+        const [one, other] = await Promise.all(both) as unknown as [Uint8Array, Uint8Array];
+        assert.deepEqual(one, other);
+        assert.notEqual(one, other);
+        assert.notEqual(one.buffer, other.buffer);
       });
     });
 
@@ -526,7 +541,8 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
   });
 
   test("an old value goes to all but the winner at once, the winner waits", async () => {
-    await converse("meta", [[ask, old("W")], [ask, old("Z")], store], async (client) => {
+    const lost: Step = [ask, old("Z")];
+    await converse("meta", [[ask, old("W")], lost, lost, lost, store], async (client) => {
       let end = (): void => {};
       const ended = new Promise<void>((resolve) => end = resolve);
       const counted = new Counted(async () => {
