@@ -101,7 +101,8 @@ test("writes in pieces, a greeting, FIN and RST", async (t) => {
     // A RST may overtake what was written before it.
     if (end === "end") assert.equal(client.text, "hello\r\n12345678");
     assert.ok("hello\r\n12345678".startsWith(client.text) && client.chunks >= 3);
-    assert.equal(client.end, end);
+    // A FIN may be seen before the RST.
+    if (end === "end") assert.equal(client.end, end);
   }
   assert.equal(server.connections, 2);
   await until(() => server.open === 0);
@@ -183,10 +184,12 @@ test("the proxy passes, then spoils one reply", async (t) => {
     proxy.spoil(fault);
     assert.equal(proxy.struck, false);
     client.socket.write("get k\r\n");
-    // A RST may overtake what was written before it.
+    // A RST may overtake what was written before it, and a FIN may be seen before the RST.
     const right = (): boolean =>
-      end === "ECONNRESET" ? text.startsWith(client.text) : client.text === text;
-    await until(() => proxy.struck && right() && client.end === end);
+      end === "ECONNRESET"
+        ? text.startsWith(client.text) && client.end !== ""
+        : client.text === text && client.end === end;
+    await until(() => proxy.struck && right());
     if (fault.by === "stall") {
       await sleep(20);
       assert.equal(client.text, text);
