@@ -19,6 +19,9 @@ export interface Updates {
 /** The updates of each field. */
 export type UpdateMap = Map<string, Updates>;
 
+/** Shared by all who have none: nothing is ever put into it. */
+export const NO_UPDATES: UpdateMap = new Map();
+
 /** A field by itself, to find changes; undefined: not there. */
 export function fieldBytes(fields: Fields, name: string, codec: RecordCodec): Encoded | undefined {
   if (!Object.hasOwn(fields, name)) return undefined;

@@ -20,11 +20,13 @@ import { type Home, SessionState } from "./state.ts";
 export async function open<F>(home: Home, id: unknown, deadline: Deadline): Promise<Session<F>> {
   const key = home.ids.find(id);
   if (key === undefined) return makeSession(newState(home));
-  const found = await readAndTouch(home, key, deadline).catch((error: unknown) => {
+  let found: Awaited<ReturnType<typeof readAndTouch>>;
+  try {
+    found = await readAndTouch(home, key, deadline);
+  } catch (error) {
     // A secret that was dropped ends its sessions, and locks nobody out.
-    if (error instanceof UnknownSecretError) return undefined;
-    throw error;
-  });
+    if (!(error instanceof UnknownSecretError)) throw error;
+  }
   if (found === undefined || found === "moved") {
     const state = newState(home);
     state.barred = found === "moved";

@@ -4,6 +4,7 @@
  */
 import type { Deadline } from "../client/deadline.ts";
 import { hasEnded } from "./lifetime.ts";
+import { NO_UPDATES } from "./merge.ts";
 import { deleteAll, move } from "./moving.ts";
 import { readAndTouch } from "./opening.ts";
 import { SESSION_FLAG } from "./record.ts";
@@ -16,13 +17,8 @@ import { Writer } from "./writing.ts";
  */
 export function save(state: SessionState, deadline: Deadline): Promise<Saved> {
   const run = prepare(state, deadline);
-  const saved = state.saving === undefined ? run() : state.saving.then(run, run);
-  state.saving = saved;
-  const ended = (): void => {
-    if (state.saving === saved) state.saving = undefined;
-  };
-  saved.then(ended, ended);
-  return saved;
+  state.saves++;
+  return state.saving = state.saving === undefined ? run() : state.saving.then(run, run);
 }
 
 function prepare(state: SessionState, deadline: Deadline): () => Promise<Saved> {
@@ -36,7 +32,7 @@ function prepare(state: SessionState, deadline: Deadline): () => Promise<Saved> 
   }
   // What is changed from here on is for the next save.
   state.dirty = false;
-  state.updates = new Map();
+  state.updates = NO_UPDATES;
   state.shot = shot;
   return () => saveShot(state, shot, deadline);
 }
@@ -53,6 +49,7 @@ async function saveShot(state: SessionState, shot: Shot, deadline: Deadline): Pr
     throw error;
   } finally {
     if (state.shot === shot) state.follow(shot);
+    if (--state.saves === 0) state.saving = undefined;
   }
 }
 
@@ -82,7 +79,7 @@ async function touch(home: Home, { copy }: Place, deadline: Deadline): Promise<b
 }
 
 /** False: ended elsewhere. */
-async function write(
+function write(
   home: Home,
   place: Place,
   shot: Shot,
@@ -92,15 +89,18 @@ async function write(
   const { copy, source } = place;
   const writer = new Writer(home, shot, copy, deadline);
   // What is only to be sealed anew must not overwrite what others have changed; without tokens (-C) it does.
-  if (home.lastWriteWins && (changed || copy.version === 0n)) {
-    const old = place.keys.filter((key) => key !== copy.key);
-    await writer.set();
-    await deleteAll(home, old, deadline);
-    place.arrive();
-    return true;
-  }
-  if (source !== undefined) return await move(home, place, source, shot, deadline);
-  return copy.stage === "there" ? await writer.cas() : await writer.add();
+  if (home.lastWriteWins && (changed || copy.version === 0n)) return overwrite(writer, place);
+  if (source !== undefined) return move(home, place, source, shot, deadline);
+  return copy.stage === "there" ? writer.cas() : writer.add();
+}
+
+/** Last write wins: true. */
+async function overwrite(writer: Writer, place: Place): Promise<true> {
+  const old = place.keys.filter((key) => key !== writer.copy.key);
+  await writer.set();
+  await deleteAll(writer.home, old, writer.deadline);
+  place.arrive();
+  return true;
 }
 
 function isChanged({ codec }: Home, { copy, source }: Place, shot: Shot): boolean {
@@ -112,9 +112,14 @@ function isChanged({ codec }: Home, { copy, source }: Place, shot: Shot): boolea
   return !record.equals(base);
 }
 
-async function end({ home, place }: SessionState, deadline: Deadline): Promise<Saved> {
-  await deleteAll(home, place.keys, deadline);
-  place.arrive();
-  place.gone = true;
-  return "deleted";
+async function end(state: SessionState, deadline: Deadline): Promise<Saved> {
+  const { home, place } = state;
+  try {
+    await deleteAll(home, place.keys, deadline);
+    place.arrive();
+    place.gone = true;
+    return "deleted";
+  } finally {
+    if (--state.saves === 0) state.saving = undefined;
+  }
 }

@@ -3,7 +3,7 @@ import type { Commands } from "../client/commands.ts";
 import type { Item } from "../client/item.ts";
 import type { Ids } from "./ids.ts";
 import type { Lifetimes } from "./lifetime.ts";
-import { type Fields, joined, merge, settle, type UpdateMap } from "./merge.ts";
+import { type Fields, joined, merge, NO_UPDATES, settle, type UpdateMap } from "./merge.ts";
 import { type Content, type Encoded, newMarker, type RecordCodec, type Stocked } from "./record.ts";
 
 /** What a session needs of its store. */
@@ -28,7 +28,7 @@ export class SessionState implements Content {
   fields: Fields = {};
   createdAt: number = Date.now();
   ttl: number | undefined = undefined;
-  updates: UpdateMap = new Map();
+  updates: UpdateMap = NO_UPDATES;
   dirty = false;
   expired = false;
   destroyed = false;
@@ -37,7 +37,8 @@ export class SessionState implements Content {
   readonly place: Place;
   /** The last save that was called, until it ends. */
   shot: Shot | undefined = undefined;
-  /** Settles when it has. */
+  /** How many saves are under way, and what settles when the last of them has. */
+  saves = 0;
   saving: Promise<Saved> | undefined = undefined;
 
   constructor(home: Home, id: string, key: string) {
@@ -61,7 +62,7 @@ export class SessionState implements Content {
       content = merge(this, start, codec.read(record), this.updates, codec);
     } catch {
       // A function of the caller's has thrown: what it has made of the field stays, as if it were set.
-      this.updates = new Map();
+      this.updates = NO_UPDATES;
       content = merge(this, start, codec.read(record), this.updates, codec);
     }
     this.fields = content.fields;
