@@ -2,9 +2,9 @@
  * The check of `fetch` by hand: processes that fetch, winners that are killed or stopped, a server that
  * restarts, and others that change, mark and claim the same keys.
  *
- *     npm run chaos:fetch                       each part, 20 s of meta, classic, mixed and a hot key
- *     npm run chaos:fetch -- --seconds 4        shorter, as CI does
- *     npm run chaos:fetch -- --only mixed       one of: meta, classic, mixed, hot, lock
+ *     npm run chaos -- --fetch                  each part: 20 s of meta, classic, mixed and a hot key, locks
+ *     npm run chaos -- --fetch --seconds 4      shorter, as CI does
+ *     npm run chaos -- --fetch --only mixed     one of: meta, classic, mixed, hot, lock
  *
  * It fails if a value was stored that was older than the last acknowledged delete, invalidate or set; if two
  * loads of a key overlapped before the lease was over; if a dead winner cost more than the lease and a second;
@@ -208,7 +208,11 @@ class Storm {
 }
 
 const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "20" }, only: { type: "string", default: "" } },
+  options: {
+    fetch: { type: "boolean" },
+    seconds: { type: "string", default: "20" },
+    only: { type: "string", default: "" },
+  },
 });
 const seconds = Number(values.seconds);
 let failed = false;

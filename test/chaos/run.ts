@@ -6,6 +6,7 @@
  *
  *     npm run chaos -- --minutes 5
  *     npm run chaos -- --seconds 30 --seed 7
+ *     npm run chaos -- --fetch                  another one, for fetch and lock: see fetch.ts
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,6 +20,8 @@ import { startMemcached } from "../support/memcached.ts";
 import { ChaosProxy, randomFrom, wreak } from "./faults.ts";
 import { judge, type Report } from "./report.ts";
 import type { WorkerOptions } from "./worker.ts";
+
+if (process.argv.includes("--fetch")) await import("./fetch.ts"); // which ends the process
 
 const PROCESSES = 2;
 
