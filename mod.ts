@@ -21,13 +21,13 @@ export type {
 } from "./src/client/options.ts";
 export type { FetchOptions } from "./src/client/fetch/options.ts";
 export type { Item } from "./src/client/item.ts";
-export type { Lock } from "./src/client/lock.ts";
+export type { Lock } from "./src/client/held_lock.ts";
 export type {
   CommandMessage,
   ConnectionMessage,
   FetchMessage,
   ServerMessage,
-} from "./src/diagnostics.ts";
+} from "./src/messages.ts";
 export type { Hashing, HashingName, HashServer, Selector } from "./src/hashing/hashing.ts";
 export {
   AuthError,

@@ -17,7 +17,6 @@
  *
  * @module
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { readOptions } from "../checks/options.ts";
 import { invalidType } from "../errors.ts";
 import type { sessionCookie } from "../session/cookie.ts";
@@ -32,6 +31,32 @@ export type { ServerResponseLike };
 export interface IncomingLike {
   /** The request's headers. */
   readonly headers: { readonly cookie?: string | undefined };
+}
+
+/**
+ * A request as a handler sees it that names no type of its own. These two stand for node:http's types, which
+ * this module does not import: its types are published, and must not need @types/node.
+ */
+export interface NodeRequest extends IncomingLike {
+  /** The path and the query. */
+  readonly url?: string | undefined;
+  /** "GET", "POST"... */
+  readonly method?: string | undefined;
+  /** The request's headers, in lower case. */
+  readonly headers: {
+    readonly cookie?: string | undefined;
+    readonly [name: string]: string | readonly string[] | undefined;
+  };
+}
+
+/** A response as a handler sees it that names no type of its own. */
+export interface NodeResponse extends ServerResponseLike {
+  /** Begins the response. */
+  writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
+  /** Sends a piece of the body. */
+  write(chunk: string | Uint8Array): boolean;
+  /** Ends the response, with a last piece of the body. */
+  end(chunk?: string | Uint8Array): unknown;
 }
 
 /**
@@ -69,8 +94,8 @@ export interface IncomingLike {
  */
 export function withNodeSession<
   F,
-  Q extends IncomingLike = IncomingMessage,
-  S extends ServerResponseLike = ServerResponse,
+  Q extends IncomingLike = NodeRequest,
+  S extends ServerResponseLike = NodeResponse,
 >(
   store: SessionStore<F>,
   handler: (

@@ -21,7 +21,8 @@ import {
 } from "./options.ts";
 import { getItem } from "./get_item.ts";
 import type { Item } from "./item.ts";
-import { type Lock, lock } from "./lock.ts";
+import type { Lock } from "./held_lock.ts";
+import { lock } from "./lock.ts";
 import { update } from "./update.ts";
 import { serializerCodec, tableCodec } from "./values.ts";
 

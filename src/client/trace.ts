@@ -2,7 +2,8 @@
 import { AsyncResource } from "node:async_hooks";
 import type { ServerRef } from "../address.ts";
 import type { Request } from "../connection/request.ts";
-import { commandEnd, type CommandMessage, commandStart } from "../diagnostics.ts";
+import { commandEnd, commandStart } from "../diagnostics.ts";
+import type { CommandMessage } from "../messages.ts";
 import { asMemcachedError, type MemcachedError } from "../errors.ts";
 import { type Found, isThere } from "./fetch/found.ts";
 import type { Item } from "./item.ts";

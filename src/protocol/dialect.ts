@@ -1,11 +1,11 @@
 /** The seam between the connection and the two dialects of the text protocol. */
+import type { DialectName } from "./dialect_name.ts";
 import type { Buffer } from "node:buffer";
 import type { Command } from "./command.ts";
 import type { Reply } from "./reply.ts";
 import type { WriteBuffer } from "./write_buffer.ts";
 
-/** The names of the dialects. */
-export type DialectName = "classic" | "meta";
+export type { DialectName };
 
 /** What a reply means for the command that waits for it. */
 export const Verdict = {

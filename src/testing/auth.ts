@@ -6,7 +6,7 @@
 import { endsLine, textOf } from "./block.ts";
 import { tokenize } from "./line.ts";
 import { parseUint32 } from "./numbers.ts";
-import type { Credentials } from "./state.ts";
+import type { Credentials } from "./settings.ts";
 import type { Turn } from "./turn.ts";
 
 /** A name and a password of more bytes are not read. */

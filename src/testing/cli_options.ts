@@ -1,7 +1,7 @@
 /** What is written behind `memwire` on a command line: memcached's own options, as far as they mean something. */
 import { DEFAULT_PORT } from "../address.ts";
 import type { MemcachedServerOptions } from "./options.ts";
-import type { Credentials } from "./state.ts";
+import type { Credentials } from "./settings.ts";
 
 /** What the command prints about itself. */
 export const USAGE: string = `Usage: memwire serve [options]

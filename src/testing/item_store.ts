@@ -10,17 +10,10 @@ import type { Counters } from "./counters.ts";
 import { costOf, isChunked, type Item, sizeOf, slabClass } from "./item.ts";
 import { ItemTable } from "./item_table.ts";
 import { UseList } from "./use_list.ts";
+import type { StoreLimits } from "./settings.ts";
 
 /** Why an item cannot be stored. While it is read, memcached no longer drops the old one. */
 export type Refusal = "too_large" | "out_of_memory" | "out_of_memory_reading";
-
-/** How much an {@linkcode ItemStore} takes. */
-export interface StoreLimits {
-  /** Bytes of all items together, uploads and what replies still point at included. */
-  memory: number;
-  /** Bytes of one item, key and overhead included. */
-  readonly item: number;
-}
 
 /** What an {@linkcode ItemStore} does. */
 export interface StoreRules {

@@ -3,19 +3,7 @@ import { Buffer } from "node:buffer";
 import { lstat, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-
-/** Where to listen. */
-export type Place =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string };
-
-/** A certificate and its private key, PEM. */
-export interface Certificate {
-  /** The certificate, with those of the authorities between if there are any. */
-  readonly cert: string | Uint8Array;
-  /** Its private key. */
-  readonly key: string | Uint8Array;
-}
+import type { Certificate, Place } from "./place.ts";
 
 /** A listening socket that can be closed and opened again. It keeps no process alive. */
 export class Listener {

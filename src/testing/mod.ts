@@ -21,5 +21,5 @@
  */
 export { MemcachedServer } from "./server.ts";
 export type { MemcachedServerOptions } from "./options.ts";
-export type { Call } from "./calls.ts";
+export type { Call } from "./call.ts";
 export { type Clock, ManualClock } from "./clock.ts";

@@ -4,8 +4,8 @@ import { type Given, readOptions } from "../checks/options.ts";
 import { checkBoolean, checkText, checkWhole } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Certificate, Place } from "./listener.ts";
-import type { Credentials, ServerLimits, ServerSettings } from "./state.ts";
+import type { Certificate, Place } from "./place.ts";
+import type { Credentials, ServerLimits, ServerSettings } from "./settings.ts";
 
 /**
  * What {@linkcode MemcachedServer.start} takes.

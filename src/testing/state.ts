@@ -1,10 +1,11 @@
 /** What all connections of one server share. */
 import { Calls } from "./calls.ts";
-import { type Clock, Timeline } from "./clock.ts";
+import { Timeline } from "./clock.ts";
 import { Counters } from "./counters.ts";
 import { Faults } from "./faults.ts";
-import { ItemStore, type StoreLimits } from "./item_store.ts";
+import { ItemStore } from "./item_store.ts";
 import { Schedule } from "./schedule.ts";
+import type { ServerLimits, ServerSettings } from "./settings.ts";
 
 /** Where a server listens, as `stats settings` shows it. */
 export interface ListenInfo {
@@ -12,37 +13,6 @@ export interface ListenInfo {
   port: number;
   readonly host: string | undefined;
   readonly path: string | undefined;
-}
-
-/** What a server takes. */
-export interface ServerLimits extends StoreLimits {
-  /** Open connections. */
-  readonly connections: number;
-}
-
-/** What a server does, and how much. */
-export interface ServerSettings {
-  readonly clock: Clock;
-  readonly limits: ServerLimits;
-  /** Whether the least recently used items make room. */
-  readonly evicts: boolean;
-  /** Whether items have versions. */
-  readonly cas: boolean;
-  /** Whether `flush_all` is allowed. */
-  readonly flush: boolean;
-  /** Whether `lru_crawler metadump` is allowed. */
-  readonly dump: boolean;
-  /** Seconds after which a silent connection is closed; 0 is never. */
-  readonly idleTimeout: number;
-  /** Who may use it; everybody if there is no list. */
-  readonly users: readonly Credentials[] | undefined;
-  readonly tls: boolean;
-}
-
-/** A user's name and password, one character per byte. */
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
 }
 
 /** An open connection, as `stats conns` shows it. */

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { CorruptValueError, Memcached, type Serializer } from "../../mod.ts";
-import type { CommandMessage } from "../../src/diagnostics.ts";
+import type { CommandMessage } from "../../src/messages.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 
 describe("leaks", () => {

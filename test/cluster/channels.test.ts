@@ -4,7 +4,7 @@ import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { Memcached, MemcachedError, ServerDownError } from "../../mod.ts";
-import type { CommandMessage, ConnectionMessage, ServerMessage } from "../../src/diagnostics.ts";
+import type { CommandMessage, ConnectionMessage, ServerMessage } from "../../src/messages.ts";
 import { behave, DIALECTS, outcome, PATIENT, valueOf } from "../faults/rig.ts";
 import { freePort, startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { Memcached } from "../../mod.ts";
-import type { ConnectionMessage } from "../../src/diagnostics.ts";
+import type { ConnectionMessage } from "../../src/messages.ts";
 import { behave, outcome, PATIENT, valueOf } from "../faults/rig.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";

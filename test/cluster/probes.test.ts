@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, Memcached, ServerDownError } from "../../mod.ts";
-import type { ConnectionMessage, ServerMessage } from "../../src/diagnostics.ts";
+import type { ConnectionMessage, ServerMessage } from "../../src/messages.ts";
 import { behave, outcome, PATIENT, valueOf } from "../faults/rig.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";

@@ -7,7 +7,7 @@ import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, Memcached, ServerDownError, TimeoutError } from "../../mod.ts";
-import type { ServerMessage } from "../../src/diagnostics.ts";
+import type { ServerMessage } from "../../src/messages.ts";
 import { answer, DIALECTS, outcome, valueOf } from "../faults/rig.ts";
 import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
 import { type Case, together } from "../support/together.ts";

@@ -10,7 +10,7 @@ import {
   TimeoutError,
 } from "../../mod.ts";
 import { connectionEvents, serverEvents } from "../../src/diagnostics.ts";
-import type { ConnectionMessage, ServerMessage } from "../../src/diagnostics.ts";
+import type { ConnectionMessage, ServerMessage } from "../../src/messages.ts";
 import { freePort, startMemcached } from "../support/memcached.ts";
 import {
   type Peer,

@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/errors.ts",
     "src/address.ts",
   ],
-  ["src/connection/", "src/diagnostics.ts"],
+  ["src/connection/", "src/diagnostics.ts", "src/messages.ts"],
   ["src/cluster/"],
   ["src/client/"],
   ["src/session/"],

@@ -2,7 +2,7 @@
 import { checkObject, type Given, unknownOption } from "../../checks/options.ts";
 import { checkMs, checkSignal, kindOf } from "../../checks/values.ts";
 import { invalidRange, invalidType } from "../../errors.ts";
-import type { DialectName } from "../../protocol/dialect.ts";
+import type { DialectName } from "../../protocol/dialect_name.ts";
 import { toExptime } from "../../protocol/exptime.ts";
 import { type CallOptions, CheckedOptions } from "../options.ts";
 
