@@ -100,7 +100,7 @@ class Storm {
       case "floor":
         return { floor: source.floor(question.key), hard: source.hard(question.key) };
       case "begin":
-        return source.begin(question.key, worker);
+        return source.begin(question.key, question.askedAt, worker);
       case "end":
         source.end(question.load);
         return {};

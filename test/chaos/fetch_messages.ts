@@ -3,6 +3,11 @@ import type { FetchOptions } from "../../mod.ts";
 
 export type Protocol = "meta" | "classic";
 
+/** Milliseconds by a clock that all processes of a machine share. */
+export function clock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** What a worker is to do. */
 export interface Job {
   readonly address: string;
@@ -17,7 +22,7 @@ export interface Job {
 /** What a worker asks. */
 export type Question =
   | { readonly ask: "floor"; readonly key: string }
-  | { readonly ask: "begin"; readonly key: string }
+  | { readonly ask: "begin"; readonly key: string; readonly askedAt: number }
   | { readonly ask: "end"; readonly load: number }
   | { readonly ask: "done"; readonly done: Done };
 

@@ -4,10 +4,12 @@
  * (`hard`), or none that is not marked as old (`floor`).
  */
 import type { ChildProcess } from "node:child_process";
-import type { Begun, Done } from "./fetch_messages.ts";
+import { type Begun, clock, type Done } from "./fetch_messages.ts";
 
 interface Load {
   readonly key: string;
+  /** Its lease was won between these two. */
+  readonly askedAt: number;
   readonly since: number;
   readonly worker: ChildProcess;
 }
@@ -80,14 +82,14 @@ export class Source {
   }
 
   /** A load begins. */
-  begin(key: string, worker: ChildProcess): Begun {
-    const now = performance.now();
+  begin(key: string, askedAt: number, worker: ChildProcess): Begun {
+    const now = clock();
     this.tally.loads++;
     const load = ++this.#count;
     for (const [id, other] of this.active) {
       if (other.key === key) this.#noteOverlap(other, now, [id, load]);
     }
-    this.active.set(load, { key, since: now, worker });
+    this.active.set(load, { key, askedAt, since: now, worker });
     const version = this.#versions.get(key) ?? 1;
     return {
       load,
@@ -98,9 +100,9 @@ export class Source {
     };
   }
 
-  #noteOverlap({ key, since }: Load, now: number, loads: readonly number[]): void {
+  #noteOverlap({ key, askedAt, since }: Load, now: number, loads: readonly number[]): void {
     // Whoever changed the key, or the server's restart, has taken the lease away.
-    if ((this.#changed.get(key) ?? 0) >= since - 5) return;
+    if ((this.#changed.get(key) ?? 0) >= askedAt) return;
     if (this.#outages.some((time) => time >= since - 3_000)) return;
     if (now - since >= this.#lease * 1000 - 5) this.tally.overlapsPastLease++;
     else {this.#overlaps.push({
@@ -125,13 +127,13 @@ export class Source {
   died(worker: ChildProcess): void {
     for (const [id, { key, worker: of }] of this.active) {
       if (of !== worker) continue;
-      this.#deaths.set(key, [...this.#deaths.get(key) ?? [], performance.now()]);
+      this.#deaths.set(key, [...this.#deaths.get(key) ?? [], clock()]);
       if (worker.exitCode !== null || worker.signalCode !== null) this.active.delete(id);
     }
   }
 
   outage(): void {
-    this.#outages.push(performance.now());
+    this.#outages.push(clock());
   }
 
   /** Changes the key, unless somebody is at it; `hard`: the old value must be gone. */
@@ -147,7 +149,7 @@ export class Source {
     const what = await tell(version).catch(() => "nothing");
     if (what !== "nothing") this.#floors.set(key, version);
     if (what === "gone") this.#hard.set(key, version);
-    this.#changed.set(key, performance.now());
+    this.#changed.set(key, clock());
   }
 
   /** Judges how a call ended; `stopped`: its process was stopped meanwhile. */
@@ -170,7 +172,7 @@ export class Source {
     }
     if (stopped) return;
     tally.longestMs = Math.max(tally.longestMs, Math.round(ms));
-    const since = performance.now() - ms;
+    const since = clock() - ms;
     const deaths = (this.#deaths.get(key) ?? []).filter((time) =>
       time > since - this.#lease * 1000
     );

@@ -6,8 +6,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { channel } from "node:diagnostics_channel";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FetchMessage, Memcached } from "../../mod.ts";
-import type { Begun, Done, Job, Question, Reply } from "./fetch_messages.ts";
+import { type CommandMessage, type FetchMessage, Memcached } from "../../mod.ts";
+import {
+  type Begun,
+  clock,
+  type Done,
+  type Job,
+  type Question,
+  type Reply,
+} from "./fetch_messages.ts";
 
 const job = JSON.parse(process.argv[2] as string) as Job;
 const client = new Memcached(job.address, { protocol: job.protocol, timeout: 2_000 });
@@ -31,10 +38,18 @@ function ask(question: Question): Promise<Reply> {
 }
 
 /** How each call ended, by the channel, which speaks in its caller's context. */
-const call = new AsyncLocalStorage<{ result: string }>();
+const call = new AsyncLocalStorage<{ result: string; askedAt: number }>();
 channel("memwire:fetch").subscribe((message) => {
   const store = call.getStore();
   if (store !== undefined) store.result = (message as FetchMessage).result;
+});
+
+// What has been won was won after it was asked for.
+channel("memwire:command:start").subscribe((message) => {
+  const store = call.getStore();
+  if (store !== undefined && (message as CommandMessage).operation === "lease") {
+    store.askedAt = clock();
+  }
 });
 
 /** How many calls for a key are underway here: who joins one shares its round trip. */
@@ -47,7 +62,7 @@ async function user(): Promise<void> {
     const alone = !underway.has(key);
     underway.set(key, (underway.get(key) ?? 0) + 1);
     const start = performance.now();
-    const told = { result: "" };
+    const told = { result: "", askedAt: clock() };
     const seesMarks = job.protocol === "meta";
     const known = { key, floor, hard, seesMarks, alone };
     const done: Done = { ...known, load: 0, ms: 0, result: "", value: undefined, error: "" };
@@ -66,13 +81,15 @@ async function user(): Promise<void> {
   }
 }
 
-async function load(call: Done): Promise<string | undefined> {
-  const { key } = call;
+async function load(done: Done): Promise<string | undefined> {
+  const { key } = done;
+  const askedAt = call.getStore()?.askedAt ?? clock();
   const { load = 0, version = 0, ms = 0, fails, absent } = await ask({
     ask: "begin",
     key,
+    askedAt,
   }) as Begun;
-  call.load = load;
+  done.load = load;
   await sleep(ms);
   // The parent knows that it has ended before anybody can see what comes of it.
   await ask({ ask: "end", load });
