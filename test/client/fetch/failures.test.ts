@@ -234,7 +234,7 @@ test("the caller is gone before the answer: what was won is given back, nothing 
 });
 
 test("memcached 1.5.22, by script: the classic lease, token by token", async () => {
-  // Recorded from 1.5.22: it counts tokens like its successors, and knows no meta command.
+  // Written as 1.5.22 answers (protocol.txt of that version): it counts tokens, and knows no meta command.
   await converse("classic", [
     ["gets k", "END"],
     ["add k 65536 3 16\n<nonce>", "STORED"],
