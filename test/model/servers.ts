@@ -2,6 +2,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MemcachedServer, startMany } from "../support/memcached.ts";
+import { resetNow } from "../support/reset.ts";
 import type { Random } from "../v8/random.ts";
 
 /** A server and the proxy before it. */
@@ -33,7 +34,7 @@ export class FaultyServer {
 
   /** Breaks all connections. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetNow(socket);
   }
 
   /** The next reply is lost, and with it all connections. */

@@ -10,7 +10,15 @@ import { setTimeout as sleep } from "node:timers/promises";
  */
 export async function reset(socket: Socket): Promise<void> {
   await sleep(5);
-  // While a FIN is on its way Node's reset fails and loses the handle, and Node 24 spins at exit.
+  resetNow(socket);
+}
+
+/**
+ * Drops the connection with a RST, at once. A socket that has begun to end is only destroyed: while its
+ * FIN is on the way libuv refuses to reset it, and Node then loses the handle, so that the process never
+ * exits.
+ */
+export function resetNow(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }
