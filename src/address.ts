@@ -11,14 +11,6 @@ import { invalidRange, invalidType } from "./errors.ts";
 /** memcached's registered port. */
 export const DEFAULT_PORT = 11211;
 
-/** A server as errors, channels and `serverFor` name it. */
-export interface ServerRef {
-  /** Name on the ring. */
-  readonly id: string;
-  /** `host:port`, `[v6]:port` or `unix:/path`; never credentials. */
-  readonly address: string;
-}
-
 /**
  * A server as the caller writes it: `"host"`, `"host:port"`, `"::1"`, `"[::1]:11211"`,
  * `"inet6:[::1]:11211"`, `"unix:/path"`, `"memcached://[user:password@]host:port"`,

@@ -1,5 +1,6 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
-import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
+import { parseServers, type ServerSpec } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import { checkKey } from "../protocol/key.ts";
 import { flushAll, keys, stats } from "./admin.ts";
 import { shareCore } from "./copies.ts";

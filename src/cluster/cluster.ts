@@ -1,5 +1,6 @@
 /** The servers of a client and the hashing that gives each key to one of them. */
-import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
+import { formatAddress, type ServerConfig } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import { afterReading, nextTick, setImmediate, soon } from "../connection/clock.ts";
 import type { ConnectionSettings } from "../connection/target.ts";
 import type { Request } from "../connection/request.ts";

@@ -1,5 +1,5 @@
 /** What can fail on a connection, as errors: the one place that words them. */
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import {
   AuthError,
   ConnectionLostError,

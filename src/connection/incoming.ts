@@ -1,7 +1,7 @@
 /**
  * Reading: each reply checked against the oldest request and handed to it. The twin of outgoing.ts.
  */
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect, type EndAfterError, mayGoOn } from "../protocol/classic.ts";
 import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";

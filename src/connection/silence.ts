@@ -2,7 +2,7 @@
  * What time says of a connection: which calls are overdue, when it has stalled, and when its silence is
  * the end of it.
  */
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import * as failure from "./failure.ts";
 import type { Pending } from "./pending.ts";
 import type { Sweep } from "./sweep.ts";
