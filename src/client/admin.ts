@@ -5,7 +5,6 @@ import type { Server } from "../cluster/server.ts";
 import { onAbort } from "../connection/abort.ts";
 import type { AdminLimits } from "../connection/admin_connection.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
-import { isAtLeast } from "../connection/handshake.ts";
 import {
   asMemcachedError,
   ConnectionLostError,
@@ -17,6 +16,7 @@ import {
 } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
+import { DUMP_HASH_SINCE, isAtLeast } from "../protocol/version.ts";
 import type { Core } from "./core.ts";
 import { type CallOptions, type CheckedOptions, checkedOptions } from "./options.ts";
 import { partial } from "./partial.ts";
@@ -39,9 +39,6 @@ export interface KeysOptions {
 }
 
 const STATS_KINDS: readonly StatsKind[] = ["items", "slabs", "settings", "sizes", "conns", "reset"];
-
-// `metadump hash` walks the hash table once, `all` each LRU; since 1.6.9 (doc/protocol.txt).
-const DUMP_HASH_SINCE = [1, 6, 9] as const;
 
 // Another dump is running: asked again after 100, 200... ms.
 const MAX_BUSY = 6;

@@ -8,6 +8,7 @@ import {
   TimeoutError,
   UnsupportedError,
 } from "../errors.ts";
+import { CR, LF } from "../protocol/ascii.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
@@ -17,9 +18,6 @@ import type { Place } from "./target.ts";
 import * as failure from "./failure.ts";
 import { Handshake } from "./handshake.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
-
-const LF = 0x0a;
-const CR = 0x0d;
 
 // A dump's line has a key of 250 bytes, each written as %XX at worst.
 const MAX_LINE = 4096;

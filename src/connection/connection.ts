@@ -10,10 +10,11 @@ import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
 import type { Dialect, DialectName } from "../protocol/dialect.ts";
 import { MetaDialect } from "../protocol/meta.ts";
+import { isAtLeast, UNPACED_SINCE } from "../protocol/version.ts";
 import { clearInterval, setInterval, wallClock } from "./clock.ts";
 import { type Ending, type EndReason, partRequests } from "./ending.ts";
 import * as failure from "./failure.ts";
-import { Handshake, isAtLeast, type Step } from "./handshake.ts";
+import { Handshake, type Step } from "./handshake.ts";
 import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Pending } from "./pending.ts";
@@ -32,9 +33,6 @@ export interface ConnectionOwner {
   /** Nothing has come for a while although replies are due; told once for each such while. */
   stalled(connection: Connection): void;
 }
-
-// TLS servers older than this stall when several records wait for them: see Socket.pace.
-const UNPACED_SINCE = [1, 6, 39] as const;
 
 // connectTimeout runs in so many slices, and a blocked event loop, which could not have read what the
 // server said, uses up one at most.

@@ -2,13 +2,11 @@
  * Received bytes in, checked replies out: "parse, else read more". Large values are read into a
  * buffer of their own, and those that nobody waits for are read past.
  */
+import { CR, LF } from "../protocol/ascii.ts";
 import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";
 import { LARGE_BYTES, ReadBuffer } from "../protocol/read_buffer.ts";
 import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
 import type { Request } from "./request.ts";
-
-const CR = 0x0d;
-const LF = 0x0a;
 
 // The longest legal line is that of a VALUE with a key of 250 bytes; the rest is room for an error's words.
 const MAX_LINE = 2048;

@@ -1,6 +1,7 @@
 /** Reading the lines of the classic dialect's replies. */
 import type { Buffer } from "node:buffer";
-import { digitsEnd, isCount, readNumber, readToken } from "./digits.ts";
+import { CR, LF, SPACE } from "./ascii.ts";
+import { digitsEnd, isCount, isDigit, readNumber, readToken } from "./digits.ts";
 import {
   GARBAGE,
   IMPOSSIBLE_SIZE,
@@ -10,10 +11,6 @@ import {
   type Reply,
   type ReplyKind,
 } from "./reply.ts";
-
-const LF = 0x0a;
-const CR = 0x0d;
-const SPACE = 0x20;
 
 // Every line that consists of fixed words, with its CRLF.
 const WORDS: ReadonlyArray<readonly [bytes: Uint8Array, kind: ReplyKind]> = ([
@@ -34,7 +31,7 @@ export function parseClassicLine(bytes: Buffer, at: number, end: number, reply: 
   reply.reset();
   const first = bytes[at] as number;
   if (at === end) return INCOMPLETE;
-  if (first >= 48 && first <= 57) return parseNumber(bytes, at, end, reply);
+  if (isDigit(first)) return parseNumber(bytes, at, end, reply);
   if (first === VALUE[0] && bytes[at + 1] === VALUE[1]) return parseValue(bytes, at, end, reply);
   for (let i = 0; i < WORDS.length; i++) {
     const [word, kind] = WORDS[i] as (typeof WORDS)[number];

@@ -1,7 +1,6 @@
 /** Scanning decimal digits out of a reply's line. */
 import type { Buffer } from "node:buffer";
-
-const SPACE = 0x20;
+import { SPACE, ZERO } from "./ascii.ts";
 
 // A double holds every integer of 15 digits exactly.
 const EXACT_DIGITS = 15;
@@ -16,7 +15,7 @@ export function digitsEnd(bytes: Buffer, at: number): number {
 /** The number that the digits from `from` to `to` write; exact up to 15 digits. */
 export function readNumber(bytes: Buffer, from: number, to: number): number {
   let n = 0;
-  for (let p = from; p < to; p++) n = n * 10 + ((bytes[p] as number) - 48);
+  for (let p = from; p < to; p++) n = n * 10 + ((bytes[p] as number) - ZERO);
   return n;
 }
 
@@ -39,6 +38,7 @@ export function isCount(bytes: Buffer, from: number, to: number): boolean {
   return p === to;
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= 48 && byte <= 57;
+/** Whether the byte is one of 0 to 9. */
+export function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9;
 }

@@ -1,5 +1,6 @@
 /** Reading the lines of the meta dialect's replies. */
 import type { Buffer } from "node:buffer";
+import { CR, LF, SPACE } from "./ascii.ts";
 import { digitsEnd, readNumber, readToken } from "./digits.ts";
 import {
   GARBAGE,
@@ -11,9 +12,6 @@ import {
   type ReplyKind,
 } from "./reply.ts";
 
-const LF = 0x0a;
-const CR = 0x0d;
-const SPACE = 0x20;
 const MINUS = 0x2d;
 const A = 0x41;
 const C = 0x63;
