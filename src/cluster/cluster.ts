@@ -2,11 +2,12 @@
 import { formatAddress, type ServerConfig } from "../address.ts";
 import type { ServerRef } from "../server_ref.ts";
 import { afterReading, nextTick, setImmediate, soon } from "../connection/clock.ts";
+import * as failure from "../connection/failure.ts";
 import type { ConnectionSettings } from "../connection/target.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
 import type { Credentials } from "../address.ts";
-import { ClosedError, invalidRange, invalidType, type MemcachedError } from "../errors.ts";
+import { invalidRange, invalidType, type MemcachedError } from "../errors.ts";
 import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
 import { presets } from "../hashing/presets.ts";
 import { type Closable, Server } from "./server.ts";
@@ -103,8 +104,7 @@ export class Cluster {
 
   /** Ends lists of keys; resolves when what else is in flight has settled and all sockets are closed. */
   async close(): Promise<void> {
-    const closed = new ClosedError("the client has been closed");
-    for (const closable of this.closables) closable.close(closed);
+    for (const closable of this.closables) closable.close(failure.clientClosed());
     await Promise.all([...this.servers.map((server) => server.close()), ...this.#leaving]);
   }
 

@@ -2,12 +2,7 @@
  * A short connection of its own for one administrative command (stats, flush_all, lru_crawler): a
  * proxy closes on them, and a dump takes long; nobody else's request must fail or wait for it.
  */
-import {
-  ConnectionLostError,
-  type MemcachedError,
-  TimeoutError,
-  UnsupportedError,
-} from "../errors.ts";
+import type { MemcachedError } from "../errors.ts";
 import { CR, LF } from "../protocol/ascii.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { onAbort } from "./abort.ts";
@@ -103,7 +98,7 @@ export class AdminConnection implements SocketEvents {
   }
 
   /** Ends it; who waits for a line, or asks for one more than has come, gets the error. */
-  close(error: MemcachedError = new ConnectionLostError("the connection was closed")): void {
+  close(error: MemcachedError = failure.ownClose()): void {
     this.#fail(error);
   }
 
@@ -127,22 +122,9 @@ export class AdminConnection implements SocketEvents {
     if (!this.#ready) {
       this.#fail(failure.down(server, this.#handshake.closed(error)));
     } else if (error === undefined && !this.#answered) {
-      // twemproxy's answer to a command that it does not know.
-      this.#fail(
-        new UnsupportedError(
-          `${server.address} closed the connection in answer to ${this.#command}`,
-          // Or a server has died, with the command done or not.
-          { server, ambiguous: this.#limits.ambiguous },
-        ),
-      );
+      this.#fail(failure.closedInAnswer(server, this.#command, this.#limits.ambiguous));
     } else {
-      this.#fail(
-        new ConnectionLostError(`the connection to ${server.address} was closed`, {
-          server,
-          cause: error,
-          ambiguous: this.#limits.ambiguous,
-        }),
-      );
+      this.#fail(failure.adminLost(server, error, this.#limits.ambiguous));
     }
   }
 
@@ -199,15 +181,10 @@ export class AdminConnection implements SocketEvents {
       this.#timer = this.#wait(LAST_LOOK_MS);
       return;
     }
-    const { ref: server } = this.#target;
     const { timeout } = this.#limits;
-    this.#fail(
-      new TimeoutError(`${server.address} did not answer within ${timeout} ms`, {
-        server,
-        ambiguous: this.#limits.ambiguous && this.#ready,
-        phase: this.#ready ? "sent" : "connecting",
-      }),
-    );
+    const ambiguous = this.#limits.ambiguous && this.#ready;
+    const phase = this.#ready ? "sent" : "connecting";
+    this.#fail(failure.timeout(this.#target.ref, { timeout, ambiguous }, phase));
   }
 
   #fail(error: unknown): void {
