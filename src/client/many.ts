@@ -1,8 +1,6 @@
-/** Calls for many keys or all servers: one batch a server, a result for each. */
+/** Calls for many keys: one batch a server, a result for each. */
 import type { Server } from "../cluster/server.ts";
-import { abortWith } from "../connection/abort.ts";
-import { Request } from "../connection/request.ts";
-import { asMemcachedError, invalidType, type MemcachedError } from "../errors.ts";
+import { invalidType } from "../errors.ts";
 import { KEEP_EXPTIME, type StoredItem } from "../protocol/command.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
@@ -10,10 +8,7 @@ import type { Commands } from "./commands.ts";
 import { type Core, storeExptime } from "./core.ts";
 import { ABSENT, Gathered, type TakeOne } from "./gathered.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
-import { partial } from "./partial.ts";
 import { type ManyCall, sendPortions } from "./portions.ts";
-import { versionResult } from "./results.ts";
-import { trace, traced } from "./trace.ts";
 
 /** What was found for the keys. */
 export function getMany<T>(
@@ -136,32 +131,6 @@ function positionsByServer(
     else theirs.push(i);
   }
   return byServer;
-}
-
-/** What each server says of its version, by server id. */
-export async function version(
-  core: Core,
-  options: CallOptions | undefined,
-): Promise<Map<string, string>> {
-  const call = core.callOptions(options);
-  const { signal, timeout } = call;
-  const results = new Map<string, string>();
-  const errors = new Map<string, MemcachedError>();
-  await core.run(call, async () => {
-    await Promise.all(core.cluster.servers.map(async (server) => {
-      const request = new Request("version", "", versionResult, timeout);
-      if (signal !== undefined) abortWith(signal, request);
-      if (traced()) trace(request, server.ref);
-      if (!request.settled) server.send(request);
-      try {
-        results.set(server.ref.id, await request.promise);
-      } catch (error) {
-        errors.set(server.ref.id, asMemcachedError(error));
-      }
-    }));
-    signal?.throwIfAborted();
-  });
-  return partial(results, errors, "servers");
 }
 
 /** Refuses what cannot be gone through, and a string, whose characters nobody means. */

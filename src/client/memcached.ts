@@ -2,7 +2,7 @@
 import { parseServers, type ServerSpec } from "../address.ts";
 import type { ServerRef } from "../server_ref.ts";
 import { checkKey } from "../protocol/key.ts";
-import { flushAll, keys, stats } from "./admin.ts";
+import { flushAll, stats, version } from "./admin.ts";
 import { shareCore } from "./copies.ts";
 import { Commands } from "./commands.ts";
 import { Core } from "./core.ts";
@@ -13,7 +13,8 @@ import { Flights } from "./fetch/flights.ts";
 import { fetchMany } from "./fetch/many.ts";
 import type { FetchOptions } from "./fetch/options.ts";
 import { invalidate } from "./invalidate.ts";
-import { deleteMany, getMany, setMany, version } from "./many.ts";
+import { keys } from "./key_list.ts";
+import { deleteMany, getMany, setMany } from "./many.ts";
 import {
   type CallOptions,
   type MemcachedOptions,
