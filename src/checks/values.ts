@@ -17,6 +17,18 @@ export function checkMs(value: unknown, name: string): number {
   return value;
 }
 
+/** A number of seconds, rounded up. */
+export function checkSeconds(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value !== "number") {
+    throw invalidType(`${name} must be a number of seconds, not ${kindOf(value)}`);
+  }
+  if (!(value >= least && value <= most)) {
+    const finite = most === Infinity ? "" : "a finite number of ";
+    throw invalidRange(`${name} must be ${finite}${least} or more seconds, not ${value}`);
+  }
+  return Math.ceil(value);
+}
+
 /** A whole number from `least` to `most`. */
 export function checkWhole(
   value: unknown,
@@ -55,6 +67,19 @@ export function checkText(value: unknown, name: string): string {
 export function oneOf<W extends string>(value: unknown, words: readonly W[], name: string): W {
   if (words.includes(value as W)) return value as W;
   throw invalidType(`${name} must be one of ${words.map((word) => `"${word}"`).join(", ")}`);
+}
+
+/** Refuses what cannot be gone through, and a string, whose characters nobody means. */
+export function checkIterable<T>(list: Iterable<T>, name: string): Iterable<T> {
+  if (typeof list !== "object" || typeof list?.[Symbol.iterator] !== "function") {
+    throw invalidType(`${name} must be an array, a Set, a Map or another iterable object`);
+  }
+  return list;
+}
+
+/** A function; `rule` is the message for anything else. */
+export function checkFunction(value: unknown, rule: string): void {
+  if (typeof value !== "function") throw invalidType(rule);
 }
 
 /** A signal, of this realm or another. */

@@ -13,7 +13,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { readOptions } from "../checks/options.ts";
-import { checkMs } from "../checks/values.ts";
+import { checkMs, checkSeconds } from "../checks/values.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import { type Finish, type Line, Request } from "../connection/request.ts";
 import { ConflictError, MemcachedError, UnsupportedError } from "../errors.ts";
@@ -22,7 +22,6 @@ import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
 import { Deadline } from "./deadline.ts";
-import { checkSeconds } from "./fetch/options.ts";
 import { type CallOptions, type CheckedOptions, checkedOptions } from "./options.ts";
 import type { Lock } from "./held_lock.ts";
 import { pause } from "./pause.ts";

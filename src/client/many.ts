@@ -1,4 +1,5 @@
 /** Calls for many keys: one batch a server, a result for each. */
+import { checkIterable } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { invalidType } from "../errors.ts";
 import { KEEP_EXPTIME, type StoredItem } from "../protocol/command.ts";
@@ -43,7 +44,7 @@ async function askMany<R>(
   take: TakeOne<R>,
 ): Promise<Map<string, R>> {
   const begun = core.sweep.now();
-  const names = [...new Set(iterable(keys, "keys"))];
+  const names = [...new Set(checkIterable(keys, "keys"))];
   const call = core.callOptions(options);
   const { prefix } = core.options;
   const wireKeys = names.map((key) => checkKey(key, prefix));
@@ -72,7 +73,7 @@ export async function setMany(
   const call = core.storeOptions(options);
   const exptime = storeExptime(call);
   const pairs = new Map<string, unknown>();
-  for (const entry of iterable(entries, "entries")) {
+  for (const entry of checkIterable(entries, "entries")) {
     if (!Array.isArray(entry)) throw invalidType("each entry must be a pair of a key and a value");
     pairs.set(entry[0], entry[1]);
   }
@@ -131,12 +132,4 @@ function positionsByServer(
     else theirs.push(i);
   }
   return byServer;
-}
-
-/** Refuses what cannot be gone through, and a string, whose characters nobody means. */
-export function iterable<T>(list: Iterable<T>, name: string): Iterable<T> {
-  if (typeof list !== "object" || typeof list?.[Symbol.iterator] !== "function") {
-    throw invalidType(`${name} must be an array, a Set, a Map or another iterable object`);
-  }
-  return list;
 }

@@ -1,5 +1,6 @@
 /** Read, change, write if nobody else has: again and again until nobody has. */
-import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
+import { checkFunction } from "../checks/values.ts";
+import { ConflictError, UnsupportedError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import type { Commands } from "./commands.ts";
 import { storeExptime } from "./core.ts";
@@ -46,7 +47,7 @@ export async function update<T>(
 
 /** Throws a `TypeError` for what cannot be called. */
 export function checkChange(fn: unknown): void {
-  if (typeof fn !== "function") throw invalidType("update needs a function");
+  checkFunction(fn, "update needs a function");
 }
 
 /**

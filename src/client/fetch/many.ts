@@ -6,13 +6,13 @@
  * those that are won in the same turn of the event loop.
  */
 import { AsyncResource } from "node:async_hooks";
+import { checkFunction, checkIterable } from "../../checks/values.ts";
 import { setImmediate } from "../../connection/clock.ts";
 import type { Request } from "../../connection/request.ts";
 import { Ring } from "../../connection/ring.ts";
 import { invalidType } from "../../errors.ts";
 import { checkKey } from "../../protocol/key.ts";
 import type { Core } from "../core.ts";
-import { iterable } from "../many.ts";
 import type { CheckedOptions } from "../options.ts";
 import type { Sender } from "./exchange.ts";
 import type { Flights } from "./flights.ts";
@@ -32,8 +32,8 @@ export async function fetchMany<T>(
   options: FetchOptions,
 ): Promise<Map<string, T>> {
   const { core } = flights;
-  const names = [...new Set(iterable(keys, "keys"))];
-  if (typeof load !== "function") throw invalidType("fetchMany needs a function that loads");
+  const names = [...new Set(checkIterable(keys, "keys"))];
+  checkFunction(load, "fetchMany needs a function that loads");
   const settings = readFetchOptions(options, core.options.timeout);
   const wireKeys = names.map((key) => checkKey(key, core.options.prefix));
   const batch = new Batch(load, names);
