@@ -104,7 +104,7 @@ export class Pending {
     }
     if (this.#waiting.length >= MAX_WAITING) return "maxPending";
     if (request.deadline < this.#earliest) this.#earliest = request.deadline;
-    this.#waiting.push(request);
+    this.#putAside(this.#waiting, request);
     return "waits";
   }
 
@@ -148,10 +148,15 @@ export class Pending {
     this.#sent.push(request);
   }
 
-  /** The request waits for the connection; its value may not change meanwhile. */
+  /** The request waits for the connection. */
   pushUnsent(request: Request<unknown>): void {
+    this.#putAside(this.#unsent, request);
+  }
+
+  /** The one way into the rings whose requests are encoded later: their values must not change meanwhile. */
+  #putAside(ring: Ring<Request<unknown>>, request: Request<unknown>): void {
     request.keepValue();
-    this.#unsent.push(request);
+    ring.push(request);
   }
 
   /** The next one that waited for the connection and is still wanted. */
