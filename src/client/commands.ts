@@ -7,10 +7,10 @@ import * as result from "./results.ts";
 import type { ValueCodec } from "./values.ts";
 
 /** Options of a command as its caller gives them, or checked. */
-export type CommandOptions = CallOptions | CheckedOptions | undefined;
+type CommandOptions = CallOptions | CheckedOptions | undefined;
 
 /** The same for a command that stores. */
-export type StoringOptions = StoreOptions | CheckedOptions | undefined;
+type StoringOptions = StoreOptions | CheckedOptions | undefined;
 
 /** Commands bound to a client's inside and a codec; `T` is what the codec makes of stored bytes. */
 export class Commands<T> {

@@ -28,7 +28,7 @@ import { pause } from "./pause.ts";
 import { compareAndDeleteResult, doneOrNotResult } from "./results.ts";
 
 /** Options of lock. */
-export interface LockOptions extends CallOptions {
+interface LockOptions extends CallOptions {
   /** Seconds until the lock ends by itself, at least 2. */
   ttl: number;
   /** Milliseconds to wait for another holder's end. Default 0. */

@@ -11,7 +11,7 @@ const MAX_TRIES = 100;
 const MAX_PAUSE_MS = 10;
 
 /** Changes what `fn` makes of it. */
-export type Change<T> = (current: T | undefined) => T | undefined | Promise<T | undefined>;
+type Change<T> = (current: T | undefined) => T | undefined | Promise<T | undefined>;
 
 /** What is to be stored, and for how many seconds. */
 export interface Next {

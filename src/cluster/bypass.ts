@@ -23,7 +23,7 @@ const FREE_FAILURES = 4;
 const MAX_DOUBLINGS = 6;
 
 /** What a bypass is made of. */
-export interface BypassSettings {
+interface BypassSettings {
   /** Opens one more connection to the server. */
   readonly open: (owner: ConnectionOwner) => Connection;
   readonly sweep: Sweep;

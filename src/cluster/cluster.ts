@@ -13,7 +13,7 @@ import { presets } from "../hashing/presets.ts";
 import { type Closable, Server } from "./server.ts";
 
 /** What all servers of a cluster share. */
-export interface ClusterSettings {
+interface ClusterSettings {
   readonly hashing: HashingName | Hashing;
   readonly failover: "none" | "rehash";
   readonly tls: TlsOptions | undefined;

@@ -15,7 +15,7 @@ import type { ReplyReader, ReplySink } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
 
 /** How a connection that is ready reads. */
-export interface ReadingOptions {
+interface ReadingOptions {
   readonly ref: ServerRef;
   readonly dialect: Dialect;
   readonly maxValueBytes: number;

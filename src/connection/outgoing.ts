@@ -16,7 +16,7 @@ const EARLY_FLUSH_BYTES = 64 * 1024;
 const PACED_BYTES = 16_384;
 
 /** How a connection that is ready writes. */
-export interface WritingOptions {
+interface WritingOptions {
   readonly dialect: Dialect;
   /** Each chunk waits until the one before has left. */
   readonly paced: boolean;

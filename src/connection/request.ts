@@ -15,7 +15,7 @@ import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 export type Finish<T> = (reply: Reply, request: Request<T>) => T;
 
 /** Told when a request has settled; `error` is undefined if it succeeded. */
-export type Settled = (error: unknown) => void;
+type Settled = (error: unknown) => void;
 
 /**
  * The socket that a request goes over, as its caller sees it: two requests with the same line have been

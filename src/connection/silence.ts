@@ -16,7 +16,7 @@ const STALLED_ROUND_TRIPS = 4;
 const LATEST_STALL = 1 / 2;
 
 /** What the silence of a connection is judged by. */
-export interface SilenceSettings {
+interface SilenceSettings {
   readonly ref: ServerRef;
   /** The client's own timeout, in ms. */
   readonly timeout: number;

@@ -8,7 +8,7 @@ export const LITTLE_ENDIAN = 0;
 export const BIG_ENDIAN = 3;
 
 /** Either of them. */
-export type Endian = typeof LITTLE_ENDIAN | typeof BIG_ENDIAN;
+type Endian = typeof LITTLE_ENDIAN | typeof BIG_ENDIAN;
 
 /** Longest text that fits one block with its end mark and its length. */
 const ONE_BLOCK = 55;

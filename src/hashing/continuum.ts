@@ -7,7 +7,7 @@
 const RANKS = 2 ** 21;
 
 /** A point's value and the server that owns it. */
-export type AddPoint = (value: number, server: number) => void;
+type AddPoint = (value: number, server: number) => void;
 
 /** How two servers that have the same point settle it. */
 export type Ties = "first" | "last";

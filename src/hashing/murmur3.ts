@@ -7,7 +7,7 @@
  */
 
 /** What is known of a hash after the beginning of the text. */
-export interface Murmur3Start {
+interface Murmur3Start {
   /** State after the whole blocks of four bytes. */
   readonly hash: number;
   /** The bytes after them, first one lowest. */

@@ -22,7 +22,7 @@ import { type FetchOptions, readFetchOptions } from "./options.ts";
 const WINDOW = 2000;
 
 /** Makes the values of several keys; a key that has none is left out. */
-export type LoadMany<T> = (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>;
+type LoadMany<T> = (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>;
 
 /** The values for the keys. */
 export async function fetchMany<T>(
