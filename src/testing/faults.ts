@@ -57,6 +57,16 @@ export class Faults {
     return () => this.#watchers.delete(watcher);
   }
 
+  /** Does something now, or when the server is no longer stalled. */
+  whenFlowing(work: () => void): void {
+    if (!this.#stalled) return work();
+    const unwatch = this.watch(() => {
+      if (this.#stalled) return;
+      unwatch();
+      work();
+    });
+  }
+
   /** The connection that sends next is to be cut. */
   orderCut({ after = 0, reset = false }: Cut): void {
     this.#cut = { after, reset };
