@@ -185,13 +185,13 @@ function splitHostPort(text: string, what: string): { host: string; port: number
   const rest = text.startsWith("inet6:") ? text.slice("inet6:".length) : text;
   const bracketed = /^\[([^[\]]+)\](?::([0-9]+))?$/.exec(rest);
   if (bracketed !== null) {
-    return { host: bracketed[1] as string, port: Number(bracketed[2] ?? DEFAULT_PORT) };
+    return { host: bracketed[1]!, port: Number(bracketed[2] ?? DEFAULT_PORT) };
   }
   const colons = rest.split(":").length - 1;
   if (colons > 1) return { host: rest, port: DEFAULT_PORT }; // a bare IPv6 address
   const plain = /^([^:]+)(?::([0-9]+))?$/.exec(rest);
   if (plain === null) throw malformed(what);
-  return { host: plain[1] as string, port: Number(plain[2] ?? DEFAULT_PORT) };
+  return { host: plain[1]!, port: Number(plain[2] ?? DEFAULT_PORT) };
 }
 
 function parseUrl(text: string, weight: number, what: string): ServerConfig {

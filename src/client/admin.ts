@@ -39,7 +39,7 @@ export async function stats(
       if (line === "END" || line === "RESET") return found;
       const stat = /^STAT (\S+) ?(.*)$/.exec(line);
       if (stat === null) throw unexpectedLine(line, command, server);
-      found[stat[1] as string] = readStat(stat[2] as string);
+      found[stat[1]!] = readStat(stat[2]!);
     }
     throw cutShort(server);
   });

@@ -49,11 +49,11 @@ export class Gathered<R> {
         tally.error ??= reply.error;
         return tally;
       }
-      const position = positions[index] as number;
+      const position = positions[index]!;
       try {
         const result = this.#take(reply, request);
         if (result === ABSENT) return tally;
-        this.#results.set(this.#names[position] as string, result);
+        this.#results.set(this.#names[position]!, result);
         tally.hits++;
       } catch (error) {
         const own = asMemcachedError(error);
@@ -116,7 +116,7 @@ export class Gathered<R> {
   #errorsByName(): Map<string, MemcachedError> {
     const errors = new Map<string, MemcachedError>();
     const set = (position: number, error: MemcachedError): unknown =>
-      errors.set(this.#names[position] as string, error);
+      errors.set(this.#names[position]!, error);
     for (const [position, error] of this.#errors) set(position, error);
     for (const { positions, error } of this.#unasked) {
       for (const position of positions) set(position, error);
@@ -128,7 +128,7 @@ export class Gathered<R> {
     let failed = 0;
     for (const position of positions) {
       if (this.#errors.has(position)) continue;
-      if (this.#results.has(this.#names[position] as string)) continue;
+      if (this.#results.has(this.#names[position]!)) continue;
       this.#errors.set(position, error);
       failed++;
     }

@@ -72,7 +72,7 @@ async function* dump(
       }
       const item = /^key=(\S+) exp=(-?\d+)/.exec(line);
       if (item === null) throw unexpectedLine(line, "lru_crawler metadump", server);
-      const key = decodeKey(item[1] as string);
+      const key = decodeKey(item[1]!);
       const expires = Number(item[2]);
       const alive = expires === -1 || expires > Date.now() / 1000;
       if (key !== undefined && alive) yield key;

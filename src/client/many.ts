@@ -23,7 +23,7 @@ export function getMany<T>(
     keys,
     options,
     (reply, { keys }) =>
-      reply.kind === Kind.value ? codec.decode(reply, keys?.[reply.index] as string) as T : ABSENT,
+      reply.kind === Kind.value ? codec.decode(reply, keys?.[reply.index]!) as T : ABSENT,
   );
 }
 
@@ -113,7 +113,7 @@ function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promis
       );
       signal?.throwIfAborted();
       if (gathered.complete || core.sweep.now() >= call.end) return;
-      positions = gathered.takeRepeatable((i) => core.cluster.moves(keys[i] as string));
+      positions = gathered.takeRepeatable((i) => core.cluster.moves(keys[i]!));
       if (positions.length === 0) return;
     }
   });
@@ -126,7 +126,7 @@ function positionsByServer(
 ): Map<Server, number[]> {
   const byServer = new Map<Server, number[]>();
   for (const i of positions) {
-    const server = core.cluster.route(keys[i] as string);
+    const server = core.cluster.route(keys[i]!);
     const theirs = byServer.get(server);
     if (theirs === undefined) byServer.set(server, [i]);
     else theirs.push(i);

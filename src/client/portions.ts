@@ -85,10 +85,10 @@ function sendPortion<R>(
   const request = new Request(operation, "", finish, ms);
   request.result = new Tally();
   request.deadline = end;
-  request.keys = positions.map((i) => keys[i] as string);
+  request.keys = positions.map((i) => keys[i]!);
   request.exptime = exptime;
   request.retried = again;
-  if (items !== null) request.items = positions.map((i) => items[i] as StoredItem);
+  if (items !== null) request.items = positions.map((i) => items[i]!);
   let refusal: MemcachedError | undefined;
   request.onSettled((error) => {
     if (error === undefined) return;
@@ -120,8 +120,8 @@ function portionEnd(
   let bytes = 0;
   let to = from;
   while (to < most) {
-    const i = positions[to] as number;
-    bytes += bytesOf(keys[i] as string, items?.[i]?.value ?? "");
+    const i = positions[to]!;
+    bytes += bytesOf(keys[i]!, items?.[i]?.value ?? "");
     if (bytes > mostBytes && to > from) break;
     to++;
   }

@@ -110,7 +110,7 @@ export class Bypass implements ConnectionOwner, Swept {
       if (this.#waiting.length === 0) return;
       const lane = this.#lanes.find(({ idle }) => idle);
       if (lane === undefined) return this.#makeRoom();
-      this.#send(lane, this.#waiting.shift() as Request<unknown>);
+      this.#send(lane, this.#waiting.shift()!);
     }
   }
 

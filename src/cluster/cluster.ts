@@ -72,7 +72,7 @@ export class Cluster {
   /** The server that a key belongs to, whether or not it is up. */
   serverFor(key: string): Server {
     const { servers, selector } = this.#topology;
-    return servers.length === 1 ? servers[0] as Server : serverAt(servers, selector.pick(key));
+    return servers.length === 1 ? servers[0]! : serverAt(servers, selector.pick(key));
   }
 
   /** The server that a key's calls go to now: with failover the first of its order that is not down. */
@@ -114,11 +114,11 @@ export class Cluster {
       address: formatAddress(config.address),
     }));
     const selector = this.#hashing(
-      configs.map(({ weight }, i) => ({ id: (refs[i] as ServerRef).id, weight })),
+      configs.map(({ weight }, i) => ({ id: refs[i]!.id, weight })),
     );
     const known = new Map<string, Server>();
     const servers = configs.map((config, i) => {
-      const ref = refs[i] as ServerRef;
+      const ref = refs[i]!;
       const identity = JSON.stringify([ref.address, ref.id, config.tls, config.auth]);
       const server = known.get(identity) ?? this.#known.get(identity) ?? this.#open(config, ref);
       known.set(identity, server);

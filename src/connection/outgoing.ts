@@ -71,7 +71,7 @@ export class Outgoing {
     const members = this.#line;
     if (members.length === 0) return;
     this.#line = [];
-    this.#encode(members.length === 1 ? members[0] as Request<unknown> : getLine(members));
+    this.#encode(members.length === 1 ? members[0]! : getLine(members));
   }
 
   /** Gives back what was gathered and not written. */

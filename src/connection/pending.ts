@@ -49,7 +49,7 @@ export class Pending {
   get wanted(): boolean {
     for (const ring of [this.#sent, this.#unsent, this.#waiting]) {
       for (let i = 0; i < ring.length; i++) {
-        if (!(ring.at(i) as Request<unknown>).abandoned) return true;
+        if (!ring.at(i)!.abandoned) return true;
       }
     }
     return false;
@@ -69,7 +69,7 @@ export class Pending {
   overtakable(): Request<unknown>[] {
     const found: Request<unknown>[] = [];
     for (let i = 0; i < this.#sent.length; i++) {
-      const entry = this.#sent.at(i) as Request<unknown>;
+      const entry = this.#sent.at(i)!;
       if (i === 0 && entry.members === null) continue;
       for (const request of entry.members ?? [entry]) {
         if (!request.settled && request.readsOnly) found.push(request);
@@ -190,7 +190,7 @@ export class Pending {
     const rings = { sent: this.#sent, connecting: this.#unsent, queued: this.#waiting };
     for (const [phase, ring] of Object.entries(rings) as [Phase, Ring<Request<unknown>>][]) {
       for (let i = 0; i < ring.length; i++) {
-        const entry = ring.at(i) as Request<unknown>;
+        const entry = ring.at(i)!;
         for (const request of entry.members ?? [entry]) {
           if (request.settled || request.deadline === 0) continue;
           if (request.deadline <= now) expired(request, phase);

@@ -223,7 +223,7 @@ export class Request<T> implements Command {
     this.weight = keys.length;
     let size = 0;
     for (let i = 0; i < keys.length; i++) {
-      size += bytesOf(keys[i] as string, this.items?.[i]?.value ?? "");
+      size += bytesOf(keys[i]!, this.items?.[i]?.value ?? "");
     }
     this.size = size;
   }

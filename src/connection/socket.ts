@@ -73,7 +73,7 @@ export class Socket {
       for (const chunk of chunks) this.#paced.push(chunk);
       this.#writePaced();
     } else if (chunks.length === 1) {
-      this.#socket.write(chunks[0] as Uint8Array);
+      this.#socket.write(chunks[0]!);
     } else {
       this.#socket.cork();
       for (const chunk of chunks) this.#socket.write(chunk);

@@ -18,7 +18,7 @@ export const rendezvous: Hashing = hashingOf((servers) => {
   const starts = servers.map(({ id }) => murmur3Start(`${id}-`));
   const equal = servers.every(({ weight }) => weight === servers[0]?.weight);
   const scoreOf = (server: number, key: Uint8Array): number => {
-    const score = murmur3(starts[server] as (typeof starts)[number], key);
+    const score = murmur3(starts[server]!, key);
     if (equal) return score;
     return -(servers[server]?.weight as number) / Math.log((score + 0.5) / 2 ** 32);
   };
@@ -47,7 +47,7 @@ export const rendezvous: Hashing = hashingOf((servers) => {
     const key = lowBytes(text);
     const scores = Float64Array.from(servers, (_, server) => scoreOf(server, key));
     const rest = [...scores.keys()].filter((server) => server !== first);
-    yield* rest.sort((a, b) => isAhead(a, scores[a] as number, b, scores[b] as number) ? -1 : 1);
+    yield* rest.sort((a, b) => isAhead(a, scores[a]!, b, scores[b]!) ? -1 : 1);
   }
   return { pick, order };
 });

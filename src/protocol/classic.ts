@@ -208,7 +208,7 @@ function lineEnd(keys: readonly string[], from: number): number {
   let bytes = 0;
   let to = from;
   while (to < most) {
-    bytes += byteLength(keys[to] as string) + 1;
+    bytes += byteLength(keys[to]!) + 1;
     if (bytes > MAX_LINE_BYTES && to > from) break;
     to++;
   }
@@ -279,10 +279,10 @@ function acceptGetMany(command: Command, reply: Reply): VerdictName {
 function findKey(keys: readonly string[], from: number, to: number, reply: Reply): number {
   const hint = reply.index + 1 > from && reply.index + 1 < to ? reply.index + 1 : from;
   for (let i = hint; i < to; i++) {
-    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i] as string)) return i;
+    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i]!)) return i;
   }
   for (let i = from; i < hint; i++) {
-    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i] as string)) return i;
+    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i]!)) return i;
   }
   return -1;
 }

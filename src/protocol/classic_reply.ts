@@ -29,12 +29,12 @@ const VALUE = new TextEncoder().encode("VALUE ");
 /** Reads the line at `at`. Returns where it ends, INCOMPLETE or GARBAGE. */
 export function parseClassicLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
   reply.reset();
-  const first = bytes[at] as number;
+  const first = bytes[at]!;
   if (at === end) return INCOMPLETE;
   if (isDigit(first)) return parseNumber(bytes, at, end, reply);
   if (first === VALUE[0] && bytes[at + 1] === VALUE[1]) return parseValue(bytes, at, end, reply);
   for (let i = 0; i < WORDS.length; i++) {
-    const [word, kind] = WORDS[i] as (typeof WORDS)[number];
+    const [word, kind] = WORDS[i]!;
     const same = sameBytes(bytes, at, end, word);
     if (same === word.length) {
       reply.kind = kind;
@@ -74,7 +74,7 @@ function parseValue(bytes: Buffer, at: number, end: number, reply: Reply): numbe
   const keyFrom = at + VALUE.length;
   let p = keyFrom;
   // No byte of a key is a space or a control character, so the line feed behind the end stops this.
-  while ((bytes[p] as number) > SPACE) p++;
+  while (bytes[p]! > SPACE) p++;
   reply.keyFrom = keyFrom;
   reply.keyTo = p;
   if (bytes[p] !== SPACE || p === keyFrom) return p >= end ? INCOMPLETE : GARBAGE;

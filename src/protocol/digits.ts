@@ -8,14 +8,14 @@ const EXACT_DIGITS = 15;
 /** The end of the digits that begin at `at`. The line feed behind the received bytes ends the scan. */
 export function digitsEnd(bytes: Buffer, at: number): number {
   let p = at;
-  while (isDigit(bytes[p] as number)) p++;
+  while (isDigit(bytes[p]!)) p++;
   return p;
 }
 
 /** The number that the digits from `from` to `to` write; exact up to 15 digits. */
 export function readNumber(bytes: Buffer, from: number, to: number): number {
   let n = 0;
-  for (let p = from; p < to; p++) n = n * 10 + ((bytes[p] as number) - ZERO);
+  for (let p = from; p < to; p++) n = n * 10 + (bytes[p]! - ZERO);
   return n;
 }
 

@@ -39,8 +39,8 @@ const KINDS: ReadonlyMap<number, ReplyKind> = new Map([
 export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
   reply.reset();
   // The shortest line is "HD\r\n"; what does not begin with a letter will be none.
-  if (end - at < 4) return at < end && (bytes[at] as number) < A ? GARBAGE : INCOMPLETE;
-  const word = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  if (end - at < 4) return at < end && bytes[at]! < A ? GARBAGE : INCOMPLETE;
+  const word = (bytes[at]! << 8) | bytes[at + 1]!;
   let p = at + 2;
   if (word === VA) {
     if (bytes[p] !== SPACE) return GARBAGE;
@@ -64,7 +64,7 @@ export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Rep
 function parseFlags(bytes: Buffer, at: number, end: number, reply: Reply): number {
   let p = at;
   while (bytes[p] === SPACE) {
-    const letter = bytes[p + 1] as number;
+    const letter = bytes[p + 1]!;
     const from = p + 2;
     switch (letter) {
       case O:

@@ -40,7 +40,7 @@ export async function fetchMany<T>(
   const window = new Window(core);
   const outcomes = await Promise.allSettled(names.map(async (name, i) => {
     try {
-      const key = wireKeys[i] as string;
+      const key = wireKeys[i]!;
       const [load, waits] = [(): unknown => batch.add(name), (): void => batch.decide(name)];
       return await flights.fetch(key, load, waits, settings, window);
     } finally {
@@ -50,7 +50,7 @@ export async function fetchMany<T>(
   const found = new Map<string, T>();
   outcomes.forEach((outcome, i) => {
     if (outcome.status === "rejected") throw outcome.reason;
-    if (outcome.value !== undefined) found.set(names[i] as string, outcome.value as T);
+    if (outcome.value !== undefined) found.set(names[i]!, outcome.value as T);
   });
   return found;
 }
