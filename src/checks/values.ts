@@ -65,7 +65,8 @@ export function checkText(value: unknown, name: string): string {
 
 /** One of a few words. */
 export function oneOf<W extends string>(value: unknown, words: readonly W[], name: string): W {
-  if (words.includes(value as W)) return value as W;
+  const found = words.find((word) => word === value);
+  if (found !== undefined) return found;
   throw invalidType(`${name} must be one of ${words.map((word) => `"${word}"`).join(", ")}`);
 }
 
@@ -84,10 +85,13 @@ export function checkFunction(value: unknown, rule: string): void {
 
 /** A signal, of this realm or another. */
 export function checkSignal(value: unknown): AbortSignal {
-  if (typeof (value as AbortSignal | null)?.addEventListener === "function") {
-    return value as AbortSignal;
-  }
+  if (isSignal(value)) return value;
   throw invalidType(`signal must be an AbortSignal, not ${kindOf(value)}`);
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === "object" && value !== null && "addEventListener" in value &&
+    typeof value.addEventListener === "function";
 }
 
 /** An object with a serializer's two functions. */
@@ -104,6 +108,7 @@ export function kindOf(value: unknown): string {
   if (typeof value !== "object") {
     return typeof value === "undefined" ? "undefined" : `a ${typeof value}`;
   }
-  const { name } = (value as { constructor?: { name?: unknown } }).constructor ?? {};
+  // An object without a prototype has no constructor, and an own property of that name may be anything.
+  const name: unknown = value.constructor?.name;
   return typeof name === "string" && name !== "" && name !== "Object" ? `a ${name}` : "an object";
 }

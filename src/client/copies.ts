@@ -29,6 +29,7 @@ export function shareCore(client: object, core: Core): void {
 
 /** The inside of a client, for the floors above. Throws a TypeError for anything else and for a client of another version. */
 export function coreOf(client: object): Core {
+  // Whatever a caller without types passes.
   const inside = (client as { [INSIDE]?: Inside } | null)?.[INSIDE];
   if (inside === undefined) throw invalidType("client must be a Memcached");
   if (inside.version === VERSION) return inside.core;

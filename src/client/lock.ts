@@ -132,7 +132,7 @@ class HeldLock implements Lock {
 
   async release(): Promise<boolean> {
     const released = await this.#byToken(async (deadline) => {
-      const { token, line } = this.#standing as Standing;
+      const { token, line } = this.#standing!;
       const options = deadline.left();
       const deletion = this.#request("delete", compareAndDeleteResult, options);
       deletion.cas = token;

@@ -2,12 +2,12 @@
 import { checkIterable } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { invalidType } from "../errors.ts";
-import { KEEP_EXPTIME, type StoredItem } from "../protocol/command.ts";
+import { KEEP_EXPTIME } from "../protocol/command.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Commands } from "./commands.ts";
 import { type Core, storeExptime } from "./core.ts";
-import { ABSENT, Gathered, type TakeOne } from "./gathered.ts";
+import { ABSENT, type Entry, Gathered, type TakeOne } from "./gathered.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
 import { type ManyCall, sendPortions } from "./portions.ts";
 
@@ -23,7 +23,7 @@ export function getMany<T>(
     keys,
     options,
     (reply, { keys }) =>
-      reply.kind === Kind.value ? codec.decode(reply, keys?.[reply.index]!) as T : ABSENT,
+      reply.kind === Kind.value ? codec.decode(reply, keys![reply.index]!) as T : ABSENT,
   );
 }
 
@@ -47,13 +47,11 @@ async function askMany<R>(
   const names = [...new Set(checkIterable(keys, "keys"))];
   const call = core.callOptions(options);
   const { prefix } = core.options;
-  const wireKeys = names.map((key) => checkKey(key, prefix));
-  const gathered = new Gathered(names, take);
+  const entries = names.map((name) => ({ name, key: checkKey(name, prefix), item: undefined }));
+  const gathered = new Gathered(entries, take);
   await send(core, call, {
     operation,
-    names,
-    keys: wireKeys,
-    items: null,
+    entries,
     exptime: KEEP_EXPTIME,
     timeout: call.timeout,
     end: begun + call.timeout,
@@ -77,20 +75,14 @@ export async function setMany(
     if (!Array.isArray(entry)) throw invalidType("each entry must be a pair of a key and a value");
     pairs.set(entry[0], entry[1]);
   }
-  const names = [...pairs.keys()];
-  const keys: string[] = [];
-  const items: StoredItem[] = [];
-  for (const [name, value] of pairs) {
-    const stored = core.stored(name, value, codec);
-    keys.push(stored.key);
-    items.push(stored);
-  }
-  const gathered = new Gathered<void>(names, () => undefined);
+  const listed = Array.from(pairs, ([name, value]) => {
+    const item = core.stored(name, value, codec);
+    return { name, key: item.key, item };
+  });
+  const gathered = new Gathered<void>(listed, () => undefined);
   await send(core, call, {
     operation: "setMany",
-    names,
-    keys,
-    items,
+    entries: listed,
     exptime,
     timeout: call.timeout,
     end: begun + call.timeout,
@@ -102,18 +94,18 @@ export async function setMany(
 
 /** Sends all of the call. What was lost, and what belongs to another server by now, is asked again. */
 function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promise<void> {
-  const { keys, signal, gathered } = call;
+  const { entries, signal, gathered } = call;
   return core.run(options, async () => {
-    let positions: readonly number[] = [...keys.keys()];
+    let positions: readonly number[] = [...entries.keys()];
     for (let again = false;; again = true) {
       signal?.throwIfAborted();
-      const servers = [...positionsByServer(core, keys, positions)];
+      const servers = [...positionsByServer(core, entries, positions)];
       await Promise.all(
         servers.map(([server, theirs]) => sendPortions(core, server, theirs, call, again)),
       );
       signal?.throwIfAborted();
       if (gathered.complete || core.sweep.now() >= call.end) return;
-      positions = gathered.takeRepeatable((i) => core.cluster.moves(keys[i]!));
+      positions = gathered.takeRepeatable((i) => core.cluster.moves(entries[i]!.key));
       if (positions.length === 0) return;
     }
   });
@@ -121,12 +113,12 @@ function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promis
 
 function positionsByServer(
   core: Core,
-  keys: readonly string[],
+  entries: readonly Entry[],
   positions: readonly number[],
 ): Map<Server, number[]> {
   const byServer = new Map<Server, number[]>();
   for (const i of positions) {
-    const server = core.cluster.route(keys[i]!);
+    const server = core.cluster.route(entries[i]!.key);
     const theirs = byServer.get(server);
     if (theirs === undefined) byServer.set(server, [i]);
     else theirs.push(i);

@@ -49,6 +49,7 @@ const DEFAULT_SERVERS = "localhost:11211";
  */
 export class Memcached implements AsyncDisposable {
   readonly #core: Core;
+  // The `T` of a method is the caller's word for what is stored. Nothing can check it, so `as` takes it.
   readonly #commands: Commands<unknown>;
   readonly #flights: Flights;
 

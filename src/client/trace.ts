@@ -70,6 +70,7 @@ function countKeys(message: CommandMessage, request: Request<unknown>, succeeded
   }
 }
 
+/** Whether a read of one key has found it. The type of its result follows from its operation. */
 function wasFound(operation: string, result: unknown): boolean | undefined {
   switch (operation) {
     case "get":

@@ -109,16 +109,15 @@ export class Cluster {
   }
 
   #build(configs: readonly ServerConfig[]): Topology {
-    const refs = configs.map((config): ServerRef => ({
-      id: this.#idOf(config),
-      address: formatAddress(config.address),
-    }));
+    const listed = configs.map((config) => {
+      const ref: ServerRef = { id: this.#idOf(config), address: formatAddress(config.address) };
+      return { config, ref };
+    });
     const selector = this.#hashing(
-      configs.map(({ weight }, i) => ({ id: refs[i]!.id, weight })),
+      listed.map(({ config, ref }) => ({ id: ref.id, weight: config.weight })),
     );
     const known = new Map<string, Server>();
-    const servers = configs.map((config, i) => {
-      const ref = refs[i]!;
+    const servers = listed.map(({ config, ref }) => {
       const identity = JSON.stringify([ref.address, ref.id, config.tls, config.auth]);
       const server = known.get(identity) ?? this.#known.get(identity) ?? this.#open(config, ref);
       known.set(identity, server);

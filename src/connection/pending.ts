@@ -187,8 +187,12 @@ export class Pending {
   expire(now: number, expired: (request: Request<unknown>, phase: Phase) => void): void {
     if (now < this.#earliest) return;
     this.#earliest = Infinity;
-    const rings = { sent: this.#sent, connecting: this.#unsent, queued: this.#waiting };
-    for (const [phase, ring] of Object.entries(rings) as [Phase, Ring<Request<unknown>>][]) {
+    const rings: readonly (readonly [Phase, Ring<Request<unknown>>])[] = [
+      ["sent", this.#sent],
+      ["connecting", this.#unsent],
+      ["queued", this.#waiting],
+    ];
+    for (const [phase, ring] of rings) {
       for (let i = 0; i < ring.length; i++) {
         const entry = ring.at(i)!;
         for (const request of entry.members ?? [entry]) {

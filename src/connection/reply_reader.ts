@@ -106,7 +106,7 @@ export class ReplyReader {
       reply.owned = true;
       buffer.endLarge();
     }
-    const request = this.#pending as Request<unknown>;
+    const request = this.#pending!;
     this.#pending = null;
     sink.replied(request, reply, this.#pendingVerdict);
     return true;

@@ -50,7 +50,7 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
 const READ_ONLY: ReadonlySet<Operation> = new Set<Operation>(["get", "gets", "has", "getMany"]);
 
 // A promise's executor runs at once, so one for all promises can leave its two functions here:
-// cheaper by 15 to 25 % than a closure a promise.
+// cheaper by 15 to 25 % than a closure a promise. It is shared by promises of all types: hence `never`.
 let givenResolve: (value: never) => void;
 let givenReject: (reason: unknown) => void;
 const executor = (
@@ -291,7 +291,7 @@ export class Request<T> implements Command {
   }
 
   #end(error: unknown): void {
-    const settled = this.#onSettled as Settled;
+    const settled = this.#onSettled!;
     this.#onSettled = null;
     settled(error);
   }

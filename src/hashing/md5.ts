@@ -22,8 +22,7 @@ export function md5Word(text: string): number {
 /** The digest as four little-endian numbers: ketama's four points of a name. */
 export function md5Words(text: string): [number, number, number, number] {
   digest(text);
-  const [a, b, c, d] = state as unknown as [number, number, number, number];
-  return [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
+  return [state[0]! >>> 0, state[1]! >>> 0, state[2]! >>> 0, state[3]! >>> 0];
 }
 
 /** Leaves the digest of the text's UTF-8 in `state`. */

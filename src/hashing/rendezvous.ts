@@ -20,12 +20,12 @@ export const rendezvous: Hashing = hashingOf((servers) => {
   const scoreOf = (server: number, key: Uint8Array): number => {
     const score = murmur3(starts[server]!, key);
     if (equal) return score;
-    return -(servers[server]?.weight as number) / Math.log((score + 0.5) / 2 ** 32);
+    return -servers[server]!.weight / Math.log((score + 0.5) / 2 ** 32);
   };
   /** Of two servers with one score the greater name wins ("max(str(node), str(winner))"). */
   const isAhead = (server: number, score: number, other: number, otherScore: number): boolean => {
     if (score !== otherScore) return score > otherScore;
-    const [id, otherId] = [servers[server]?.id as string, servers[other]?.id as string];
+    const [id, otherId] = [servers[server]!.id, servers[other]!.id];
     return id === otherId ? server < other : id > otherId;
   };
   const pick = (text: string): number => {

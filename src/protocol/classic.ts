@@ -182,7 +182,7 @@ function keysOnLine(command: Command): number {
 }
 
 function encodeGetMany(command: Command, out: WriteBuffer): void {
-  const keys = command.keys as readonly string[];
+  const keys = command.keys!;
   command.lineEnd = lineEnd(keys, 0);
   for (let from = 0; from < keys.length;) {
     const to = lineEnd(keys, from);
@@ -195,7 +195,7 @@ function encodeGetMany(command: Command, out: WriteBuffer): void {
 
 /** A line for each key: `set` and `delete` name one. */
 function encodeMany({ keys, items, exptime }: Command, out: WriteBuffer): void {
-  (keys as readonly string[]).forEach((key, i) => {
+  keys!.forEach((key, i) => {
     const item = items?.[i];
     if (item === undefined) out.text(`delete ${key}\r\n`);
     else out.store(`set ${key} ${item.flags} ${exptime} `, item.value, "");
@@ -259,7 +259,7 @@ function acceptRefresh(command: Command, reply: Reply): VerdictName {
 
 /** Lines of several keys: some VALUEs and an END each; an error ends its line in place of END. */
 function acceptGetMany(command: Command, reply: Reply): VerdictName {
-  const keys = command.keys as readonly string[];
+  const keys = command.keys!;
   const from = command.answered;
   if (reply.kind === Kind.value) {
     const index = findKey(keys, from, command.lineEnd, reply);

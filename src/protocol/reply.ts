@@ -118,7 +118,7 @@ export class Reply {
   }
 }
 
-/** The same memory as a plain `Uint8Array`. */
+/** The same memory as a plain `Uint8Array`. No Buffer of ours lies over a SharedArrayBuffer. */
 function plainView({ buffer, byteOffset, byteLength }: Buffer): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }

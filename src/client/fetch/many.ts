@@ -35,12 +35,11 @@ export async function fetchMany<T>(
   const names = [...new Set(checkIterable(keys, "keys"))];
   checkFunction(load, "fetchMany needs a function that loads");
   const settings = readFetchOptions(options, core.options.timeout);
-  const wireKeys = names.map((key) => checkKey(key, core.options.prefix));
+  const entries = names.map((name) => ({ name, key: checkKey(name, core.options.prefix) }));
   const batch = new Batch(load, names);
   const window = new Window(core);
-  const outcomes = await Promise.allSettled(names.map(async (name, i) => {
+  const outcomes = await Promise.allSettled(entries.map(async ({ name, key }) => {
     try {
-      const key = wireKeys[i]!;
       const [load, waits] = [(): unknown => batch.add(name), (): void => batch.decide(name)];
       return await flights.fetch(key, load, waits, settings, window);
     } finally {
