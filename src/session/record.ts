@@ -101,7 +101,7 @@ export interface RecordOptions {
 }
 
 /** Encodes and decodes what a store keeps. */
-export class RecordCodec implements ValueCodec {
+export class RecordCodec implements ValueCodec<Stocked> {
   readonly #options: RecordOptions;
 
   constructor(options: RecordOptions) {

@@ -88,7 +88,7 @@ export class Faults {
   /** The line that stands in for this command's reply. */
   takeFailure(tokens: readonly string[]): string | undefined {
     if (this.#failures.size === 0) return undefined;
-    const name = tokens[0] as string;
+    const name = tokens[0]!;
     const key = this.#failures.has(name) ? name : operationOf(tokens);
     const failure = this.#failures.get(key);
     if (failure === undefined) return undefined;

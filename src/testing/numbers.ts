@@ -15,10 +15,10 @@ interface Digits {
 
 function readDigits(text: string): Digits | undefined {
   const parts = NUMBER.exec(text);
-  if (parts === null || !ENDS_NUMBER.test(parts[3] as string)) return undefined;
+  if (parts === null || !ENDS_NUMBER.test(parts[3]!)) return undefined;
   // More digits than 64 bits have fit no number, and could take seconds to read.
   if (parts[2]!.length > MOST_DIGITS) return undefined;
-  return { negative: parts[1] === "-", magnitude: BigInt(parts[2] as string) };
+  return { negative: parts[1] === "-", magnitude: BigInt(parts[2]!) };
 }
 
 /** An unsigned 64-bit number, or undefined. */

@@ -46,7 +46,7 @@ export class Reader {
   /** One byte. */
   byte(): number {
     if (this.pos >= this.end) throw corrupt("it ends too early");
-    return this.buf[this.pos++] as number;
+    return this.buf[this.pos++]!;
   }
 
   /** Moves past `length` bytes that must be there; where they began. */
@@ -81,8 +81,8 @@ export class Reader {
   /** 8 bytes in the host's order, as V8 has them. */
   double(): number {
     const start = this.skip(8);
-    for (let i = 0; i < 8; i++) DOUBLE_BYTES[i] = this.buf[start + i] as number;
-    return DOUBLE[0] as number;
+    for (let i = 0; i < 8; i++) DOUBLE_BYTES[i] = this.buf[start + i]!;
+    return DOUBLE[0]!;
   }
 
   /** Characters of one byte. */
