@@ -62,7 +62,7 @@ const unstorable: Readonly<Record<string, readonly (() => unknown)[]>> = {
       })(),
   ],
   "an arguments object": [() => argumentsOf(), () => argumentsOf(1, 2)],
-  "an object of the engine's own": [
+  "an Intl, WebAssembly, Temporal or iterator object": [
     () => [].values(),
     () => new Map().entries(),
     () => new Set().values(),
