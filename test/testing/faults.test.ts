@@ -398,7 +398,7 @@ describe("what is ordered wrongly", () => {
     ["latency", (server) => server.slow({ latency: -1 }), /^latency must be at least 0/],
     ["speed", (server) => server.slow({ bytesPerSecond: 0 }), /^bytesPerSecond must be at least 1/],
     ["command", (server) => server.fail("sett", "ERROR"), /^there is no command "sett", only get,/],
-    ["line", (server) => server.fail("set", "ERROR\r\n"), /^line must be one line/],
+    ["line", (server) => server.fail("set", "ERROR\r\n"), /^line must be a single line/],
     ["no line", (server) => server.fail("set", ""), /^line must not be empty$/],
     ["times", (server) => server.fail("set", "ERROR", { times: -1 }), /^times must be a whole/],
     ["an option", (server) => server.cut({ afer: 1 } as never), /did you mean "after"\?$/],
@@ -457,7 +457,7 @@ describe("TLS and authentication", () => {
   it("need what makes sense", async () => {
     for (
       const [options, message] of [
-        [{ auth: { username: "a b", password: "c" } }, /^auth.username must have no space/],
+        [{ auth: { username: "a b", password: "c" } }, /^auth.username must not contain a space/],
         [{ auth: { username: "a", password: "" } }, /^auth.password must not be empty/],
         [{ auth: null as never }, /^auth must be an object/],
         [{ tls: { cert: "x", key: "y" } }, /^tls.cert must be a PEM text/],
