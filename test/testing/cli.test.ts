@@ -67,7 +67,7 @@ describe("memwire serve", () => {
     assert.equal((await ended(memwire("serve", "-p", "0", "-Y", join(folder, "no")))).code, 1);
   });
 
-  it("says so if it cannot listen", { timeout: 30_000 }, async (t) => {
+  it("prints an error if it cannot listen", { timeout: 30_000 }, async (t) => {
     const server = await MemcachedServer.start();
     t.after(() => server.stop());
     const port = server.address.split(":")[1] as string;
@@ -77,7 +77,7 @@ describe("memwire serve", () => {
     assert.match(err, /^memwire: .*EADDRINUSE|[Aa]ddress/);
   });
 
-  it("explains itself", { timeout: 30_000 }, async () => {
+  it("prints its usage", { timeout: 30_000 }, async () => {
     assert.deepEqual(await ended(memwire("--help")), { code: 0, out: USAGE, err: "" });
     const { code, err } = await ended(memwire("server"));
     assert.equal(code, 2);
