@@ -1,5 +1,5 @@
 /** A `node:http` response that is held back until the session is stored. */
-import { RETRY_AFTER, UNAVAILABLE, varyCookie } from "./visit.ts";
+import { varyCookie } from "./visit.ts";
 
 /** The parts of an `http.ServerResponse` that memwire uses. */
 export interface ServerResponseLike {
@@ -32,7 +32,7 @@ export interface ServerResponseLike {
 /** Stores the session, and then has the Set-Cookie header to send, if there is one. */
 export interface Storing {
   readonly setCookie: string | undefined;
-  store(): Promise<void>;
+  store(): Promise<unknown>;
 }
 
 type Method = "writeHead" | "write" | "end" | "flushHeaders";
@@ -69,15 +69,6 @@ export class HeldResponse {
   release(): void {
     this.#calls.length = 0;
     for (const method of METHODS) delete (this.#response as Partial<ServerResponseLike>)[method];
-  }
-
-  /** Answers 503, because memcached cannot be reached. */
-  static unavailable(response: ServerResponseLike): void {
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    response.statusCode = 503;
-    response.setHeader("Retry-After", RETRY_AFTER);
-    response.setHeader("Content-Type", "text/plain");
-    (response.end as Call)(UNAVAILABLE);
   }
 
   #hold(method: Method, args: unknown[]): unknown {

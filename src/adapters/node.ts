@@ -19,13 +19,21 @@
  */
 import { readOptions } from "../checks/options.ts";
 import { invalidType } from "../errors.ts";
+import type { MemcachedError } from "../errors.ts";
 import type { sessionCookie } from "../session/cookie.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
 import { HeldResponse, type ServerResponseLike } from "./held_response.ts";
-import { isUnreachable, resolveCookie, Visit } from "./visit.ts";
+import {
+  isUnreachable,
+  resolveCookie,
+  RETRY_AFTER,
+  type StoreOutcome,
+  UNAVAILABLE,
+  Visit,
+} from "./visit.ts";
 
-export type { ServerResponseLike };
+export type { ServerResponseLike, StoreOutcome };
 
 /** The parts of an `http.IncomingMessage` that memwire uses. */
 export interface IncomingLike {
@@ -68,12 +76,14 @@ export interface NodeResponse extends ServerResponseLike {
  * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),
  * cleared after `session.destroy()`, and otherwise left alone, so that a slow request never undoes a login or
  * a logout. Every response gets `Vary: Cookie`. If memcached cannot be reached, the visitor gets 503 with
- * Retry-After: 1, and the cookie is left alone.
+ * Retry-After: 1, or the answer of `onUnavailable`, and the cookie is left alone.
  *
  * @param store The store of the sessions.
- * @param handler Makes the response. It can call `save` to store the session earlier, for example before it
- * computes a long answer.
+ * @param handler Makes the response. It can call `save` to store the session before its first write. `save`
+ * resolves to what `storeSession` resolves to: "gone" means that the session was deleted meanwhile and nothing
+ * was saved.
  * @param options `cookie`: the cookie's attributes. By default its name is the strictest that they allow.
+ * `onUnavailable`: answers if memcached cannot be reached. Headers that the handler has set are removed first.
  * @returns A request listener. It resolves when the response has begun or was closed. It rejects with what the
  * handler throws, and with every error of the store but those that are answered with 503.
  *
@@ -102,13 +112,20 @@ export function withNodeSession<
     request: Q,
     response: S,
     session: Session<F>,
-    save: () => Promise<void>,
+    save: () => Promise<StoreOutcome>,
   ) => void | Promise<void>,
-  options?: { cookie?: Parameters<typeof sessionCookie>[1] },
+  options?: {
+    cookie?: Parameters<typeof sessionCookie>[1];
+    onUnavailable?: (error: MemcachedError, request: Q, response: S) => void | Promise<void>;
+  },
 ): (request: Q, response: S) => Promise<void> {
   if (typeof handler !== "function") throw invalidType("withNodeSession needs a handler function");
-  const given = readOptions<NonNullable<typeof options>>(options, { cookie: undefined });
+  const given = readOptions<NonNullable<typeof options>>(options, {
+    cookie: undefined,
+    onUnavailable: undefined,
+  });
   const cookie = resolveCookie(given.cookie);
+  const { onUnavailable = unavailable } = given;
   return async (request, response) => {
     let held: HeldResponse | undefined;
     try {
@@ -119,7 +136,19 @@ export function withNodeSession<
     } catch (error) {
       held?.release();
       if (!isUnreachable(error) || response.headersSent) throw error;
-      HeldResponse.unavailable(response);
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      await onUnavailable(error as MemcachedError, request, response);
     }
   };
+}
+
+function unavailable(
+  _error: MemcachedError,
+  _request: unknown,
+  response: ServerResponseLike,
+): void {
+  response.statusCode = 503;
+  response.setHeader("Retry-After", RETRY_AFTER);
+  response.setHeader("Content-Type", "text/plain");
+  (response.end as (text: string) => unknown)(UNAVAILABLE);
 }

@@ -3,6 +3,9 @@ import { readCookie, sessionCookie } from "../session/cookie.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
 
+/** What storing the session did, in the words of `storeSession`. */
+export type StoreOutcome = Awaited<ReturnType<SessionStore["storeSession"]>>;
+
 /** The attributes of the session cookie. */
 export type CookieOptions = NonNullable<Parameters<typeof sessionCookie>[1]>;
 
@@ -70,7 +73,7 @@ export class Visit<F> {
    * bring, and cleared only if this request itself logged out. So a cookie that another request of the visitor
    * has set meanwhile stays.
    */
-  async store(): Promise<void> {
+  async store(): Promise<StoreOutcome> {
     const cookie = this.#cookie;
     const { id } = this.session;
     const saved = await this.#store.storeSession(this.session);
@@ -79,6 +82,7 @@ export class Visit<F> {
     } else if (saved === "stored" && (id !== this.#brought || cookie.maxAge !== undefined)) {
       this.setCookie = sessionCookie(id, cookie);
     }
+    return saved;
   }
 }
 

@@ -24,7 +24,7 @@ import type { Request } from "./request.ts";
  * stale data, when it finds no room for the new value. In classic it does so for `set` alone, in meta
  * whatever the mode of `ms`, even for an add that would not have been done; a `cas` is a classic line in
  * both dialects. With "Out of memory during read", where room ran out while a large value came in, the old
- * one stays. All of this is alike in 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22, 1.6.40 and 1.6.45.
+ * one stays. The sources of 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22, 1.6.40 and 1.6.45 agree on all of this.
  */
 function losesOldValue(operation: Operation, dialect: DialectName, line: string): boolean {
   if (!NO_ROOM.test(line)) return false;

@@ -57,6 +57,16 @@ export class Faults {
     return () => this.#watchers.delete(watcher);
   }
 
+  /** Does something now, or if the server is stalled, when the stall ends. */
+  whenFlowing(work: () => void): void {
+    if (!this.#stalled) return work();
+    const unwatch = this.watch(() => {
+      if (this.#stalled) return;
+      unwatch();
+      work();
+    });
+  }
+
   /** Orders a cut of the connection that sends next. */
   orderCut({ after = 0, reset = false }: Cut): void {
     this.#cut = { after, reset };

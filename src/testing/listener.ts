@@ -3,20 +3,30 @@ import { Buffer } from "node:buffer";
 import { lstat, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import type { Faults } from "./faults.ts";
 import type { Certificate, Place } from "./place.ts";
+
+const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: 16 * 1024 };
 
 /** A listening socket that can be closed and opened again. It does not keep the process alive. */
 export class Listener {
   /** Where it listens. Port 0 becomes the port that the system has chosen. */
   place: Place;
   readonly #tls: Certificate | undefined;
+  readonly #faults: Faults;
   readonly #serve: (socket: Socket) => void;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
 
-  constructor(place: Place, tls: Certificate | undefined, serve: (socket: Socket) => void) {
+  constructor(
+    place: Place,
+    tls: Certificate | undefined,
+    faults: Faults,
+    serve: (socket: Socket) => void,
+  ) {
     this.place = place;
     this.#tls = tls;
+    this.#faults = faults;
     this.#serve = serve;
   }
 
@@ -28,18 +38,7 @@ export class Listener {
   /** Begins to accept connections. Rejects with the system's error if it cannot. */
   async open(): Promise<void> {
     if ("path" in this.place) await removeDeadSocket(this.place.path);
-    const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 16 * 1024 };
-    const server = this.#tls === undefined
-      ? createServer(options)
-      : createTlsServer({ ...options, ...asBuffers(this.#tls) });
-    // With TLS these are the raw sockets, not those that are served, and their handshake may never succeed.
-    server.on("connection", (socket) => this.#keep(socket));
-    server.on(this.#tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
-      this.#keep(socket);
-      this.#serve(socket);
-    });
-    // A client that does not speak TLS, or does not trust the certificate, is not the server's problem.
-    server.on("tlsClientError", () => {});
+    const server = this.#tls === undefined ? this.#plain() : this.#secure(this.#tls);
     this.#server = server;
     try {
       await listen(server, this.place);
@@ -73,6 +72,31 @@ export class Listener {
         socket.destroy();
       })
     ));
+  }
+
+  #plain(): Server {
+    return createServer(SOCKET_OPTIONS, (socket) => {
+      this.#keep(socket);
+      this.#serve(socket);
+    });
+  }
+
+  /** Makes a TLS server. While it is stalled it accepts connections, but begins no handshake. */
+  #secure(certificate: Certificate): Server {
+    const secure = createTlsServer({ ...SOCKET_OPTIONS, ...asBuffers(certificate) }, (socket) => {
+      this.#keep(socket);
+      this.#serve(socket);
+    });
+    // A client that does not speak TLS, or does not trust the certificate, is not the server's problem.
+    secure.on("tlsClientError", () => {});
+    return createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true }, (socket) => {
+      this.#keep(socket);
+      this.#faults.whenFlowing(() => {
+        if (socket.destroyed) return;
+        secure.emit("connection", socket);
+        socket.resume();
+      });
+    });
   }
 
   /** Remembers a socket as long as it is open. */

@@ -47,15 +47,21 @@ export class MemcachedServer implements AsyncDisposable {
   readonly address: string;
   readonly #options: CheckedOptions;
   readonly #listener: Listener;
-  readonly #faults = new Faults();
+  readonly #faults: Faults;
   readonly #calls = new Calls();
   #state: ServerState;
   #endStall: () => void = () => {};
   readonly #endIdleLooks: () => void;
   #stopped: Promise<void> | undefined;
 
-  private constructor(options: CheckedOptions, listener: Listener, listening: ListenInfo) {
+  private constructor(
+    options: CheckedOptions,
+    faults: Faults,
+    listener: Listener,
+    listening: ListenInfo,
+  ) {
     this.#options = options;
+    this.#faults = faults;
     this.#listener = listener;
     this.#state = newState(options.settings, listening, this.#faults, this.#calls);
     const { host, port, path } = listening;
@@ -92,13 +98,14 @@ export class MemcachedServer implements AsyncDisposable {
       const { place, tls } = checked;
       // A connection can arrive before the server object exists; it is closed.
       let serve = (socket: Socket): void => void socket.destroy();
-      const listener = new Listener(place, tls, (socket) => serve(socket));
+      const faults = new Faults();
+      const listener = new Listener(place, tls, faults, (socket) => serve(socket));
       await listener.open();
       const bound = listener.place;
       const listening: ListenInfo = "path" in bound
         ? { host: undefined, port: 0, path: bound.path }
         : { ...bound, path: undefined };
-      const server = new MemcachedServer(checked, listener, listening);
+      const server = new MemcachedServer(checked, faults, listener, listening);
       serve = (socket) => server.#serve(socket);
       return server;
     };
@@ -113,8 +120,8 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Neither reads nor answers for `ms` milliseconds, like a stopped process. Connections are still accepted,
-   * and what arrives meanwhile is answered afterwards. (Over TLS the handshake still succeeds.)
+   * Neither reads nor answers for `ms` milliseconds, like a stopped process. Connections are still accepted, and
+   * what arrives meanwhile is answered afterwards, even a TLS handshake.
    *
    * @param ms The duration from now on, which replaces that of an earlier call. 0 ends a stall, and `Infinity`
    * stalls until a call with 0. A number below 0 throws a `RangeError`.

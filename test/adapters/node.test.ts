@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Session, SessionStore } from "../../mod.ts";
-import { withNodeSession } from "../../src/adapters/node.ts";
+import { type StoreOutcome, withNodeSession } from "../../src/adapters/node.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import { type Shop, Visitor } from "./visitor.ts";
 
@@ -13,7 +13,7 @@ type Handler = (
   request: IncomingMessage,
   response: ServerResponse,
   session: Session<Shop>,
-  save: () => Promise<void>,
+  save: () => Promise<StoreOutcome>,
 ) => void | Promise<void>;
 
 const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
@@ -35,9 +35,10 @@ describe("withNodeSession", () => {
     t: TestContext,
     handler: Handler,
     of: SessionStore<Shop> = store,
+    options?: Parameters<typeof withNodeSession<Shop, IncomingMessage, ServerResponse>>[2],
   ): Promise<{ visitor: Visitor; errors: unknown[] }> {
     const errors: unknown[] = [];
-    const listener = withNodeSession(of, handler);
+    const listener = withNodeSession(of, handler, options);
     const server: Server = createServer((request, response) => {
       listener(request, response).catch((error) => {
         errors.push(error);
@@ -170,6 +171,45 @@ describe("withNodeSession", () => {
       assert.notEqual(text, "body");
     }
     assert.equal(handled, 1);
+    assert.deepEqual(errors, []);
+  });
+
+  test("save resolves to what it did with the session", async (t) => {
+    const { visitor } = await serve(t, async (request, response, session, save) => {
+      if (request.url === "/logged-out-elsewhere") await store.delete(session.id);
+      if (request.url === "/logout") session.destroy();
+      else if (request.url !== "/look") session.set("note", request.url as string);
+      response.end(await save());
+    });
+    const outcomes = [];
+    for (const path of ["/look", "/first", "/look", "/logout", "/first", "/logged-out-elsewhere"]) {
+      outcomes.push((await visitor.visit(path)).text);
+    }
+    assert.deepEqual(outcomes, ["unchanged", "stored", "unchanged", "deleted", "stored", "gone"]);
+  });
+
+  test("unreachable: onUnavailable answers, without the handler's headers", async (t) => {
+    const port = await freePort();
+    const down = new SessionStore<Shop>({ servers: `127.0.0.1:${port}` });
+    t.after(() => down.close());
+    const handler: Handler = (_request, response, session) => {
+      session.set("note", "x");
+      response.setHeader("X-Own", "1").setHeader("Set-Cookie", "own=1");
+      response.end("body");
+    };
+    const { visitor, errors } = await serve(t, handler, down, {
+      async onUnavailable({ code }, request, response) {
+        await sleep(1);
+        response.writeHead(500).end(`${code} at ${request.url}`);
+      },
+    });
+    for (const cookie of ["", "__Host-session=somebodys"]) {
+      visitor.cookie = cookie;
+      const { status, headers, setCookie, text } = await visitor.visit("/there");
+      assert.deepEqual([status, text], [500, "SERVER_DOWN at /there"]);
+      assert.equal(headers.get("x-own"), null);
+      assert.deepEqual(setCookie, []);
+    }
     assert.deepEqual(errors, []);
   });
 

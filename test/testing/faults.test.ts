@@ -444,6 +444,16 @@ describe("TLS and authentication", () => {
       code: "AUTH",
     });
     await assert.rejects(connect(t, server, { tls: true, auth }).get("a"), { code: "SERVER_DOWN" });
+    server.stall(Infinity);
+    const waiting = connect(t, server, { tls: { ca }, auth, connectTimeout: 10_000 });
+    await assert.rejects(waiting.get("a", { timeout: 150 }), {
+      code: "TIMEOUT",
+      phase: "connecting",
+    });
+    const late = waiting.get("a", { timeout: 10_000 });
+    server.stall(0);
+    assert.equal(await late, large);
+
     const plain = connect(t, server, { auth, connectTimeout: 200 });
     await assert.rejects(plain.get("a"), { code: "SERVER_DOWN" });
 
