@@ -23,7 +23,8 @@ import {
 } from "./options.ts";
 import { checkKeptCas, doneOrNotResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
-import { Flags, type Stored, type ValueCodec } from "./values.ts";
+import type { Stored, ValueCodec } from "./values/codec.ts";
+import { Flags } from "./values/memwire.ts";
 
 /** Options of a call as its caller gives them, or checked. */
 type Options = StoreOptions | CheckedOptions | undefined;
