@@ -4,6 +4,7 @@
  * that must happen, a flush or a deadline, may hang on those. There is no `queueMicrotask`: what a
  * promise runs they cannot replace.
  */
+import { performance } from "node:perf_hooks"; // the global one can be a stand-in when this loads
 import process from "node:process";
 import * as timers from "node:timers";
 
