@@ -4,7 +4,6 @@
  * that must happen, a flush or a deadline, may hang on those. There is no `queueMicrotask`: what a
  * promise runs they cannot replace.
  */
-import { performance } from "node:perf_hooks"; // the global one can be a stand-in when this loads
 import process from "node:process";
 import * as timers from "node:timers";
 
@@ -14,6 +13,11 @@ export const setInterval: typeof timers.setInterval = timers.setInterval;
 export const clearInterval: typeof timers.clearInterval = timers.clearInterval;
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
 export const nextTick: typeof process.nextTick = process.nextTick;
+
+// Under Jest's `fakeTimers.enableGlobally` the global `performance` is a stand-in already when this loads.
+// An import would be simpler, but workerd has node:perf_hooks only from some compatibility date on.
+const hooks = process.getBuiltinModule?.("node:perf_hooks");
+const { performance } = hooks ?? globalThis;
 
 /** Milliseconds since some moment, which only go up. */
 export const elapsed: () => number = performance.now.bind(performance);
