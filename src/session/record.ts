@@ -222,11 +222,12 @@ function copyOf(bytes: Uint8Array, from: number = 0, to: number = bytes.byteLeng
 
 function readSession(record: unknown, flags: number): Content {
   if (Array.isArray(record) && record.length === 3) {
-    const [fields, createdAt, ttl] = record as unknown[];
+    const [fields, createdAt, ttl]: readonly unknown[] = record;
     // No ttl was ever legal that is more than the last exptime.
-    const legal = isPlainObject(fields) && Number.isFinite(createdAt) &&
+    const legal = isPlainObject(fields) && typeof createdAt === "number" &&
+      Number.isFinite(createdAt) &&
       (ttl === null || (typeof ttl === "number" && ttl >= 0 && ttl <= MAX_EXPTIME));
-    if (legal) return { fields, createdAt: createdAt as number, ttl: ttl ?? undefined };
+    if (legal) return { fields, createdAt, ttl: ttl ?? undefined };
   }
   throw corrupt("not a session's record", flags);
 }

@@ -115,7 +115,7 @@ export class Shot {
 
   /** Brings its changes since `ancestor` onto what was read. */
   merge(ancestor: Encoded | undefined, theirs: Stocked, codec: RecordCodec): void {
-    const mine = codec.read(this.record).session as Content;
+    const mine = codec.read(this.record).session!;
     const content = merge(mine, ancestor, theirs, this.updates, codec);
     this.record = codec.encodeSession(content);
     this.createdAt = content.createdAt;

@@ -101,7 +101,7 @@ SHARED.keys = MAX_KEYS_OF_PLACE;
 
 /** The engine's one copy of a name: what was just read is another string, to be looked up at each use. */
 function internalized(key: string): string {
-  return Object.keys({ [key]: 0 })[0] as string;
+  return Object.keys({ [key]: 0 })[0]!;
 }
 
 /** The number that a key is, where an array would take it for an index; else -1. */
