@@ -5,7 +5,7 @@ import { describe } from "./metadump.ts";
 import { parseInt32, parseUint32 } from "./numbers.ts";
 import { BAD_FORMAT, type Command, takeNoreply, type Turn } from "./turn.ts";
 
-/** The memcached whose behaviour this is. */
+/** The version of memcached that this server imitates. */
 export const VERSION = "1.6.18";
 
 function flushAll(turn: Turn, tokens: readonly string[]): void {
@@ -46,7 +46,7 @@ function memoryLimit(turn: Turn, tokens: readonly string[]): void {
 
 const SLAB_CLASSES = 64;
 
-/** `all`, `hash` or a list of slab classes, as a choice of items; undefined names no such class. */
+/** Reads `all`, `hash` or a list of slab classes as a choice of items; undefined if a class does not exist. */
 function chooseClasses(text: string): ((slab: number) => boolean) | undefined {
   if (text === "all" || text === "hash") return () => true;
   const ids = text.split(",").filter((part) => part !== "").map(parseUint32);
@@ -70,7 +70,7 @@ function crawler(turn: Turn, tokens: readonly string[]): void {
       return crawl(turn, verb, argument!);
     case "tocrawl":
     case "sleep": {
-      // Crawling is done at once here, so that there is no pace to set.
+      // Here the crawler runs at once, so there is no pace to set.
       const number = parseUint32(argument!);
       if (number === undefined) return replies.line(BAD_FORMAT);
       const tooLong = verb === "sleep" && number > 1_000_000;
@@ -131,14 +131,14 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       turn.close();
     },
   },
-  // What is about memcached's insides.
+  // Commands about memcached's insides.
   ...["slabs", "lru"].map((name): Command => ({
     name,
     tokens: [1, Infinity],
     run: ({ replies }) =>
       replies.line(`CLIENT_ERROR ${name} is not supported by the embedded server`),
   })),
-  // As a server answers that was started without -A, and with -W.
+  // These answer as a server does that was started without -A and with -W.
   {
     name: "shutdown",
     tokens: [1, Infinity],

@@ -30,7 +30,7 @@ describe("withNodeSession", () => {
     await memcached.stop();
   });
 
-  /** A visitor of a server with this handler; errors that it throws on are kept. */
+  /** Makes a visitor of a server with this handler, and keeps the errors with which the listener rejects. */
   async function serve(
     t: TestContext,
     handler: Handler,
@@ -76,7 +76,7 @@ describe("withNodeSession", () => {
   };
 
   for (const [what, write] of Object.entries(WRITES)) {
-    test(`what is written waits until the session is stored: ${what}`, async (t) => {
+    test(`written output waits until the session is stored: ${what}`, async (t) => {
       let id = "";
       const { visitor } = await serve(t, (_request, response, session) => {
         session.set("note", what);
@@ -93,7 +93,7 @@ describe("withNodeSession", () => {
     });
   }
 
-  test("a large body by pipe comes whole", async (t) => {
+  test("a large piped body arrives complete", async (t) => {
     const piece = "x".repeat(60_000);
     const { visitor } = await serve(t, (_request, response, session) => {
       session.set("note", "large");
@@ -131,7 +131,7 @@ describe("withNodeSession", () => {
     });
   }
 
-  test("save stores before the response, and again what has changed since", async (t) => {
+  test("save stores before the response, and later changes are stored again", async (t) => {
     const seen: unknown[] = [];
     const { visitor } = await serve(t, async (_request, response, session, save) => {
       session.set("note", "early");
@@ -174,7 +174,7 @@ describe("withNodeSession", () => {
     assert.deepEqual(errors, []);
   });
 
-  test("save says what became of the session", async (t) => {
+  test("save resolves to what it did with the session", async (t) => {
     const { visitor } = await serve(t, async (request, response, session, save) => {
       if (request.url === "/logged-out-elsewhere") await store.delete(session.id);
       if (request.url === "/logout") session.destroy();
@@ -213,7 +213,7 @@ describe("withNodeSession", () => {
     assert.deepEqual(errors, []);
   });
 
-  test("what the handler throws is thrown on; nothing is stored, and the response is the caller's", async (t) => {
+  test("an error of the handler is passed on; nothing is stored, and the response is left to the caller", async (t) => {
     let id = "";
     const { visitor, errors } = await serve(t, async (request, response, session) => {
       session.set("note", "x");
@@ -232,7 +232,7 @@ describe("withNodeSession", () => {
     assert.equal(errors.length, 2);
   });
 
-  test("what cannot be stored is thrown on", async (t) => {
+  test("an error of storing is passed on", async (t) => {
     const { visitor, errors } = await serve(t, (_request, response, session) => {
       session.set("note", (() => 1) as never);
       response.end("body");
@@ -259,7 +259,7 @@ describe("withNodeSession", () => {
     await over;
   });
 
-  test("what cannot be is refused at once", () => {
+  test("wrong arguments are refused at once", () => {
     assert.throws(() => withNodeSession(store, undefined as never), REFUSED);
     assert.throws(() => withNodeSession(store, () => {}, { name: "sid" } as never), REFUSED);
     assert.throws(() => withNodeSession(store, () => {}, { cookie: { name: "a b" } }), REFUSED);
