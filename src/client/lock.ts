@@ -133,7 +133,7 @@ class HeldLock implements Lock {
   async release(): Promise<boolean> {
     const released = await this.#byToken(async (deadline) => {
       const { token, line } = this.#standing!;
-      const options = deadline.left();
+      const options = deadline.options();
       const deletion = this.#request("delete", compareAndDeleteResult, options);
       deletion.cas = token;
       deletion.bind(line);
@@ -169,7 +169,7 @@ class HeldLock implements Lock {
 
   /** Writes the nonce, and reads in the same write whose stands there. A lost reply is settled by a read. */
   async #write(operation: "add" | "cas", ttl: number, deadline: Deadline): Promise<boolean> {
-    const options = deadline.left();
+    const options = deadline.options();
     const store = this.#request(operation, doneOrNotResult, options);
     store.value = this.#nonce;
     // memcached's clock may take up to a second off.
@@ -193,7 +193,7 @@ class HeldLock implements Lock {
 
   /** Reads whether our nonce stands there, and with which token. */
   async #look(deadline: Deadline): Promise<void> {
-    const options = deadline.left();
+    const options = deadline.options();
     const nonce = this.#nonce;
     const read = this.#request<Standing | undefined>("gets", (reply, { line, result }) => {
       if (reply.kind !== Kind.value) return result;

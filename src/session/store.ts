@@ -122,7 +122,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
       id,
       value,
       options,
-      (key, record, ttl, deadline) => this.#home.commands.set(key, record, deadline.left(ttl)),
+      (key, record, ttl, deadline) => this.#home.commands.set(key, record, deadline.options(ttl)),
     );
   }
 
@@ -145,8 +145,8 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { commands } = this.#home;
     return this.#write(id, value, options, async (key, record, ttl, deadline) => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        if (await commands.add(key, record, deadline.left(ttl))) return value;
-        const stocked = await commands.get(key, deadline.left());
+        if (await commands.add(key, record, deadline.options(ttl))) return value;
+        const stocked = await commands.get(key, deadline.options());
         if (stocked?.marker) throw moved();
         if (stocked !== undefined) return stocked.value as V;
       }
@@ -161,10 +161,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     if (key === undefined) return Promise.resolve(undefined);
     return commands.core.run(options, async (deadline) => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const item = await commands.getItem(key, deadline.left());
+        const item = await commands.getItem(key, deadline.options());
         const value = this.#valueOf(item?.value);
         if (item === undefined || value === undefined) return undefined;
-        const outcome = await commands.compareAndDelete(key, item.cas, deadline.left());
+        const outcome = await commands.compareAndDelete(key, item.cas, deadline.options());
         if (outcome !== "exists") return outcome === "deleted" ? value : undefined;
       }
       throw new ConflictError(`others kept writing the value: gave up after ${MAX_TRIES} tries`);
@@ -182,7 +182,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return commands.core.run(options, async (deadline) => {
       toExptime(ttl);
       // Look first: the marker of a session that has moved must not live longer.
-      if (!await commands.has(key, deadline.left())) return false;
+      if (!await commands.has(key, deadline.options())) return false;
       const there = await refresh(this.#home, key, ttl, deadline);
       return there !== undefined && there !== "moved";
     });
