@@ -66,9 +66,9 @@ export async function lock(
     for (let ms = FIRST_PAUSE_MS;; ms = Math.min(ms * PAUSE_GROWTH, LONGEST_PAUSE_MS)) {
       const held = new HeldLock(core, wireKey, call, seconds);
       if (await held.acquire()) return held;
-      const left = end - core.sweep.now();
-      if (left <= 0) return undefined;
-      await pause(Math.min(ms * (0.5 + Math.random()), left), signal);
+      const remaining = end - core.sweep.now();
+      if (remaining <= 0) return undefined;
+      await pause(Math.min(ms * (0.5 + Math.random()), remaining), signal);
     }
   });
 }
