@@ -28,7 +28,7 @@ export class Pending {
   readonly #unsent: Ring<Request<unknown>> = new Ring();
   readonly #waiting: Ring<Request<unknown>> = new Ring();
   /** Requests of this tick: their deadlines are set when it ends, by one look at the clock. */
-  readonly #fresh: Request<unknown>[] = [];
+  readonly #undated: Request<unknown>[] = [];
   #count = 0;
   #bytes = 0;
   /** Of those, what requests for many keys take. */
@@ -139,7 +139,7 @@ export class Pending {
       this.#manyCount += request.weight;
       this.#manyBytes += request.size;
     }
-    if (request.deadline === 0) this.#fresh.push(request);
+    if (request.deadline === 0) this.#undated.push(request);
     else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
   }
 
@@ -176,11 +176,11 @@ export class Pending {
 
   /** The end of a tick: its calls have their deadlines from here. */
   setDeadlines(now: number): void {
-    for (const request of this.#fresh) {
+    for (const request of this.#undated) {
       request.deadline = now + request.timeout;
       if (request.deadline < this.#earliest) this.#earliest = request.deadline;
     }
-    this.#fresh.length = 0;
+    this.#undated.length = 0;
   }
 
   /** Hands each request whose deadline has passed to `expired`, with how far it has come. */

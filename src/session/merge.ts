@@ -100,18 +100,18 @@ export function merge(
   updates: UpdateMap,
   codec: RecordCodec,
 ): Content {
-  const fresh = contentOf(theirs);
+  const stored = contentOf(theirs);
   const before = ancestor === undefined ? undefined : codec.read(ancestor);
   const fields = mergeFields(
     mine.fields,
     (before?.value ?? {}) as Fields,
-    fresh.fields,
+    stored.fields,
     updates,
     codec,
   );
   if (theirs.session === undefined) return { fields, createdAt: mine.createdAt, ttl: mine.ttl };
-  const ttl = mine.ttl === before?.session?.ttl ? fresh.ttl : mine.ttl;
-  return { fields, createdAt: fresh.createdAt, ttl };
+  const ttl = mine.ttl === before?.session?.ttl ? stored.ttl : mine.ttl;
+  return { fields, createdAt: stored.createdAt, ttl };
 }
 
 function mergeFields(
