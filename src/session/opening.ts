@@ -10,7 +10,7 @@ import {
   contentOf,
   MARKER_FLAGS,
   MARKER_SECONDS,
-  type Stocked,
+  type StoredRecord,
   UnknownSecretError,
 } from "./record.ts";
 import { makeSession, type Session } from "./session.ts";
@@ -56,7 +56,7 @@ export async function readAndTouch(
   home: Home,
   key: string,
   deadline: Deadline,
-): Promise<Item<Stocked> | "moved" | undefined> {
+): Promise<Item<StoredRecord> | "moved" | undefined> {
   const { commands } = home;
   for (;;) {
     const item = await commands.getItem(key, deadline.options());

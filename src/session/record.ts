@@ -72,7 +72,7 @@ export interface Content {
 }
 
 /** What was read under a key. */
-export interface Stocked {
+export interface StoredRecord {
   /** The value: the fields if it is a Session, undefined if it is a marker. */
   readonly value: unknown;
   /** The content of a Session's record; undefined for anything else. */
@@ -101,7 +101,7 @@ export interface RecordOptions {
 }
 
 /** Encodes and decodes what a store keeps. */
-export class RecordCodec implements ValueCodec<Stocked> {
+export class RecordCodec implements ValueCodec<StoredRecord> {
   readonly #options: RecordOptions;
 
   constructor(options: RecordOptions) {
@@ -156,7 +156,7 @@ export class RecordCodec implements ValueCodec<Stocked> {
     }
   }
 
-  decode(reply: Reply, key: string): Stocked {
+  decode(reply: Reply, key: string): StoredRecord {
     const { bytes, from, to, flags } = reply;
     if (flags > MAX_FLAGS) {
       throw corrupt(
@@ -177,7 +177,7 @@ export class RecordCodec implements ValueCodec<Stocked> {
   }
 
   /** Decodes a value or a Session's record. */
-  read(encoded: Encoded, outdated: boolean = false): Stocked {
+  read(encoded: Encoded, outdated: boolean = false): StoredRecord {
     const { flags } = encoded;
     const decoded = this.#decodePlain(encoded.plain, (flags & ~SESSION_FLAG) >>> 0, flags);
     const session = (flags & SESSION_FLAG) === 0 ? undefined : readSession(decoded, flags);
@@ -236,7 +236,7 @@ function readSession(record: unknown, flags: number): Content {
 }
 
 /** Reads a session from what was read. A plain object that `set` stored counts as a session created now. */
-export function contentOf({ value, session, encoded }: Stocked): Content {
+export function contentOf({ value, session, encoded }: StoredRecord): Content {
   if (session !== undefined) return session;
   if (isPlainObject(value)) return { fields: value, createdAt: Date.now(), ttl: undefined };
   throw corrupt("the stored value is not a session", encoded.flags);

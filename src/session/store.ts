@@ -16,7 +16,7 @@ import {
   resolveStoreOptions,
   type SessionStoreOptions,
 } from "./options.ts";
-import { type Encoded, isPlainObject, RecordCodec, type Stocked } from "./record.ts";
+import { type Encoded, isPlainObject, RecordCodec, type StoredRecord } from "./record.ts";
 import { save } from "./saving.ts";
 import { makeSession, Session, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
@@ -63,7 +63,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { prefix } = core.options;
     const codec = new RecordCodec({ serializer, seal, maxBytes, prefix });
     this.#home = {
-      commands: new Commands<Stocked>(core, codec),
+      commands: new Commands<StoredRecord>(core, codec),
       codec,
       ids: new Ids(namespace, seal !== undefined, prefix),
       ttl,
@@ -113,7 +113,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { commands, ids } = this.#home;
     const key = ids.find(id);
     if (key === undefined) return Promise.resolve(undefined);
-    return commands.get(key, options).then((stocked) => this.#valueOf(stocked));
+    return commands.get(key, options).then((stored) => this.#valueOf(stored));
   }
 
   /** Stores a value whatever is there. It can bring back a deleted session: use storeSession for sessions. */
@@ -146,9 +146,9 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return this.#write(id, value, options, async (key, record, ttl, deadline) => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         if (await commands.add(key, record, deadline.options(ttl))) return value;
-        const stocked = await commands.get(key, deadline.options());
-        if (stocked?.marker) throw moved();
-        if (stocked !== undefined) return stocked.value as V;
+        const stored = await commands.get(key, deadline.options());
+        if (stored?.marker) throw moved();
+        if (stored !== undefined) return stored.value as V;
       }
       throw new ConflictError(`others kept adding and deleting: gave up after ${MAX_TRIES} tries`);
     });
@@ -209,8 +209,8 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
         commands,
         key,
         deadline,
-        (stocked) => fn(current = this.#valueOf(stocked)),
-        (next, stocked) => this.#next(next, stocked, call.ttl),
+        (stored) => fn(current = this.#valueOf(stored)),
+        (next, stored) => this.#next(next, stored, call.ttl),
       );
       return stored === undefined ? current : stored as V;
     });
@@ -307,16 +307,16 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /** Returns the value; undefined if there is none, only a marker, or a Session past its absolute end. */
-  #valueOf(stocked: Stocked | undefined): V | undefined {
-    if (stocked === undefined || isOver(stocked, this.#home)) return undefined;
-    return stocked.value as V | undefined;
+  #valueOf(stored: StoredRecord | undefined): V | undefined {
+    if (stored === undefined || isOver(stored, this.#home)) return undefined;
+    return stored.value as V | undefined;
   }
 
   /** Makes what update stores. Throws rather than write over a marker or a Session past its absolute end. */
-  #next(next: unknown, stocked: Stocked | undefined, ttl: number | undefined): Next {
+  #next(next: unknown, stored: StoredRecord | undefined, ttl: number | undefined): Next {
     const { codec } = this.#home;
-    if (stocked !== undefined && isOver(stocked, this.#home)) throw moved();
-    const session = stocked?.session;
+    if (stored !== undefined && isOver(stored, this.#home)) throw moved();
+    const session = stored?.session;
     if (session === undefined) {
       return { value: codec.encodeValue(next), ttl: ttl ?? this.#home.ttl };
     }
@@ -344,7 +344,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
 }
 
 /** Whether what was read counts as absent: it is a marker, or a session past its absolute end. */
-function isOver({ marker, session }: Stocked, home: Home): boolean {
+function isOver({ marker, session }: StoredRecord, home: Home): boolean {
   return marker || (session !== undefined && hasEnded(session.createdAt, home));
 }
 
