@@ -7,7 +7,7 @@ import { CR, LF } from "../protocol/ascii.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { onAbort } from "./abort.ts";
 import { clearTimeout, setTimeout } from "./clock.ts";
-import type { Place } from "./target.ts";
+import type { Endpoint } from "./target.ts";
 import * as failure from "./failure.ts";
 import { HandshakeDriver, type HandshakeState } from "./handshake_driver.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
@@ -35,7 +35,7 @@ const encoder = new TextEncoder();
 
 /** One connection for one command. */
 export class AdminConnection implements SocketEvents {
-  readonly #target: Place;
+  readonly #endpoint: Endpoint;
   readonly #limits: AdminLimits;
   readonly #ended: () => void;
   readonly #socket: Socket;
@@ -55,16 +55,16 @@ export class AdminConnection implements SocketEvents {
   #wake: (() => void) | undefined;
 
   /** `ended` is told once, when it is over. */
-  constructor(target: Place, limits: AdminLimits, ended: () => void) {
-    this.#target = target;
+  constructor(endpoint: Endpoint, limits: AdminLimits, ended: () => void) {
+    this.#endpoint = endpoint;
     this.#limits = limits;
     this.#ended = ended;
     this.#handshake = new HandshakeDriver(
-      target,
+      endpoint,
       { protocol: "classic", known: undefined },
       this.#buffer,
     );
-    this.#socket = new Socket(target.address, target.tls, limits.connectTimeout, this);
+    this.#socket = new Socket(endpoint.address, endpoint.tls, limits.connectTimeout, this);
     // Not before there is a socket that it can end.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     const { signal } = limits;
@@ -118,7 +118,7 @@ export class AdminConnection implements SocketEvents {
   }
 
   closed(error: Error | undefined): void {
-    const { ref: server } = this.#target;
+    const { ref: server } = this.#endpoint;
     if (!this.#ready) {
       this.#fail(failure.down(server, this.#handshake.closed(error)));
     } else if (error === undefined && !this.#answered) {
@@ -130,7 +130,7 @@ export class AdminConnection implements SocketEvents {
 
   #goOn(state: HandshakeState): void {
     if (state === "waiting") return;
-    if ("failed" in state) return this.#fail(failure.down(this.#target.ref, state.failed));
+    if ("failed" in state) return this.#fail(failure.down(this.#endpoint.ref, state.failed));
     this.#ready = true;
     this.#command = this.#commandFor(this.version);
     this.#heard();
@@ -149,7 +149,7 @@ export class AdminConnection implements SocketEvents {
       buffer.start = lf + 1;
       this.#answered = true;
     }
-    if (end - buffer.start > MAX_LINE) return this.#fail(failure.outOfStep(this.#target.ref));
+    if (end - buffer.start > MAX_LINE) return this.#fail(failure.outOfStep(this.#endpoint.ref));
     this.#heard();
     if (this.#lines.length > MAX_LINES && !this.#paused) {
       this.#paused = true;
@@ -184,7 +184,7 @@ export class AdminConnection implements SocketEvents {
     const { timeout } = this.#limits;
     const ambiguous = this.#limits.ambiguous && this.#ready;
     const phase = this.#ready ? "sent" : "connecting";
-    this.#fail(failure.timeout(this.#target.ref, { timeout, ambiguous }, phase));
+    this.#fail(failure.timeout(this.#endpoint.ref, { timeout, ambiguous }, phase));
   }
 
   #fail(error: unknown): void {

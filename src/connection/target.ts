@@ -21,7 +21,7 @@ export interface ConnectionSettings extends Bounds {
 }
 
 /** Where a connection leads. */
-export interface Place {
+export interface Endpoint {
   readonly ref: ServerRef;
   readonly address: Address;
   readonly tls: TlsOptions | undefined;
@@ -29,7 +29,7 @@ export interface Place {
 }
 
 /** Where it leads, and what is known from before. */
-export interface Target extends Place {
+export interface Target extends Endpoint {
   /** The dialect, where it is known from before. */
   readonly dialect: DialectName | undefined;
   /** Whether gets are to stand alone, as was learnt before. */
