@@ -15,7 +15,7 @@ import { randomBytes } from "node:crypto";
 import { readOptions } from "../checks/options.ts";
 import { checkMs, checkSeconds } from "../checks/values.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
-import { type Finish, type Line, Request } from "../connection/request.ts";
+import { type ConnectionRef, type Finish, Request } from "../connection/request.ts";
 import { ConflictError, MemcachedError, UnsupportedError } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { checkKey } from "../protocol/key.ts";
@@ -82,7 +82,7 @@ function checkTtl(ttl: unknown): number {
 /** What stands under the key of a lock. */
 interface Standing {
   readonly token: string;
-  readonly line: Line | null;
+  readonly connection: ConnectionRef | null;
 }
 
 class HeldLock implements Lock {
@@ -132,11 +132,11 @@ class HeldLock implements Lock {
 
   async release(): Promise<boolean> {
     const released = await this.#byToken(async (deadline) => {
-      const { token, line } = this.#standing!;
+      const { token, connection } = this.#standing!;
       const options = deadline.options();
       const deletion = this.#request("delete", compareAndDeleteResult, options);
       deletion.cas = token;
-      deletion.bind(line);
+      deletion.bind(connection);
       return await this.#core.send(deletion, options) === "deleted";
     });
     clearTimeout(this.#timer);
@@ -176,7 +176,7 @@ class HeldLock implements Lock {
     store.exptime = toExptime(ttl + 1);
     if (operation === "cas") {
       store.cas = this.#standing?.token ?? "";
-      store.bind(this.#standing?.line ?? null);
+      store.bind(this.#standing?.connection ?? null);
     }
     const reply = this.#core.send(store, options).catch((error: unknown) => new Failed(error));
     const looked = this.#look(deadline).catch(() => this.#look(deadline));
@@ -195,11 +195,11 @@ class HeldLock implements Lock {
   async #look(deadline: Deadline): Promise<void> {
     const options = deadline.options();
     const nonce = this.#nonce;
-    const read = this.#request<Standing | undefined>("gets", (reply, { line, result }) => {
+    const read = this.#request<Standing | undefined>("gets", (reply, { connection, result }) => {
       if (reply.kind !== Kind.value) return result;
       const { bytes, from, to, cas } = reply;
       const ours = to - from === nonce.length && nonce.every((byte, i) => bytes[from + i] === byte);
-      return ours ? { token: String(cas), line } : undefined;
+      return ours ? { token: String(cas), connection } : undefined;
     }, options);
     this.#standing = await this.#core.send(read, options);
     if (this.#standing === undefined) return;

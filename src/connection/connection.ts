@@ -20,7 +20,7 @@ import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Pending } from "./pending.ts";
 import { ReplyReader } from "./reply_reader.ts";
-import type { Line, Request } from "./request.ts";
+import type { ConnectionRef, Request } from "./request.ts";
 import { Silence, type SilenceEvents } from "./silence.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
 import type { Swept } from "./sweep.ts";
@@ -44,7 +44,8 @@ const CONNECT_SLICES = 5;
 const REST_MS = 1_000;
 
 /** A connection, from its first attempt to its end. */
-export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, Swept, Line {
+export class Connection
+  implements SocketEvents, IncomingEvents, SilenceEvents, Swept, ConnectionRef {
   readonly #target: Target;
   readonly #settings: ConnectionSettings;
   readonly #owner: ConnectionOwner;

@@ -18,10 +18,10 @@ export type Finish<T> = (reply: Reply, request: Request<T>) => T;
 type Settled = (error: unknown) => void;
 
 /**
- * The socket that a request goes over, as its caller sees it: two requests with the same line have been
+ * The connection that a request goes over, as its caller sees it: two requests with the same connection have been
  * answered by the same server process, or by nobody.
  */
-export interface Line {
+export interface ConnectionRef {
   readonly dialect: DialectName;
 }
 
@@ -108,7 +108,7 @@ export class Request<T> implements Command {
   patient = false;
   /** A `gets` whose caller writes over a stub, by its token: `update` does. */
   replacesStub = false;
-  /** It goes over its `line` or not at all: see {@link bind}. */
+  /** It goes over its `connection` or not at all: see {@link bind}. */
   bound = false;
   /** What its promise comes to, if not to its result or error. */
   continuation: Continuation | null = null;
@@ -122,7 +122,7 @@ export class Request<T> implements Command {
 
   // The connection, on the way.
   /** The connection that it was handed to last; once answered, the one that did, or that was overtaken. */
-  line: Line | null = null;
+  connection: ConnectionRef | null = null;
   /** The gets that this one stands for, if it is a line of them: see get_line.ts. */
   members: readonly Request<unknown>[] | null = null;
   /** Outgoing: handed to the socket, so that a server may have acted on it. */
@@ -229,18 +229,18 @@ export class Request<T> implements Command {
   }
 
   /**
-   * Ties it to the line over which another request was answered. A server that has restarted counts its
+   * Ties it to the connection over which another request was answered. A server that has restarted counts its
    * tokens from 1 again, so a token that an old process gave may by now be another item's.
    */
-  bind(line: Line | null): void {
-    this.line = line;
+  bind(connection: ConnectionRef | null): void {
+    this.connection = connection;
     this.bound = true;
   }
 
   /** Notes the connection that is to send it; false: it is tied to another. */
-  handTo(line: Line): boolean {
-    if (this.bound && this.line !== line) return false;
-    this.line = line;
+  handTo(connection: ConnectionRef): boolean {
+    if (this.bound && this.connection !== connection) return false;
+    this.connection = connection;
     return true;
   }
 
