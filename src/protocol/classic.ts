@@ -110,6 +110,8 @@ export class ClassicDialect implements Dialect {
       case "rearm":
       case "restoreTtl":
         throw new TypeError("only the meta dialect tells of a lease that is to be given back");
+      default:
+        operation satisfies never;
     }
   }
 

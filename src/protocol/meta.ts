@@ -87,6 +87,9 @@ export class MetaDialect implements Dialect {
         return out.text(
           `ma ${key} v${operation === "decrement" ? " MD" : ""} D${command.delta}${mark}\r\n`,
         );
+      default:
+        // Those for many keys were written above.
+        operation satisfies "getMany" | "setMany" | "deleteMany";
     }
   }
 
