@@ -31,8 +31,8 @@ export async function extend(
   const own = keptValue(data); // it may be sent a second time
   return await core.run(options, async (deadline) => {
     for (let again = false;; again = true) {
-      if (await core.extend(operation, key, own, deadline.left())) return true;
-      if (!await commands.has(key, deadline.left())) return false;
+      if (await core.extend(operation, key, own, deadline.options())) return true;
+      if (!await commands.has(key, deadline.options())) return false;
       // The first time it may have been stored by somebody in between.
       if (!again) continue;
       const server = core.cluster.route(wireKey).ref;

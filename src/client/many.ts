@@ -54,7 +54,7 @@ async function askMany<R>(
     entries,
     exptime: KEEP_EXPTIME,
     timeout: call.timeout,
-    end: begun + call.timeout,
+    deadline: begun + call.timeout,
     signal: call.signal,
     gathered,
   });
@@ -85,7 +85,7 @@ export async function setMany(
     entries: listed,
     exptime,
     timeout: call.timeout,
-    end: begun + call.timeout,
+    deadline: begun + call.timeout,
     signal: call.signal,
     gathered,
   });
@@ -104,7 +104,7 @@ function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promis
         servers.map(([server, theirs]) => sendPortions(core, server, theirs, call, again)),
       );
       signal?.throwIfAborted();
-      if (gathered.complete || core.sweep.now() >= call.end) return;
+      if (gathered.complete || core.sweep.now() >= call.deadline) return;
       positions = gathered.takeRepeatable((i) => core.cluster.moves(entries[i]!.key));
       if (positions.length === 0) return;
     }

@@ -96,7 +96,7 @@ const cases = together({
       else assertIs(ProtocolError, ended, false);
     }),
 
-  "an answer that was not predicted": () =>
+  "an unexpected answer": () =>
     each(after("HTTP/1.1 400 Bad Request\r\n", () => {}), (_, ended) => {
       assertIs(ProtocolError, ended, false);
       assert.doesNotMatch(ended.error?.message ?? "", /HTTP/);

@@ -83,7 +83,7 @@ function withOpaque(command: Command, opaque: string): string[] {
 }
 
 for (const dialect of DIALECTS) {
-  describe(`what was not predicted, ${dialect}`, () => {
+  describe(`unexpected replies, ${dialect}`, () => {
     for (const [name, reply] of Object.entries({ ...TO_GET, ...ONLY[dialect] })) {
       test(`to a get: ${name}`, async () => {
         await using at = await rig(dialect, async (peer) => {

@@ -44,7 +44,7 @@ export type Told = Partial<{
 /** What became of a stream. */
 export interface Outcome {
   readonly told: readonly Told[];
-  /** false: a reply was not predicted. */
+  /** false: a reply was unexpected. */
   readonly inStep: boolean;
   /** Commands that still wait. */
   readonly waiting: number;

@@ -46,7 +46,7 @@ describe("a stream of replies, whole, byte by byte and cut at every place", () =
   });
 });
 
-describe("a reply that was not predicted is out of step, however it is cut", () => {
+describe("an unexpected reply is out of step, however it is cut", () => {
   const WRONG: ReadonlyArray<
     readonly [
       what: string,
