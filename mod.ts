@@ -12,6 +12,7 @@ export type { SessionStoreOptions } from "./src/session/options.ts";
 export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";
 export type { ServerRef, ServerSpec } from "./src/address.ts";
+export type { Discovery } from "./src/cluster/discovery.ts";
 export type { TlsOptions } from "./src/connection/tls_options.ts";
 export type {
   CallOptions,
@@ -26,6 +27,7 @@ export type { Lock } from "./src/client/held_lock.ts";
 export type {
   CommandMessage,
   ConnectionMessage,
+  DiscoveryMessage,
   FetchMessage,
   ServerMessage,
 } from "./src/messages.ts";

@@ -18,6 +18,7 @@ import {
 import { toExptime } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
 import type { Core } from "./core.ts";
+import { Deadline } from "./deadline.ts";
 import { type CallOptions, type CheckedOptions, checkedOptions } from "./options.ts";
 import { partial } from "./partial.ts";
 import { begin } from "./trace.ts";
@@ -58,8 +59,8 @@ export async function stats(
   if (kind !== undefined) oneOf(kind, STATS_KINDS, "kind");
   const command = kind === undefined ? "stats" : `stats ${kind}`;
   const call = core.callOptions(options);
-  const limits = { timeout: call.timeout, total: true, signal: call.signal };
-  return await onEach(core, "stats", call, async (server) => {
+  return await onEach(core, "stats", call, async (server, { timeout, signal }) => {
+    const limits = { timeout, total: true, signal };
     const found: Record<string, string | number> = {};
     const lines = answer(server, () => command, limits);
     for await (const line of lines) {
@@ -83,8 +84,8 @@ export async function flushAll(core: Core, options: FlushOptions | undefined): P
   const delay = seconds === undefined ? 0 : toExptime(seconds, undefined, "delay");
   if (seconds === Infinity) throw invalidRange("delay must be a finite number of seconds");
   const command = delay === 0 ? "flush_all" : `flush_all ${delay}`;
-  const limits = { timeout: call.timeout, total: true, signal, ambiguous: true };
-  await onEach(core, "flushAll", call, async (server) => {
+  await onEach(core, "flushAll", call, async (server, { timeout }) => {
+    const limits = { timeout, total: true, signal, ambiguous: true };
     for await (const line of answer(server, () => command, limits)) {
       if (line === "OK") return true;
       throw refusal(line, command, server);
@@ -106,6 +107,7 @@ export async function* keys(
   const wanted = own + checkPrefix(prefix, "prefix");
   if (signal !== undefined) checkSignal(signal);
   core.checkOpen();
+  await core.whenListed(new Deadline(core.sweep, timeout, signal));
   for (const server of core.cluster.servers) {
     const end = begin("keys", server.ref);
     let failed: unknown;
@@ -219,22 +221,24 @@ async function onEach<R>(
   core: Core,
   operation: string,
   call: CheckedOptions,
-  ask: (server: Server) => Promise<R>,
+  ask: (server: Server, left: CheckedOptions) => Promise<R>,
 ): Promise<Map<string, R>> {
   call.signal?.throwIfAborted();
   const results = new Map<string, R>();
   const errors = new Map<string, MemcachedError>();
-  await core.run(call, () =>
-    Promise.all(core.cluster.servers.map(async (server) => {
+  await core.run(call, (deadline) => {
+    const left = deadline.left();
+    return Promise.all(core.cluster.servers.map(async (server) => {
       const end = begin(operation, server.ref);
       try {
-        results.set(server.ref.id, await ask(server));
+        results.set(server.ref.id, await ask(server, left));
         end();
       } catch (error) {
         end(error);
         call.signal?.throwIfAborted();
         errors.set(server.ref.id, asMemcachedError(error));
       }
-    })));
+    }));
+  });
   return partial(results, errors, "servers");
 }

@@ -144,10 +144,11 @@ export async function version(
   options: CallOptions | undefined,
 ): Promise<Map<string, string>> {
   const call = core.callOptions(options);
-  const { signal, timeout } = call;
+  const { signal } = call;
   const results = new Map<string, string>();
   const errors = new Map<string, MemcachedError>();
-  await core.run(call, async () => {
+  await core.run(call, async (deadline) => {
+    const { timeout } = deadline.left();
     await Promise.all(core.cluster.servers.map(async (server) => {
       const request = new Request("version", "", versionResult, timeout);
       if (signal !== undefined) abortWith(signal, request);

@@ -38,6 +38,10 @@ export interface AdminLimits {
   readonly signal: AbortSignal | undefined;
   /** Whether a lost answer leaves it open if the command was done. */
   readonly ambiguous: boolean;
+  /** Whether nobody waits for it, so that it does not keep the process alive. */
+  readonly background?: boolean;
+  /** Bytes of the longest line, if there are longer ones than a dump's. */
+  readonly maxLine?: number;
 }
 
 // Enough to tell what it is that answers.
@@ -77,6 +81,7 @@ export class AdminConnection implements SocketEvents {
     this.#ended = ended;
     this.#handshake = new Handshake({ auth: target.auth, protocol: "classic", known: undefined });
     this.#socket = new Socket(target.address, target.tls, limits.connectTimeout, this);
+    if (limits.background) this.#socket.hold(false);
     // Not before there is a socket that it can end.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     const { signal } = limits;
@@ -193,7 +198,9 @@ export class AdminConnection implements SocketEvents {
       buffer.start = lf + 1;
       this.#answered = true;
     }
-    if (end - buffer.start > MAX_LINE) return this.#fail(failure.outOfStep(this.#target.ref));
+    if (end - buffer.start > (this.#limits.maxLine ?? MAX_LINE)) {
+      return this.#fail(failure.outOfStep(this.#target.ref));
+    }
     this.#heard();
     if (this.#lines.length > MAX_LINES && !this.#paused) {
       this.#paused = true;
@@ -207,7 +214,9 @@ export class AdminConnection implements SocketEvents {
   }
 
   #wait(ms: number): ReturnType<typeof setTimeout> {
-    return setTimeout(() => this.#timedOut(), ms);
+    const timer = setTimeout(() => this.#timedOut(), ms);
+    if (this.#limits.background) timer.unref();
+    return timer;
   }
 
   /** The silence is over, and the next one counts anew. */

@@ -104,6 +104,11 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
     return this.#dialect.name;
   }
 
+  /** How many addresses of one family the server's name has, as far as that was seen. */
+  get addresses(): number {
+    return this.#socket.addresses;
+  }
+
   /** What the server says of itself; "" before it is ready. */
   get version(): string {
     return this.#handshake.version;

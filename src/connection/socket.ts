@@ -30,6 +30,9 @@ export class Socket {
   // Chunks that wait for the last one's callback, when writes are paced.
   #paced: Uint8Array[] | null = null;
   #writing = false;
+  // The addresses that its name was found to have.
+  readonly #v4 = new Set<string>();
+  readonly #v6 = new Set<string>();
 
   /** `connectTimeout`, in ms, is for whoever opens it to see to; here it is shared out to a name's addresses. */
   constructor(
@@ -43,6 +46,9 @@ export class Socket {
     const connected = tlsOptions === undefined ? "connect" : "secureConnect";
     // Where a name has several addresses Node makes a new handle for each it tries, and each holds.
     this.#socket.on("connectionAttempt", () => this.hold(this.#held));
+    this.#socket.on("lookup", (_, ip: string | undefined, family: string | number | undefined) => {
+      if (ip !== undefined) (Number(family) === 6 ? this.#v6 : this.#v4).add(ip);
+    });
     this.#socket.once(connected, () => {
       this.hold(this.#held);
       events.connected();
@@ -51,6 +57,11 @@ export class Socket {
     // After the peer's FIN no reply can come, so nothing is waited for: not even for our own writes.
     this.#socket.on("end", () => this.#close());
     this.#socket.on("close", () => this.#close());
+  }
+
+  /** How many addresses of one family its name has: more than one are several machines. */
+  get addresses(): number {
+    return Math.max(this.#v4.size, this.#v6.size);
   }
 
   /** Whether nothing that was written waits in this process, so that its buffer may be used again. */
@@ -224,8 +235,8 @@ type ConnectTarget =
 
 function target(address: Address, connectTimeout: number): ConnectTarget {
   if (address.kind === "unix") return { path: address.path };
-  const { host, port } = address;
+  const { host, port, ip = host } = address;
   // Of a name with several addresses each is given so long, the last one all that is left. The runtimes' own
   // 250 ms (Bun: 500 in all) are less than a lost SYN takes to be sent again.
-  return { host, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
+  return { host: ip, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
 }

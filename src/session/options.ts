@@ -2,6 +2,7 @@
 import type { ServerSpec } from "../address.ts";
 import { type Given, readOptions } from "../checks/options.ts";
 import { checkBoolean, checkSerializer, checkWhole, kindOf, oneOf } from "../checks/values.ts";
+import type { Discovery } from "../cluster/discovery.ts";
 import { coreOf } from "../client/copies.ts";
 import { Memcached } from "../client/memcached.ts";
 import type { MemcachedOptions, Serializer } from "../client/options.ts";
@@ -17,8 +18,8 @@ export interface SessionStoreOptions extends
     MemcachedOptions,
     "hashing" | "protocol" | "failover" | "timeout" | "connectTimeout" | "tls" | "auth"
   > {
-  /** Servers of a client of the store's own, closed with it. Default "localhost:11211". */
-  servers?: string | readonly ServerSpec[] | undefined;
+  /** Servers of a client of the store's own, closed with it, or what finds them. Default "localhost:11211". */
+  servers?: string | readonly ServerSpec[] | Discovery | undefined;
   /** Or a client to share, never closed by the store; then no client option may be given. */
   client?: Memcached | undefined;
   /** Put before every id. Must not be the beginning of another store's namespace. Default "WebwareSession". */
