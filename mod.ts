@@ -11,8 +11,9 @@ export { readCookie, sessionCookie } from "./src/session/cookie.ts";
 export type { SessionStoreOptions } from "./src/session/options.ts";
 export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";
-export type { ServerRef, ServerSpec } from "./src/address.ts";
+export type { ServerSpec } from "./src/address.ts";
 export type { Discovery } from "./src/cluster/discovery.ts";
+export type { ServerRef } from "./src/server_ref.ts";
 export type { TlsOptions } from "./src/connection/tls_options.ts";
 export type {
   CallOptions,

@@ -5,9 +5,10 @@ import { Cluster } from "../cluster/cluster.ts";
 import type { Discovery } from "../cluster/discovery.ts";
 import { Finding } from "../cluster/finding.ts";
 import { abortWith } from "../connection/abort.ts";
+import * as failure from "../connection/failure.ts";
 import { bytesOf, type Finish, keptValue, Request } from "../connection/request.ts";
 import { Sweep } from "../connection/sweep.ts";
-import { ClosedError, ValueTooLargeError } from "../errors.ts";
+import { ValueTooLargeError } from "../errors.ts";
 import type { Operation, StoreOperation } from "../protocol/command.ts";
 import { KEEP_EXPTIME } from "../protocol/command.ts";
 import { toExptime } from "../protocol/exptime.ts";
@@ -223,7 +224,7 @@ export class Core {
     const server = this.cluster.route(request.key);
     if (options.signal !== undefined) abortWith(options.signal, request);
     if (this.#closing !== undefined && (this.#shut || !options.begun)) {
-      request.refuse(closedError());
+      request.refuse(failure.clientClosed());
     }
     if (request.settled) return request.promise;
     if (traced()) {
@@ -236,7 +237,7 @@ export class Core {
 
   /** Throws when the client has been closed. */
   checkOpen(): void {
-    if (this.#closing !== undefined) throw closedError();
+    if (this.#closing !== undefined) throw failure.clientClosed();
   }
 
   /** Sends a request once there is a list of servers. */
@@ -326,8 +327,4 @@ export function isDiscovery<S>(servers: S | Discovery): servers is Discovery {
 export function storeExptime({ ttl }: CheckedOptions): number {
   // Not `??`: null is no number of seconds, and a caller that passes it does not mean "for ever".
   return ttl === undefined ? 0 : toExptime(ttl);
-}
-
-function closedError(): ClosedError {
-  return new ClosedError("the client has been closed");
 }

@@ -9,7 +9,7 @@ import { countResult, doneOrNotResult } from "./results.ts";
 import type { ClientCodec } from "./values/codec.ts";
 
 /** Options of increment and decrement. */
-export interface CounterOptions extends StoreOptions {
+interface CounterOptions extends StoreOptions {
   /** The count to begin with where there is none. */
   initial?: number | bigint | undefined;
 }

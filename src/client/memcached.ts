@@ -1,9 +1,10 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
-import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
+import { parseServers, type ServerSpec } from "../address.ts";
 import type { Discovery } from "../cluster/discovery.ts";
 import { invalidType } from "../errors.ts";
+import type { ServerRef } from "../server_ref.ts";
 import { checkKey } from "../protocol/key.ts";
-import { flushAll, keys, stats } from "./admin.ts";
+import { flushAll, stats, version } from "./admin.ts";
 import { shareCore } from "./copies.ts";
 import { Commands } from "./commands.ts";
 import { Core, isDiscovery } from "./core.ts";
@@ -14,7 +15,8 @@ import { Flights } from "./fetch/flights.ts";
 import { fetchMany } from "./fetch/many.ts";
 import type { FetchOptions } from "./fetch/options.ts";
 import { invalidate } from "./invalidate.ts";
-import { deleteMany, getMany, setMany, version } from "./many.ts";
+import { keys } from "./key_list.ts";
+import { deleteMany, getMany, setMany } from "./many.ts";
 import {
   type CallOptions,
   type MemcachedOptions,
@@ -51,6 +53,7 @@ const DEFAULT_SERVERS = "localhost:11211";
 export class Memcached implements AsyncDisposable {
   readonly #core: Core;
   readonly #codec: ClientCodec;
+  // The `T` of a method is the caller's word for what is stored. Nothing can check it, so `as` takes it.
   readonly #commands: Commands<unknown>;
   readonly #flights: Flights;
 

@@ -4,7 +4,7 @@
  * They wait for `connectTimeout` from the first call on, as for a server that is new; then they are refused
  * at once, as for one that is down, until a list comes.
  */
-import { parseServers, type ServerConfig, type ServerRef, type ServerSpec } from "../address.ts";
+import { parseServers, type ServerConfig, type ServerSpec } from "../address.ts";
 import { kindOf } from "../checks/values.ts";
 import { clearTimeout, elapsed, setTimeout } from "../connection/clock.ts";
 import { describeNetworkError } from "../connection/network_words.ts";
@@ -15,6 +15,7 @@ import {
   type MemcachedError,
   ServerDownError,
 } from "../errors.ts";
+import type { ServerRef } from "../server_ref.ts";
 import type { Discovery } from "./discovery.ts";
 
 /** Who uses the lists. */

@@ -12,9 +12,9 @@ import { checkMs } from "../checks/values.ts";
 import type { MemcachedOptions } from "../client/options.ts";
 import type { Discovery } from "../cluster/discovery.ts";
 import { AdminConnection } from "../connection/admin_connection.ts";
-import { isAtLeast } from "../connection/handshake.ts";
 import { readTlsOptions } from "../connection/tls_options.ts";
 import { ClosedError, invalidType, ProtocolError, UnsupportedError } from "../errors.ts";
+import { CONFIG_SINCE, isAtLeast } from "../protocol/version.ts";
 import { checkInterval, polling, type Source } from "./polling.ts";
 import { readNodes } from "./nodes.ts";
 
@@ -30,8 +30,7 @@ export interface ElastiCacheOptions {
   auth?: MemcachedOptions["auth"];
 }
 
-// "config get cluster" has been there since then; before, the list was an item.
-const CONFIG_SINCE = [1, 4, 14] as const;
+// What the list was stored under before there was "config get cluster".
 const OLD_KEY = "AmazonElastiCache:cluster";
 
 // The list is one line; of 300 nodes, 100 bytes each, it has 30,000.

@@ -14,11 +14,11 @@ export interface Stored {
 }
 
 /** Turns values into stored bytes and back. */
-export interface ValueCodec {
+export interface ValueCodec<T = unknown> {
   /** Puts the value's stored form into `stored`. The bytes may be overwritten by the next call, if under 64 KiB. */
   encode(value: unknown, stored: Stored): void;
   /** The value that the reply brings for the key. */
-  decode(reply: Reply, key: string): unknown;
+  decode(reply: Reply, key: string): T;
   /** Whether what is stored with these flags is a value, not something of memwire's own. */
   holds(flags: number): boolean;
 }
