@@ -55,8 +55,13 @@ export interface MemcachedOptions {
   failover?: "none" | "rehash" | undefined;
   /** TLS to all servers; `true` for the runtime's defaults. SNI is the server's host. */
   tls?: boolean | TlsOptions | undefined;
-  /** memcached's text-protocol authentication (`-Y`). */
-  auth?: { username: string; password: string } | undefined;
+  /**
+   * memcached's text-protocol authentication (`-Y`); with `form: "memcachier"` that of MemCachier, whose first
+   * command is another.
+   */
+  auth?:
+    | { username: string; password: string; form?: "memcached" | "memcachier" | undefined }
+    | undefined;
   /**
    * Whose table of values and flags is read and written. Default "memwire". The others as that client does:
    * what it cannot express is a SerializationError; what nobody here can read (pickle, Marshal, Java
