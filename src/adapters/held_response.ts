@@ -127,5 +127,5 @@ function addHeaders(response: ServerResponseLike, setCookie: string | undefined)
 }
 
 function listed(values: string[]): string | string[] {
-  return values.length === 1 ? values[0] as string : values;
+  return values.length === 1 ? values[0]! : values;
 }

@@ -82,7 +82,7 @@ export class Listing<V> {
         if (stocked === undefined || stocked.marker) continue;
         const { value, session } = stocked;
         if (session !== undefined && hasEnded(session.createdAt, home)) continue;
-        yield [(keys[i] as string).slice(namespace.length), value as V];
+        yield [keys[i]!.slice(namespace.length), value as V];
       }
     }
   }

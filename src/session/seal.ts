@@ -60,7 +60,7 @@ export class Seal {
 
   /** Seals bytes for this place. Only there can they be opened. */
   close(plain: Uint8Array, place: SealedPlace): Uint8Array {
-    const { name, key } = this.#secrets[0] as Secret;
+    const { name, key } = this.#secrets[0]!;
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, keyOf(key, place), nonce);
     cipher.setAAD(context(place));

@@ -13,7 +13,7 @@ function flushAll(turn: Turn, tokens: readonly string[]): void {
   const silent = takeNoreply(turn, tokens);
   state.counters.totals.cmd_flush++;
   if (!state.settings.flush) return replies.line("CLIENT_ERROR flush_all not allowed");
-  const delay = tokens.length === (silent ? 2 : 1) ? 0 : parseInt32(tokens[1] as string);
+  const delay = tokens.length === (silent ? 2 : 1) ? 0 : parseInt32(tokens[1]!);
   if (delay === undefined) return replies.line("CLIENT_ERROR invalid exptime argument");
   state.store.flush(delay);
   replies.line("OK");
@@ -21,7 +21,7 @@ function flushAll(turn: Turn, tokens: readonly string[]): void {
 
 function verbosity(turn: Turn, tokens: readonly string[]): void {
   takeNoreply(turn, tokens);
-  const level = parseUint32(tokens[1] as string);
+  const level = parseUint32(tokens[1]!);
   if (level === undefined) return turn.replies.line(BAD_FORMAT);
   turn.state.verbosity = Math.min(level, 2);
   turn.replies.line("OK");
@@ -32,7 +32,7 @@ const MEGABYTE = 1024 * 1024;
 function memoryLimit(turn: Turn, tokens: readonly string[]): void {
   const { state, replies } = turn;
   takeNoreply(turn, tokens);
-  const megabytes = parseUint32(tokens[1] as string);
+  const megabytes = parseUint32(tokens[1]!);
   if (megabytes === undefined) return replies.line("ERROR");
   if (megabytes < 8) {
     return replies.line("MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m");

@@ -20,7 +20,7 @@ export function decodeBase64(text: string): string | undefined {
   let bytes = "";
   for (let at = 0; at < letters.length; at += 4) {
     const four = letters.slice(at, at + 4);
-    const bits = four.reduce((sum, letter) => (sum << 6) | (SEXTET.get(letter) as number), 0);
+    const bits = four.reduce((sum, letter) => (sum << 6) | SEXTET.get(letter)!, 0);
     const three = String.fromCharCode((bits >> 16) & 0xff, (bits >> 8) & 0xff, bits & 0xff);
     const padding = four.filter((letter) => letter === "=").length;
     if (padding > 2) return undefined;

@@ -39,7 +39,7 @@ export class Calls {
   list(): Call[] {
     return this.#commands.map((_, index) => {
       const at = (this.#oldest + index) % this.#commands.length;
-      return { command: this.#commands[at] as string, key: fromBytes(this.#keys[at] as string) };
+      return { command: this.#commands[at]!, key: fromBytes(this.#keys[at]!) };
     });
   }
 
@@ -69,7 +69,7 @@ const MS_MODES: Record<string, string> = {
 
 /** Returns the classic name of what a command line asks for: `set` for an `ms`, for example. */
 export function operationOf(tokens: readonly string[]): string {
-  const name = tokens[0] as string;
+  const name = tokens[0]!;
   switch (name) {
     case "mg":
       return !has(tokens, "T", 2) ? "get" : has(tokens, "v", 2) ? "gat" : "touch";

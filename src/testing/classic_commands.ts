@@ -39,7 +39,7 @@ function retrieve(
   rest: string,
 ): void {
   const { state: { store, timeline, calls, counters: { totals } }, replies } = turn;
-  const exptime = touch ? parseInt32(tokens[1] as string) : 0;
+  const exptime = touch ? parseInt32(tokens[1]!) : 0;
   if (exptime === undefined) return replies.line(BAD_EXPTIME);
   const expiry = timeline.expiry(exptime);
   const refused = LONG_KEY.test(rest) || tokens.some((key) => key.length > MAX_KEY);
@@ -71,7 +71,7 @@ function retrieve(
     }
     ({ tokens: keys, rest } = tokenize(rest));
     if (keys.length > 0) {
-      calls.noteMore(tokens[0] as string, keys);
+      calls.noteMore(tokens[0]!, keys);
       return false;
     }
     replies.text("END\r\n");

@@ -141,7 +141,7 @@ function readOptions(args: readonly string[]): { given: Given; words: readonly s
 }
 
 function serveOptions(given: Given): ServeOptions {
-  for (const letter of given.keys()) checkKnown(letter, given.get(letter) as string);
+  for (const letter of given.keys()) checkKnown(letter, given.get(letter)!);
   const extended = readExtended(given.get("o") ?? "");
   const path = given.get("s");
   if (path !== undefined && (given.has("p") || given.has("l"))) {
@@ -170,7 +170,7 @@ function serveOptions(given: Given): ServeOptions {
 
 /** Refuses, by name, the options that memcached has and this server lacks. */
 function checkKnown(letter: string, value: string): void {
-  const { name } = OPTIONS.find((one) => one.letter === letter) as Option;
+  const { name } = OPTIONS.find((one) => one.letter === letter)!;
   if (letter === "B" && !["ascii", "auto", "auto-negotiate"].includes(value)) {
     throw new Mistake(
       `--protocol must be ascii, not ${value}: the embedded server speaks no other`,
@@ -229,7 +229,7 @@ function whole(given: Given, letter: string, usual: number, least: number, not: 
   if (text === undefined) return usual;
   const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : -1;
   if (number >= least) return number;
-  const { name } = OPTIONS.find((one) => one.letter === letter) as Option;
+  const { name } = OPTIONS.find((one) => one.letter === letter)!;
   throw new Mistake(`--${name} ${text} is ${not}`);
 }
 

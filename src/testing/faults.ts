@@ -88,7 +88,7 @@ export class Faults {
   /** Returns the line that was ordered as the answer to this command, if there is one. */
   takeFailure(tokens: readonly string[]): string | undefined {
     if (this.#failures.size === 0) return undefined;
-    const name = tokens[0] as string;
+    const name = tokens[0]!;
     const key = this.#failures.has(name) ? name : operationOf(tokens);
     const failure = this.#failures.get(key);
     if (failure === undefined) return undefined;

@@ -49,7 +49,7 @@ export class ItemTable {
   /** Removes an item, which must be there. */
   remove(item: Item): void {
     const index = this.#indexOf(item.key);
-    const first = this.#buckets[index] as Item;
+    const first = this.#buckets[index]!;
     if (first === item) {
       this.#buckets[index] = item.chain;
     } else {

@@ -27,7 +27,7 @@ function remaining(item: Item, now: number): string {
 
 function metaGet(turn: Turn, tokens: readonly string[]): void {
   const { state: { store, timeline, counters: { totals } }, replies } = turn;
-  const key = tokens[1] as string;
+  const key = tokens[1]!;
   if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
   if (tokens.length > MAX_META_TOKENS) {
     return replies.line("CLIENT_ERROR options flags are too long");
@@ -131,7 +131,7 @@ function showAndTouch(
 
 /** Reads the key and the flags of an `md` or `ma`; undefined if they were refused. */
 function readFlags({ state, replies }: Turn, tokens: readonly string[]): MetaFlags | undefined {
-  const key = tokens[1] as string;
+  const key = tokens[1]!;
   if (key.length > MAX_KEY) {
     replies.line(BAD_FORMAT);
     return undefined;
@@ -236,8 +236,8 @@ function metaArithmetic(turn: Turn, tokens: readonly string[]): void {
 /** `me`: shows people what the server knows about an item. */
 function metaDebug({ state, replies }: Turn, tokens: readonly string[]): void {
   const { store, timeline: { now }, counters } = state;
-  if (tokens.length < 2 || (tokens[1] as string).length > MAX_KEY) return replies.line(BAD_FORMAT);
-  const key = tokens[2] === "b" ? decodeBase64(tokens[1] as string) : tokens[1];
+  if (tokens.length < 2 || tokens[1]!.length > MAX_KEY) return replies.line(BAD_FORMAT);
+  const key = tokens[2] === "b" ? decodeBase64(tokens[1]!) : tokens[1];
   if (key === undefined) return replies.line(BAD_FORMAT);
   counters.totals.cmd_meta++;
   const item = store.get(key);

@@ -51,7 +51,7 @@ export function parseMetaFlags(
   tokens: readonly string[],
   timeline: Timeline,
 ): MetaFlags | string {
-  const letters = new Set(tokens.map((token) => token[0] as string));
+  const letters = new Set(tokens.map((token) => token[0]!));
   const flags: MetaFlags = {
     key,
     tokens,
@@ -90,7 +90,7 @@ export function parseMetaFlags(
 
   const seen = new Set<string>();
   for (const token of tokens) {
-    const letter = token[0] as string;
+    const letter = token[0]!;
     const argument = token.slice(1);
     if (letter >= "\x7f" || seen.has(letter)) return "CLIENT_ERROR duplicate flag";
     seen.add(letter);

@@ -15,10 +15,10 @@ interface Digits {
 
 function readDigits(text: string): Digits | undefined {
   const parts = NUMBER.exec(text);
-  if (parts === null || !ENDS_NUMBER.test(parts[3] as string)) return undefined;
+  if (parts === null || !ENDS_NUMBER.test(parts[3]!)) return undefined;
   // A number with more digits does not fit 64 bits, and could take seconds to read.
   if (parts[2]!.length > MOST_DIGITS) return undefined;
-  return { negative: parts[1] === "-", magnitude: BigInt(parts[2] as string) };
+  return { negative: parts[1] === "-", magnitude: BigInt(parts[2]!) };
 }
 
 /** Reads an unsigned 64-bit number, or returns undefined. */

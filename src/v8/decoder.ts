@@ -252,8 +252,8 @@ export class Decoder extends Reader {
   #knownKey(last: KnownKey, place: Place): KnownKey | null {
     const { buf, pos } = this;
     if (buf[pos] !== 0x22 || this.end - pos < 3) return null; // "
-    const length = buf[pos + 1] as number;
-    const slot = slotOf(length, buf[pos + 2] as number, buf[pos + 1 + length] as number);
+    const length = buf[pos + 1]!;
+    const slot = slotOf(length, buf[pos + 2]!, buf[pos + 1 + length]!);
     for (let key = place.slots[slot]; key; key = key.sibling) {
       if (this.#isNext(key.bytes)) return last.next = key;
     }

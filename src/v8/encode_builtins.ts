@@ -161,7 +161,7 @@ function writeError(encoder: Encoder, error: Error, within: KnownKey): void {
   encoder.room(20); // for three tags and the cause
   encoder.byte(0x72); // r
   const name = String(error.name);
-  if (Object.hasOwn(ERROR_LETTERS, name)) encoder.byte(ERROR_LETTERS[name] as number);
+  if (Object.hasOwn(ERROR_LETTERS, name)) encoder.byte(ERROR_LETTERS[name]!);
   const message = Object.getOwnPropertyDescriptor(error, "message");
   if (message !== undefined && "value" in message) {
     encoder.byte(0x6d); // m

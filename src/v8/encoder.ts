@@ -188,7 +188,7 @@ export class Encoder extends Writer {
     const length = bytes.length;
     this.room(length + 16);
     const { buf, pos } = this;
-    for (let i = 0; i < length; i++) buf[pos + i] = bytes[i] as number;
+    for (let i = 0; i < length; i++) buf[pos + i] = bytes[i]!;
     this.pos = pos + length;
     return known;
   }

@@ -76,7 +76,7 @@ export class KnownKeys {
     if (place.keys === MAX_KEYS_OF_PLACE || !this.#grant()) return null;
     const known = new KnownKey(internalized(key), new Uint8Array(bytes));
     const slot = slotOf(key.length, key.charCodeAt(0), key.charCodeAt(key.length - 1));
-    known.sibling = place.slots[slot] as KnownKey | null;
+    known.sibling = place.slots[slot]!;
     place.slots[slot] = known;
     place.keys++;
     return known;

@@ -46,7 +46,7 @@ export class Reader {
   /** Reads one byte. */
   byte(): number {
     if (this.pos >= this.end) throw corrupt("it ends too early");
-    return this.buf[this.pos++] as number;
+    return this.buf[this.pos++]!;
   }
 
   /** Skips `length` bytes, which must be there. Returns the offset at which they began. */
@@ -81,8 +81,8 @@ export class Reader {
   /** Reads a double: 8 bytes in the host's byte order, as V8 writes them. */
   double(): number {
     const start = this.skip(8);
-    for (let i = 0; i < 8; i++) DOUBLE_BYTES[i] = this.buf[start + i] as number;
-    return DOUBLE[0] as number;
+    for (let i = 0; i < 8; i++) DOUBLE_BYTES[i] = this.buf[start + i]!;
+    return DOUBLE[0]!;
   }
 
   /** Reads `length` characters of one byte each. */

@@ -60,7 +60,7 @@ export class Writer {
   double(value: number): void {
     DOUBLE[0] = value;
     const { buf, pos } = this;
-    for (let i = 0; i < 8; i++) buf[pos + i] = DOUBLE_BYTES[i] as number;
+    for (let i = 0; i < 8; i++) buf[pos + i] = DOUBLE_BYTES[i]!;
     this.pos = pos + 8;
   }
 

@@ -88,6 +88,16 @@ for (const protocol of ["meta", "classic"] as const) {
       for (const server of servers) await server.stop();
     });
 
+    test("a loaded value that waits for room is stored as it was", async () => {
+      await using server = await startMemcached();
+      await using client = new Memcached(server.address, { ...PATIENT, protocol, maxPending: 4 });
+      await using other = new Memcached(server.address, { ...PATIENT, protocol });
+      const all = new Map(Array.from({ length: 20 }, (_, i) => [`k${i}`, { number: i }]));
+      await client.fetchMany(all.keys(), () => Promise.resolve(all), OPTIONS);
+      // The codec's buffer is one for all values, so each has to keep its own while it waits.
+      assert.deepEqual(await other.getMany(all.keys()), all);
+    });
+
     test("the connection is full: loaded, and fetchMany waits for room", async () => {
       await using server = await startMemcached();
       await using client = new Memcached(server.address, { ...PATIENT, protocol, maxPending: 8 });
