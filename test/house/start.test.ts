@@ -231,7 +231,7 @@ describe("npm start", () => {
     for (const wrong of [["--srve"], ["-x"], ["serve"], ["--serve", "--port"], ["--serve=yes"]]) {
       assert.throws(() => readCommandLine(wrong), /serve|srve|-x|port/, wrong.join(" "));
     }
-    assert.throws(() => readCommandLine(["--port", "3000"]), /--port goes with --serve/);
+    assert.throws(() => readCommandLine(["--port", "3000"]), /--port needs --serve/);
     for (const port of ["", "-1", "80.5", "65536", "1e3", "http"]) {
       const args = ["--serve", `--port=${port}`];
       assert.throws(() => readCommandLine(args), /--port is ".*", not a number from 0 to 65535/);
