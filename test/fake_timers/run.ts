@@ -34,5 +34,10 @@ async function run(...args: string[]): Promise<boolean> {
 }
 
 const jest = ["--experimental-vm-modules", "--no-warnings", "node_modules/jest/bin/jest.js"];
-const fine = [await run(...jest, "--ci"), await run("sinon.js")];
+const globally = JSON.stringify({ fakeTimers: { enableGlobally: true } });
+const fine = [
+  await run(...jest, "--ci", "jest.test.js"),
+  await run(...jest, "--ci", "--config", globally, "global.test.js"),
+  await run("sinon.js"),
+];
 process.exitCode = fine.every(Boolean) ? 0 : 1;
