@@ -249,7 +249,7 @@ export class Core {
     try {
       await this.whenListed(deadline);
       // What is left of it, in a way that the connection does not lengthen again.
-      const { timeout } = deadline.left();
+      const { timeout } = deadline.options();
       request.deadline = this.sweep.now() + timeout;
       return await this.send(request, new CheckedOptions(timeout, signal, ttl, true));
     } catch (error) {

@@ -249,6 +249,5 @@ function target(address: Address, connectTimeout: number): ConnectTarget {
   const { host, port, ip = host } = address;
   // If a name has several addresses, each is tried for this long, and the last one for the rest of the
   // time. The runtimes' own 250 ms (Bun: 500 in all) are over before a lost SYN is sent again.
-  return { host, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
   return { host: ip, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
 }

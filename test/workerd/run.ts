@@ -1,5 +1,5 @@
 /**
- * memwire in Cloudflare's runtime, through miniflare: the built package, a real server.
+ * Runs memwire in Cloudflare's runtime, by miniflare, with the built package and a real server.
  *
  *     npm ci --prefix test/workerd && npm run build && node test/workerd/run.ts        Node 24
  */
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 
-/** As much of miniflare as is used here: it is not installed where types are checked. */
+/** The part of miniflare that is used here. It is not installed when types are checked. */
 interface Miniflare {
   dispatchFetch(
     url: string,
@@ -62,7 +62,10 @@ async function check(worker: Miniflare): Promise<void> {
         `${size}, ${how}`,
       );
     }
-    assert.deepEqual(await ask(worker, `/many?${how}`), { found: 500, right: true });
+    assert.deepEqual(await ask(worker, `/many?${how}`), {
+      found: 500,
+      right: true,
+    });
     assert.deepEqual(await ask(worker, `/update?${how}`), { n: 1 });
     assert.deepEqual(await ask(worker, `/session?${how}`), {
       stored: "stored",
@@ -79,8 +82,8 @@ async function check(worker: Miniflare): Promise<void> {
   const late = await ask(worker, "/silent") as { code: string; ms: number };
   assert.equal(late.code, "TIMEOUT");
   assert.ok(late.ms >= 280 && late.ms < 2_000, `${late.ms} ms`);
-  // As README says, a client of the whole worker is of use to its first request only: workerd ends the
-  // second, which waits for the first one's socket.
+  // As README says, a client at the top of a worker works only for the first request: workerd ends the
+  // second one, which waits for the first one's socket.
   assert.deepEqual(await ask(worker, "/shared"), { code: "none" });
   await assert.rejects(ask(worker, "/shared"), /hung/);
   assert.deepEqual(await ask(worker, "/values?size=10"), { same: true });
