@@ -11,13 +11,15 @@ export { readCookie, sessionCookie } from "./src/session/cookie.ts";
 export type { SessionStoreOptions } from "./src/session/options.ts";
 export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";
-export type { ServerRef, ServerSpec } from "./src/address.ts";
+export type { ServerSpec } from "./src/address.ts";
+export type { ServerRef } from "./src/server_ref.ts";
 export type { TlsOptions } from "./src/connection/tls_options.ts";
 export type {
   CallOptions,
   MemcachedOptions,
   Serializer,
   StoreOptions,
+  ValuesName,
 } from "./src/client/options.ts";
 export type { FetchOptions } from "./src/client/fetch/options.ts";
 export type { Item } from "./src/client/item.ts";

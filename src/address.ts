@@ -11,14 +11,6 @@ import { invalidRange, invalidType } from "./errors.ts";
 /** memcached's registered port. */
 export const DEFAULT_PORT = 11211;
 
-/** A server as errors, channels and `serverFor` name it. */
-export interface ServerRef {
-  /** Name on the ring. */
-  readonly id: string;
-  /** `host:port`, `[v6]:port` or `unix:/path`; never credentials. */
-  readonly address: string;
-}
-
 /**
  * A server as the caller writes it: `"host"`, `"host:port"`, `"::1"`, `"[::1]:11211"`,
  * `"inet6:[::1]:11211"`, `"unix:/path"`, `"memcached://[user:password@]host:port"`,
@@ -140,7 +132,7 @@ function shown(spec: unknown, secret: boolean): string {
 function parseServer(spec: ServerSpec, what: string): ServerConfig {
   if (typeof spec === "string") return parseAddress(spec.trim(), 1, what);
   if (Array.isArray(spec)) {
-    const [address, weight] = spec as readonly [unknown, unknown];
+    const [address, weight]: readonly unknown[] = spec;
     if (typeof address !== "string") throw invalidType(`${what}: an address must be a string`);
     if (spec.length > 2) throw invalidType(`${what}: a pair has an address and a weight alone`);
     return parseAddress(address.trim(), checkWeight(weight, what), what);
@@ -193,20 +185,20 @@ function splitHostPort(text: string, what: string): { host: string; port: number
   const rest = text.startsWith("inet6:") ? text.slice("inet6:".length) : text;
   const bracketed = /^\[([^[\]]+)\](?::([0-9]+))?$/.exec(rest);
   if (bracketed !== null) {
-    return { host: bracketed[1] as string, port: Number(bracketed[2] ?? DEFAULT_PORT) };
+    return { host: bracketed[1]!, port: Number(bracketed[2] ?? DEFAULT_PORT) };
   }
   const colons = rest.split(":").length - 1;
   if (colons > 1) return { host: rest, port: DEFAULT_PORT }; // a bare IPv6 address
   const plain = /^([^:]+)(?::([0-9]+))?$/.exec(rest);
   if (plain === null) throw malformed(what);
-  return { host: plain[1] as string, port: Number(plain[2] ?? DEFAULT_PORT) };
+  return { host: plain[1]!, port: Number(plain[2] ?? DEFAULT_PORT) };
 }
 
 function parseUrl(text: string, weight: number, what: string): ServerConfig {
   const parts = /^memcached(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/.exec(text);
   if (parts === null) throw malformed(what);
   const [, secure, userinfo, authority] = parts;
-  const { host, port } = splitHostPort(authority as string, what);
+  const { host, port } = splitHostPort(authority!, what);
   return {
     address: tcpAddress(host, port, what),
     weight,
@@ -258,10 +250,10 @@ function checkCredentials(username: unknown, password: unknown): Credentials {
 
 function tcpAddress(host: string, port: unknown, what: string): Address {
   if (!(host.includes(":") ? isIPv6(host) : /^[\w.-]+$/.test(host))) throw malformed(what);
-  if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65535) {
+  if (!isUint16(port)) {
     throw invalidRange(`${what}: a port is a whole number from 1 to 65535`);
   }
-  return { kind: "tcp", host, port: port as number };
+  return { kind: "tcp", host, port };
 }
 
 /** Eight groups, or fewer around one `::`; the last two may be an IPv4 address (RFC 4291, section 2.2). */
@@ -281,10 +273,14 @@ function unixAddress(path: unknown, what: string): Address {
 }
 
 function checkWeight(weight: unknown, what: string): number {
-  if (!Number.isInteger(weight) || (weight as number) < 1 || (weight as number) > 65535) {
+  if (!isUint16(weight)) {
     throw invalidRange(`${what}: a weight is a whole number from 1 to 65535`);
   }
-  return weight as number;
+  return weight;
+}
+
+function isUint16(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65535;
 }
 
 function checkId(id: unknown, what: string): string | undefined {

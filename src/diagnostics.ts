@@ -5,11 +5,13 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { CommandMessage, ConnectionMessage, FetchMessage, ServerMessage } from "./messages.ts";
 
-export const commandStart = channel("memwire:command:start") as Channel<unknown, CommandMessage>;
-export const commandEnd = channel("memwire:command:end") as Channel<unknown, CommandMessage>;
-export const connectionEvents = channel("memwire:connection") as Channel<
-  unknown,
-  ConnectionMessage
->;
-export const fetchEvents = channel("memwire:fetch") as Channel<unknown, FetchMessage>;
-export const serverEvents = channel("memwire:server") as Channel<unknown, ServerMessage>;
+/** A channel that carries messages of one type: node:diagnostics_channel types them all as unknown. */
+function open<Message>(name: string): Channel<unknown, Message> {
+  return channel(name) as Channel<unknown, Message>;
+}
+
+export const commandStart: Channel<unknown, CommandMessage> = open("memwire:command:start");
+export const commandEnd: Channel<unknown, CommandMessage> = open("memwire:command:end");
+export const connectionEvents: Channel<unknown, ConnectionMessage> = open("memwire:connection");
+export const fetchEvents: Channel<unknown, FetchMessage> = open("memwire:fetch");
+export const serverEvents: Channel<unknown, ServerMessage> = open("memwire:server");

@@ -4,7 +4,7 @@
  * A message may name a server's address, a length, a limit or the server's own refusal; never a key,
  * an id, a value or other bytes of a reply.
  */
-import type { ServerRef } from "./address.ts";
+import type { ServerRef } from "./server_ref.ts";
 
 /** What an error is told besides its message. */
 export interface ErrorDetails {

@@ -2,7 +2,7 @@
  * What is published on the diagnostics channels. In a file apart from the channels, because these types
  * are published with the package and must not need @types/node. No message ever holds a key.
  */
-import type { ServerRef } from "./address.ts";
+import type { ServerRef } from "./server_ref.ts";
 import type { MemcachedError } from "./errors.ts";
 
 /**

@@ -1,19 +1,19 @@
 /** A `node:http` response that is held back until the session is stored. */
-import { RETRY_AFTER, UNAVAILABLE, varyCookie } from "./visit.ts";
+import { varyCookie } from "./visit.ts";
 
-/** What is needed of an `http.ServerResponse`. */
+/** The parts of an `http.ServerResponse` that memwire uses. */
 export interface ServerResponseLike {
   /** The status to send. */
   statusCode: number;
-  /** Whether the headers have left. */
+  /** Whether the headers were sent. */
   readonly headersSent: boolean;
   /** Sets a header. */
   setHeader(name: string, value: string | readonly string[]): unknown;
-  /** A header that was set. */
+  /** Returns a header that was set. */
   getHeader(name: string): unknown;
-  /** The names of the headers that were set. */
+  /** Returns the names of the headers that were set. */
   getHeaderNames(): string[];
-  /** Takes a header out. */
+  /** Removes a header. */
   removeHeader(name: string): void;
   /** Begins the response. */
   writeHead(...args: never[]): unknown;
@@ -23,16 +23,16 @@ export interface ServerResponseLike {
   end(...args: never[]): unknown;
   /** Sends the headers. */
   flushHeaders(): void;
-  /** Listens once. */
+  /** Calls the listener once, when the response is closed. */
   once(event: "close", listener: () => void): unknown;
-  /** Tells listeners. */
+  /** Tells writers that they may go on. */
   emit(event: "drain"): unknown;
 }
 
-/** What is stored, and the Set-Cookie header that is due then. */
+/** Stores the session, and then has the Set-Cookie header to send, if there is one. */
 export interface Storing {
   readonly setCookie: string | undefined;
-  store(): Promise<void>;
+  store(): Promise<unknown>;
 }
 
 type Method = "writeHead" | "write" | "end" | "flushHeaders";
@@ -40,9 +40,9 @@ type Call = (...args: unknown[]) => unknown;
 
 const METHODS: readonly Method[] = ["writeHead", "write", "end", "flushHeaders"];
 
-/** Keeps what is written until the session is stored: with the first write, at the latest. */
+/** Holds back what the handler writes until the session is stored, which the first write starts. */
 export class HeldResponse {
-  /** Resolves when the response has begun, or was closed; rejects if the session cannot be stored. */
+  /** Resolves when the response has begun or was closed. Rejects if the session cannot be stored. */
   readonly begun: Promise<void>;
   readonly #response: ServerResponseLike;
   readonly #storing: Storing;
@@ -57,7 +57,7 @@ export class HeldResponse {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.begun.catch(() => undefined); // the handler may throw first
+    this.begun.catch(() => undefined); // nobody awaits it if the handler throws first
     response.once("close", this.#resolve);
     for (const method of METHODS) {
       const hold: Call = (...args) => this.#hold(method, args);
@@ -65,19 +65,10 @@ export class HeldResponse {
     }
   }
 
-  /** Gives the response its own methods back; what was held is dropped. */
+  /** Gives the response its own methods back, and drops what was held. */
   release(): void {
     this.#calls.length = 0;
     for (const method of METHODS) delete (this.#response as Partial<ServerResponseLike>)[method];
-  }
-
-  /** Answers that memcached cannot be reached. */
-  static unavailable(response: ServerResponseLike): void {
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    response.statusCode = 503;
-    response.setHeader("Retry-After", RETRY_AFTER);
-    response.setHeader("Content-Type", "text/plain");
-    (response.end as Call)(UNAVAILABLE);
   }
 
   #hold(method: Method, args: unknown[]): unknown {
@@ -85,7 +76,7 @@ export class HeldResponse {
     if (this.#calls.length === 1) {
       this.#storing.store().then(() => this.#begin()).catch(this.#reject);
     }
-    return method === "write" ? false : this.#response; // a writer waits for "drain"
+    return method === "write" ? false : this.#response; // false makes the writer wait for "drain"
   }
 
   #begin(): void {
@@ -105,7 +96,7 @@ export class HeldResponse {
   }
 }
 
-/** Takes the headers out of writeHead's arguments and sets them, so that ours do not get lost. */
+/** Moves the headers from writeHead's arguments to the response, so that they cannot replace ours. */
 function setHeaders(response: ServerResponseLike, args: unknown[]): void {
   const headers = args.at(-1);
   if (args.length < 2 || typeof headers !== "object" || headers === null) return;
@@ -120,7 +111,7 @@ function setHeaders(response: ServerResponseLike, args: unknown[]): void {
   }
 }
 
-/** Of `[name, value, name, value]` and `[[name, value]]`. */
+/** Yields the pairs of `[name, value, name, value]` or `[[name, value]]`. */
 function* pairs(list: readonly unknown[]): Generator<[string, unknown]> {
   const flat = Array.isArray(list[0]) ? list.flatMap((pair) => pair as unknown[]) : list;
   for (let at = 0; at + 1 < flat.length; at += 2) yield [String(flat[at]), flat[at + 1]];
@@ -136,5 +127,5 @@ function addHeaders(response: ServerResponseLike, setCookie: string | undefined)
 }
 
 function listed(values: string[]): string | string[] {
-  return values.length === 1 ? values[0] as string : values;
+  return values.length === 1 ? values[0]! : values;
 }

@@ -1,5 +1,5 @@
 /**
- * Sessions for `node:http` and what is built on it, in Node, Deno and Bun.
+ * Sessions for `node:http` and frameworks that are built on it, in Node, Deno and Bun.
  *
  * @example
  * ```ts
@@ -19,23 +19,31 @@
  */
 import { readOptions } from "../checks/options.ts";
 import { invalidType } from "../errors.ts";
+import type { MemcachedError } from "../errors.ts";
 import type { sessionCookie } from "../session/cookie.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
 import { HeldResponse, type ServerResponseLike } from "./held_response.ts";
-import { isUnreachable, resolveCookie, Visit } from "./visit.ts";
+import {
+  isUnreachable,
+  resolveCookie,
+  RETRY_AFTER,
+  type StoreOutcome,
+  UNAVAILABLE,
+  Visit,
+} from "./visit.ts";
 
-export type { ServerResponseLike };
+export type { ServerResponseLike, StoreOutcome };
 
-/** What is needed of an `http.IncomingMessage`. */
+/** The parts of an `http.IncomingMessage` that memwire uses. */
 export interface IncomingLike {
   /** The request's headers. */
   readonly headers: { readonly cookie?: string | undefined };
 }
 
 /**
- * A request as a handler sees it that names no type of its own. These two stand for node:http's types, which
- * this module does not import: its types are published, and must not need @types/node.
+ * The request that a handler gets if it does not declare a type of its own. This type and
+ * {@linkcode NodeResponse} stand for node:http's types. They are published, so they must not need @types/node.
  */
 export interface NodeRequest extends IncomingLike {
   /** The path and the query. */
@@ -49,33 +57,35 @@ export interface NodeRequest extends IncomingLike {
   };
 }
 
-/** A response as a handler sees it that names no type of its own. */
+/** The response that a handler gets if it does not declare a type of its own. */
 export interface NodeResponse extends ServerResponseLike {
   /** Begins the response. */
   writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
   /** Sends a piece of the body. */
   write(chunk: string | Uint8Array): boolean;
-  /** Ends the response, with a last piece of the body. */
+  /** Ends the response, with a last piece of the body if one is given. */
   end(chunk?: string | Uint8Array): unknown;
 }
 
 /**
- * Gives a handler the session of each request: opens it from the cookie, runs the handler, and stores it
- * before the response begins. What the handler writes (`writeHead`, `write`, `end`, `flushHeaders`) is held
- * back until the session is stored, because the cookie is a header; what it changes after its first write
- * is not stored.
+ * Wraps a handler so that it gets the session of each request. The session is opened from the cookie, and
+ * stored before the response begins. What the handler writes (`writeHead`, `write`, `end`, `flushHeaders`) is
+ * held back until the session is stored, because the cookie is a header. Changes after the first write are
+ * not stored.
  *
- * The cookie is set when an id is stored that the request did not bring (with `maxAge` at every store),
- * cleared after `session.destroy()`, and else left alone, so that a slow request never undoes a login or a
- * logout. Every response gets `Vary: Cookie`. When memcached cannot be reached the visitor gets 503 with
- * Retry-After: 1, and the cookie is left alone.
+ * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),
+ * cleared after `session.destroy()`, and otherwise left alone, so that a slow request never undoes a login or
+ * a logout. Every response gets `Vary: Cookie`. If memcached cannot be reached, the visitor gets 503 with
+ * Retry-After: 1, or the answer of `onUnavailable`, and the cookie is left alone.
  *
- * @param store Where the sessions are.
- * @param handler Makes the response; `save` stores the session earlier, before a long answer is computed,
- * for example.
- * @param options `cookie`: the cookie's parts; its name is by default the strictest that they allow.
- * @returns A request listener. It resolves when the response has begun or was closed, and rejects with what
- * the handler throws, and with every error of the store but those answered with 503.
+ * @param store The store of the sessions.
+ * @param handler Makes the response. It can call `save` to store the session before its first write. `save`
+ * resolves to what `storeSession` resolves to: "gone" means that the session was deleted meanwhile and nothing
+ * was saved.
+ * @param options `cookie`: the cookie's attributes. By default its name is the strictest that they allow.
+ * `onUnavailable`: answers if memcached cannot be reached. Headers that the handler has set are removed first.
+ * @returns A request listener. It resolves when the response has begun or was closed. It rejects with what the
+ * handler throws, and with every error of the store but those that are answered with 503.
  *
  * @example
  * ```ts
@@ -87,7 +97,7 @@ export interface NodeResponse extends ServerResponseLike {
  * createServer(withNodeSession(store, async (request, response, session, save) => {
  *   if (request.url === "/login") session.regenerate(); // a new id at each login
  *   session.update("visits", (visits = 0) => visits + 1);
- *   await save(); // what other requests have counted is in it from here on
+ *   await save(); // from here on the session includes what other requests have counted
  *   response.end(`visit ${session.get("visits")}\n`);
  * })).listen(3000);
  * ```
@@ -102,13 +112,20 @@ export function withNodeSession<
     request: Q,
     response: S,
     session: Session<F>,
-    save: () => Promise<void>,
+    save: () => Promise<StoreOutcome>,
   ) => void | Promise<void>,
-  options?: { cookie?: Parameters<typeof sessionCookie>[1] },
+  options?: {
+    cookie?: Parameters<typeof sessionCookie>[1];
+    onUnavailable?: (error: MemcachedError, request: Q, response: S) => void | Promise<void>;
+  },
 ): (request: Q, response: S) => Promise<void> {
   if (typeof handler !== "function") throw invalidType("withNodeSession needs a handler function");
-  const given = readOptions<NonNullable<typeof options>>(options, { cookie: undefined });
+  const given = readOptions<NonNullable<typeof options>>(options, {
+    cookie: undefined,
+    onUnavailable: undefined,
+  });
   const cookie = resolveCookie(given.cookie);
+  const { onUnavailable = unavailable } = given;
   return async (request, response) => {
     let held: HeldResponse | undefined;
     try {
@@ -119,7 +136,19 @@ export function withNodeSession<
     } catch (error) {
       held?.release();
       if (!isUnreachable(error) || response.headersSent) throw error;
-      HeldResponse.unavailable(response);
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      await onUnavailable(error as MemcachedError, request, response);
     }
   };
+}
+
+function unavailable(
+  _error: MemcachedError,
+  _request: unknown,
+  response: ServerResponseLike,
+): void {
+  response.statusCode = 503;
+  response.setHeader("Retry-After", RETRY_AFTER);
+  response.setHeader("Content-Type", "text/plain");
+  (response.end as (text: string) => unknown)(UNAVAILABLE);
 }

@@ -1,15 +1,18 @@
-/** A request's session and its cookie, the same for every kind of server. */
+/** The session of a request and its cookie. This part is the same for every kind of server. */
 import { readCookie, sessionCookie } from "../session/cookie.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
 
-/** The parts of the session cookie. */
+/** What storing the session did, in the words of `storeSession`. */
+export type StoreOutcome = Awaited<ReturnType<SessionStore["storeSession"]>>;
+
+/** The attributes of the session cookie. */
 export type CookieOptions = NonNullable<Parameters<typeof sessionCookie>[1]>;
 
-/** Seconds after which a visitor may come again if memcached could not be reached. */
+/** After how many seconds a visitor may try again if memcached could not be reached. */
 export const RETRY_AFTER = "1";
 
-/** What a visitor gets to read then. */
+/** What the visitor reads in that case. */
 export const UNAVAILABLE = "Service unavailable. Try again in a moment.\n";
 
 const UNREACHABLE: readonly unknown[] = [
@@ -19,28 +22,28 @@ const UNREACHABLE: readonly unknown[] = [
   "OVERLOADED",
 ];
 
-/** Whether an error says that memcached could not be reached: told by its code, whoever's copy of memwire made it. */
+/** Whether memcached could not be reached. The code decides: another copy of memwire may have made the error. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof Error && UNREACHABLE.includes((error as { code?: unknown }).code);
 }
 
-/** The cookie's options, checked, with a name whose rules they keep. */
+/** Checks the cookie's options, and chooses a name whose rules they keep if none is given. */
 export function resolveCookie(options: CookieOptions = {}): CookieOptions & { name: string } {
   const { secure = true, path = "/", domain } = options;
   const host = secure && path === "/" && domain === undefined;
   const { name = host ? "__Host-session" : secure ? "__Secure-session" : "session" } = options;
   const resolved = { ...options, name };
-  sessionCookie("id", resolved); // throws for what is wrong
+  sessionCookie("id", resolved); // throws if an option is wrong
   return resolved;
 }
 
-/** The session of one request, from its cookie to the response's. */
+/** The session of one request, from the request's cookie to the response's. */
 export class Visit<F> {
   readonly session: Session<F>;
   readonly #store: SessionStore<F>;
   readonly #cookie: CookieOptions;
   readonly #brought: string | undefined;
-  /** The Set-Cookie header that is due, if one is. */
+  /** The Set-Cookie header to send, if there is one. */
   setCookie: string | undefined;
 
   private constructor(
@@ -66,11 +69,11 @@ export class Visit<F> {
   }
 
   /**
-   * Stores the session. The cookie is set only for an id that is stored and that the request did not bring,
-   * and cleared only by this request's own logout: whatever another request of the visitor has done
-   * meanwhile, its cookie stays.
+   * Stores the session. The cookie is set only if the session was stored under an id that the request did not
+   * bring, and cleared only if this request itself logged out. So a cookie that another request of the visitor
+   * has set meanwhile stays.
    */
-  async store(): Promise<void> {
+  async store(): Promise<StoreOutcome> {
     const cookie = this.#cookie;
     const { id } = this.session;
     const saved = await this.#store.storeSession(this.session);
@@ -79,10 +82,11 @@ export class Visit<F> {
     } else if (saved === "stored" && (id !== this.#brought || cookie.maxAge !== undefined)) {
       this.setCookie = sessionCookie(id, cookie);
     }
+    return saved;
   }
 }
 
-/** A Vary header with Cookie in it. */
+/** Returns the Vary header with Cookie added to it. */
 export function varyCookie(vary: string | null | undefined): string {
   if (vary === null || vary === undefined || vary === "") return "Cookie";
   const names = vary.split(",").map((name) => name.trim().toLowerCase());

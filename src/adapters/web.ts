@@ -36,13 +36,13 @@ import {
 /** Options of {@linkcode withSession}. */
 export interface WithSessionOptions {
   /**
-   * The cookie's parts. Its name is by default the strictest that they allow: "__Host-session"; with another
-   * path or a domain "__Secure-session"; with `secure: false` "session".
+   * The cookie's attributes. By default its name is the strictest that they allow: "__Host-session", with
+   * another path or a domain "__Secure-session", with `secure: false` "session".
    */
   cookie?: Parameters<typeof sessionCookie>[1];
   /**
-   * What a visitor gets when memcached cannot be reached (SERVER_DOWN, TIMEOUT, CONNECTION_LOST,
-   * OVERLOADED). Default: 503 with Retry-After: 1. The cookie is left alone either way.
+   * Makes the response if memcached cannot be reached (SERVER_DOWN, TIMEOUT, CONNECTION_LOST, OVERLOADED).
+   * Default: 503 with Retry-After: 1. In either case the cookie is left alone.
    */
   onUnavailable?:
     | ((error: MemcachedError, request: Request) => Response | Promise<Response>)
@@ -50,18 +50,19 @@ export interface WithSessionOptions {
 }
 
 /**
- * Gives a handler the session of each request: opens it from the cookie, runs the handler, stores the
- * session and sets the cookie. What a streaming body changes later is not stored.
+ * Wraps a handler so that it gets the session of each request. The session is opened from the cookie, and
+ * stored when the handler has returned; then the cookie is set. Changes that a streaming body makes later are
+ * not stored.
  *
- * The cookie is set when an id is stored that the request did not bring (with `maxAge` at every store),
- * cleared after `session.destroy()`, and else left alone, so that a slow request never undoes a login or a
- * logout. Every response gets `Vary: Cookie`.
+ * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),
+ * cleared after `session.destroy()`, and otherwise left alone, so that a slow request never undoes a login or
+ * a logout. Every response gets `Vary: Cookie`.
  *
- * @param store Where the sessions are.
+ * @param store The store of the sessions.
  * @param handler Makes the response. If it throws, nothing is stored.
- * @param options The cookie's parts, and what is answered when memcached cannot be reached.
- * @returns A handler of requests. It rejects with what the handler throws, and with every error of the store
- * but those of `onUnavailable`.
+ * @param options The cookie's attributes, and the answer if memcached cannot be reached.
+ * @returns A request handler. It rejects with what the wrapped handler throws, and with every error of the
+ * store but those that `onUnavailable` answers.
  *
  * @example
  * ```ts
@@ -108,10 +109,10 @@ function unavailable(): Response {
   return new Response(UNAVAILABLE, { status: 503, headers: { "retry-after": RETRY_AFTER } });
 }
 
-/** A copy with our headers: the handler may use one response for several visitors. */
+/** Copies the response and adds our headers. The handler may return one response to several visitors. */
 function answer(response: Response, setCookie: string | undefined): Response {
   const { body, status, statusText } = response;
-  // What takes over the connection (101) cannot be copied, and nobody caches it.
+  // A response that takes over the connection (101) cannot be copied, and nobody caches it.
   if (status < 200) return response;
   const headers = new Headers(response.headers);
   headers.set("vary", varyCookie(headers.get("vary")));

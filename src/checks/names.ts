@@ -27,6 +27,8 @@ const SYNONYMS: ReadonlyMap<string, readonly string[]> = byName([
   ["maxPending", "maxqueue maxqueuesize maxinflight queuelimit"],
   ["memoryLimit", "memory maxmemory"],
   ["serializer", "serialize codec"],
+  ["values", "format table transcoder flags"],
+  ["compressAbove", "compress compression compressor mincompresslen compressionthreshold"],
   ["hashing", "hash algorithm distribution strategy"],
   ["SessionTimeout", "ttl timeout"],
   ["MemcachedServers", "servers"],
@@ -78,14 +80,14 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
       row[j] = Math.min(
-        (last[j] as number) + 1,
-        (row[j - 1] as number) + 1,
-        (last[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
-        swapped ? (before[j - 2] as number) + 1 : Infinity,
+        last[j]! + 1,
+        row[j - 1]! + 1,
+        last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
+        swapped ? before[j - 2]! + 1 : Infinity,
       );
     }
     before = last;
     last = row;
   }
-  return last[b.length] as number;
+  return last[b.length]!;
 }

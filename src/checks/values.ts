@@ -17,6 +17,18 @@ export function checkMs(value: unknown, name: string): number {
   return value;
 }
 
+/** A number of seconds, rounded up. */
+export function checkSeconds(value: unknown, name: string, least: number, most: number): number {
+  if (typeof value !== "number") {
+    throw invalidType(`${name} must be a number of seconds, not ${kindOf(value)}`);
+  }
+  if (!(value >= least && value <= most)) {
+    const finite = most === Infinity ? "" : "a finite number of ";
+    throw invalidRange(`${name} must be ${finite}${least} or more seconds, not ${value}`);
+  }
+  return Math.ceil(value);
+}
+
 /** A whole number from `least` to `most`. */
 export function checkWhole(
   value: unknown,
@@ -53,16 +65,33 @@ export function checkText(value: unknown, name: string): string {
 
 /** One of a few words. */
 export function oneOf<W extends string>(value: unknown, words: readonly W[], name: string): W {
-  if (words.includes(value as W)) return value as W;
+  const found = words.find((word) => word === value);
+  if (found !== undefined) return found;
   throw invalidType(`${name} must be one of ${words.map((word) => `"${word}"`).join(", ")}`);
+}
+
+/** Refuses what cannot be gone through, and a string, whose characters nobody means. */
+export function checkIterable<T>(list: Iterable<T>, name: string): Iterable<T> {
+  if (typeof list !== "object" || typeof list?.[Symbol.iterator] !== "function") {
+    throw invalidType(`${name} must be an array, a Set, a Map or another iterable object`);
+  }
+  return list;
+}
+
+/** A function; `rule` is the message for anything else. */
+export function checkFunction(value: unknown, rule: string): void {
+  if (typeof value !== "function") throw invalidType(rule);
 }
 
 /** A signal, of this realm or another. */
 export function checkSignal(value: unknown): AbortSignal {
-  if (typeof (value as AbortSignal | null)?.addEventListener === "function") {
-    return value as AbortSignal;
-  }
+  if (isSignal(value)) return value;
   throw invalidType(`signal must be an AbortSignal, not ${kindOf(value)}`);
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  return typeof value === "object" && value !== null && "addEventListener" in value &&
+    typeof value.addEventListener === "function";
 }
 
 /** An object with a serializer's two functions. */
@@ -79,6 +108,7 @@ export function kindOf(value: unknown): string {
   if (typeof value !== "object") {
     return typeof value === "undefined" ? "undefined" : `a ${typeof value}`;
   }
-  const { name } = (value as { constructor?: { name?: unknown } }).constructor ?? {};
+  // An object without a prototype has no constructor, and an own property of that name may be anything.
+  const name: unknown = value.constructor?.name;
   return typeof name === "string" && name !== "" && name !== "Object" ? `a ${name}` : "an object";
 }

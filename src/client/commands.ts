@@ -4,27 +4,27 @@ import type { Core } from "./core.ts";
 import type { Item } from "./item.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
 import * as result from "./results.ts";
-import type { ValueCodec } from "./values.ts";
+import type { ValueCodec } from "./values/codec.ts";
 
 /** Options of a command as its caller gives them, or checked. */
-export type CommandOptions = CallOptions | CheckedOptions | undefined;
+type CommandOptions = CallOptions | CheckedOptions | undefined;
 
 /** The same for a command that stores. */
-export type StoringOptions = StoreOptions | CheckedOptions | undefined;
+type StoringOptions = StoreOptions | CheckedOptions | undefined;
 
 /** Commands bound to a client's inside and a codec; `T` is what the codec makes of stored bytes. */
 export class Commands<T> {
   readonly core: Core;
-  readonly codec: ValueCodec;
+  readonly codec: ValueCodec<T>;
   readonly #value: Finish<T | undefined>;
   readonly #claim: Finish<result.Claim<T> | undefined>;
   readonly #found: Finish<boolean>;
 
-  constructor(core: Core, codec: ValueCodec) {
+  constructor(core: Core, codec: ValueCodec<T>) {
     this.core = core;
     this.codec = codec;
-    this.#value = result.valueResult<T>(codec);
-    this.#claim = result.claimResult<T>(codec);
+    this.#value = result.valueResult(codec);
+    this.#claim = result.claimResult(codec);
     this.#found = result.foundResult(codec);
   }
 
@@ -40,7 +40,7 @@ export class Commands<T> {
 
   /** The value with its token; `touch`: a new TTL in the same round trip. */
   getItem(key: string, options: CommandOptions, touch?: number): Promise<Item<T> | undefined> {
-    const item = result.itemResult<T>(this.codec, touch);
+    const item = result.itemResult(this.codec, touch);
     return this.core.ask("gets", key, item, options, touch);
   }
 

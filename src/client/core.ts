@@ -3,9 +3,10 @@ import { AsyncResource } from "node:async_hooks";
 import type { ServerConfig } from "../address.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { abortWith } from "../connection/abort.ts";
+import * as failure from "../connection/failure.ts";
 import { bytesOf, type Finish, keptValue, Request } from "../connection/request.ts";
 import { Sweep } from "../connection/sweep.ts";
-import { ClosedError, ValueTooLargeError } from "../errors.ts";
+import { ValueTooLargeError } from "../errors.ts";
 import type { Operation, StoreOperation } from "../protocol/command.ts";
 import { KEEP_EXPTIME } from "../protocol/command.ts";
 import { toExptime } from "../protocol/exptime.ts";
@@ -22,7 +23,8 @@ import {
 } from "./options.ts";
 import { checkKeptCas, doneOrNotResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
-import { Flags, type Stored, type ValueCodec } from "./values.ts";
+import type { Stored, ValueCodec } from "./values/codec.ts";
+import { Flags } from "./values/memwire.ts";
 
 /** Options of a call as its caller gives them, or checked. */
 type Options = StoreOptions | CheckedOptions | undefined;
@@ -197,7 +199,7 @@ export class Core {
     const server = this.cluster.route(request.key);
     if (options.signal !== undefined) abortWith(options.signal, request);
     if (this.#closing !== undefined && (this.#shut || !options.begun)) {
-      request.refuse(closedError());
+      request.refuse(failure.clientClosed());
     }
     if (request.settled) return request.promise;
     if (traced()) {
@@ -210,7 +212,7 @@ export class Core {
 
   /** Throws when the client has been closed. */
   checkOpen(): void {
-    if (this.#closing !== undefined) throw closedError();
+    if (this.#closing !== undefined) throw failure.clientClosed();
   }
 
   /** Runs an operation of several commands: they share a deadline, and `close` waits for its end. */
@@ -273,8 +275,4 @@ export class Core {
 export function storeExptime({ ttl }: CheckedOptions): number {
   // Not `??`: null is no number of seconds, and a caller that passes it does not mean "for ever".
   return ttl === undefined ? 0 : toExptime(ttl);
-}
-
-function closedError(): ClosedError {
-  return new ClosedError("the client has been closed");
 }

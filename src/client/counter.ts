@@ -6,10 +6,10 @@ import { checkUint64 } from "../protocol/number.ts";
 import { type Core, storeExptime } from "./core.ts";
 import { checkedOptions, type StoreOptions } from "./options.ts";
 import { countResult, doneOrNotResult } from "./results.ts";
-import { Flags } from "./values.ts";
+import type { ClientCodec } from "./values/codec.ts";
 
 /** Options of increment and decrement. */
-export interface CounterOptions extends StoreOptions {
+interface CounterOptions extends StoreOptions {
   /** The count to begin with where there is none. */
   initial?: number | bigint | undefined;
 }
@@ -24,6 +24,7 @@ const MAX_ROUNDS = 10;
  */
 export async function count(
   core: Core,
+  codec: ClientCodec,
   operation: "increment" | "decrement",
   key: string,
   delta: number | bigint,
@@ -50,7 +51,7 @@ export async function count(
       const still = deadline.left();
       const add = core.request("add", key, doneOrNotResult, still);
       add.value = digits;
-      add.flags = Flags.integer;
+      add.flags = codec.counterFlags;
       add.exptime = exptime;
       if (await core.send(add, still)) return BigInt(digits);
     }

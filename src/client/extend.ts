@@ -1,8 +1,8 @@
 /** append and prepend. */
+import { keptValue } from "../connection/request.ts";
 import { invalidType, ServerError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import { isWellFormed } from "../protocol/text.ts";
-import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 import type { Commands } from "./commands.ts";
 import type { CallOptions } from "./options.ts";
 
@@ -28,9 +28,7 @@ export async function extend(
   }
   const { core } = commands;
   const wireKey = checkKey(key, core.options.prefix);
-  // Small bytes are the caller's again as soon as this has returned.
-  const small = typeof data !== "string" && data.byteLength < UNCOPIED_BYTES;
-  const own = small ? new Uint8Array(data) : data;
+  const own = keptValue(data); // it may be sent a second time
   return await core.run(options, async (deadline) => {
     for (let again = false;; again = true) {
       if (await core.extend(operation, key, own, deadline.left())) return true;

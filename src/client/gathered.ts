@@ -6,6 +6,7 @@ import {
   type MemcachedError,
   ServerDownError,
 } from "../errors.ts";
+import type { StoredItem } from "../protocol/command.ts";
 import { Kind, type Reply } from "../protocol/reply.ts";
 import { partialError } from "./partial.ts";
 import type { Tally } from "./trace.ts";
@@ -13,12 +14,22 @@ import type { Tally } from "./trace.ts";
 /** Makes a key's result of a reply that is no error; ABSENT: it has none. What it throws is the key's error. */
 export type TakeOne<R> = (reply: Reply, request: Request<unknown>) => R | typeof ABSENT;
 
+/** One key of a call. */
+export interface Entry {
+  /** The key as the caller has it. */
+  readonly name: string;
+  /** The key as it goes over the wire, checked. */
+  readonly key: string;
+  /** What setMany stores under it. */
+  readonly item: StoredItem | undefined;
+}
+
 /** Of a key that nothing was found for. */
 export const ABSENT: unique symbol = Symbol("absent");
 
 /** Results and errors. */
 export class Gathered<R> {
-  readonly #names: readonly string[];
+  readonly #entries: readonly Entry[];
   readonly #take: TakeOne<R>;
   readonly #results = new Map<string, R>();
   readonly #errors = new Map<number, MemcachedError>();
@@ -27,9 +38,9 @@ export class Gathered<R> {
   /** Keys whose connection was lost before a byte of their reply came, and that may be asked again. */
   readonly #lost = new Set<number>();
 
-  /** `names`: the keys as the caller has them. */
-  constructor(names: readonly string[], take: TakeOne<R>) {
-    this.#names = names;
+  /** `entries`: the keys of the call. */
+  constructor(entries: readonly Entry[], take: TakeOne<R>) {
+    this.#entries = entries;
     this.#take = take;
   }
 
@@ -41,19 +52,19 @@ export class Gathered<R> {
   /** Takes each reply to a request for these keys. */
   finish(positions: readonly number[]): Finish<Tally> {
     return (reply, request) => {
-      const tally = request.result as Tally;
+      const tally = request.result!;
       const { index } = reply;
       if (reply.kind === Kind.error) {
         const meant = positions.slice(index, reply.upTo);
-        tally.failed += this.#fail(meant, reply.error as MemcachedError);
+        tally.failed += this.#fail(meant, reply.error!);
         tally.error ??= reply.error;
         return tally;
       }
-      const position = positions[index] as number;
+      const position = positions[index]!;
       try {
         const result = this.#take(reply, request);
         if (result === ABSENT) return tally;
-        this.#results.set(this.#names[position] as string, result);
+        this.#results.set(this.#entries[position]!.name, result);
         tally.hits++;
       } catch (error) {
         const own = asMemcachedError(error);
@@ -110,13 +121,13 @@ export class Gathered<R> {
     for (const { positions, error } of this.#unasked) count(error, positions.length);
     // The errors by key are put together when somebody asks for them: at the deadline there is no time.
     const errors = (): Map<string, MemcachedError> => this.#errorsByName();
-    throw partialError(this.#results, counts, errors, "keys", this.#names.length);
+    throw partialError(this.#results, counts, errors, "keys", this.#entries.length);
   }
 
   #errorsByName(): Map<string, MemcachedError> {
     const errors = new Map<string, MemcachedError>();
     const set = (position: number, error: MemcachedError): unknown =>
-      errors.set(this.#names[position] as string, error);
+      errors.set(this.#entries[position]!.name, error);
     for (const [position, error] of this.#errors) set(position, error);
     for (const { positions, error } of this.#unasked) {
       for (const position of positions) set(position, error);
@@ -128,7 +139,7 @@ export class Gathered<R> {
     let failed = 0;
     for (const position of positions) {
       if (this.#errors.has(position)) continue;
-      if (this.#results.has(this.#names[position] as string)) continue;
+      if (this.#results.has(this.#entries[position]!.name)) continue;
       this.#errors.set(position, error);
       failed++;
     }

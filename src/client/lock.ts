@@ -13,7 +13,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { readOptions } from "../checks/options.ts";
-import { checkMs } from "../checks/values.ts";
+import { checkMs, checkSeconds } from "../checks/values.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import { type Finish, type Line, Request } from "../connection/request.ts";
 import { ConflictError, MemcachedError, UnsupportedError } from "../errors.ts";
@@ -22,14 +22,13 @@ import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
 import { Deadline } from "./deadline.ts";
-import { checkSeconds } from "./fetch/options.ts";
 import { type CallOptions, type CheckedOptions, checkedOptions } from "./options.ts";
 import type { Lock } from "./held_lock.ts";
 import { pause } from "./pause.ts";
 import { compareAndDeleteResult, doneOrNotResult } from "./results.ts";
 
 /** Options of lock. */
-export interface LockOptions extends CallOptions {
+interface LockOptions extends CallOptions {
   /** Seconds until the lock ends by itself, at least 2. */
   ttl: number;
   /** Milliseconds to wait for another holder's end. Default 0. */
@@ -133,7 +132,7 @@ class HeldLock implements Lock {
 
   async release(): Promise<boolean> {
     const released = await this.#byToken(async (deadline) => {
-      const { token, line } = this.#standing as Standing;
+      const { token, line } = this.#standing!;
       const options = deadline.left();
       const deletion = this.#request("delete", compareAndDeleteResult, options);
       deletion.cas = token;

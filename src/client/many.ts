@@ -1,19 +1,15 @@
-/** Calls for many keys or all servers: one batch a server, a result for each. */
+/** Calls for many keys: one batch a server, a result for each. */
+import { checkIterable } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
-import { abortWith } from "../connection/abort.ts";
-import { Request } from "../connection/request.ts";
-import { asMemcachedError, invalidType, type MemcachedError } from "../errors.ts";
-import { KEEP_EXPTIME, type StoredItem } from "../protocol/command.ts";
+import { invalidType } from "../errors.ts";
+import { KEEP_EXPTIME } from "../protocol/command.ts";
 import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Commands } from "./commands.ts";
 import { type Core, storeExptime } from "./core.ts";
-import { ABSENT, Gathered, type TakeOne } from "./gathered.ts";
+import { ABSENT, type Entry, Gathered, type TakeOne } from "./gathered.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
-import { partial } from "./partial.ts";
 import { type ManyCall, sendPortions } from "./portions.ts";
-import { versionResult } from "./results.ts";
-import { trace, traced } from "./trace.ts";
 
 /** What was found for the keys. */
 export function getMany<T>(
@@ -27,7 +23,7 @@ export function getMany<T>(
     keys,
     options,
     (reply, { keys }) =>
-      reply.kind === Kind.value ? codec.decode(reply, keys?.[reply.index] as string) as T : ABSENT,
+      reply.kind === Kind.value ? codec.decode(reply, keys![reply.index]!) as T : ABSENT,
   );
 }
 
@@ -48,16 +44,14 @@ async function askMany<R>(
   take: TakeOne<R>,
 ): Promise<Map<string, R>> {
   const begun = core.sweep.now();
-  const names = [...new Set(iterable(keys, "keys"))];
+  const names = [...new Set(checkIterable(keys, "keys"))];
   const call = core.callOptions(options);
   const { prefix } = core.options;
-  const wireKeys = names.map((key) => checkKey(key, prefix));
-  const gathered = new Gathered(names, take);
+  const entries = names.map((name) => ({ name, key: checkKey(name, prefix), item: undefined }));
+  const gathered = new Gathered(entries, take);
   await send(core, call, {
     operation,
-    names,
-    keys: wireKeys,
-    items: null,
+    entries,
     exptime: KEEP_EXPTIME,
     timeout: call.timeout,
     end: begun + call.timeout,
@@ -77,24 +71,18 @@ export async function setMany(
   const call = core.storeOptions(options);
   const exptime = storeExptime(call);
   const pairs = new Map<string, unknown>();
-  for (const entry of iterable(entries, "entries")) {
+  for (const entry of checkIterable(entries, "entries")) {
     if (!Array.isArray(entry)) throw invalidType("each entry must be a pair of a key and a value");
     pairs.set(entry[0], entry[1]);
   }
-  const names = [...pairs.keys()];
-  const keys: string[] = [];
-  const items: StoredItem[] = [];
-  for (const [name, value] of pairs) {
-    const stored = core.stored(name, value, codec);
-    keys.push(stored.key);
-    items.push(stored);
-  }
-  const gathered = new Gathered<void>(names, () => undefined);
+  const listed = Array.from(pairs, ([name, value]) => {
+    const item = core.stored(name, value, codec);
+    return { name, key: item.key, item };
+  });
+  const gathered = new Gathered<void>(listed, () => undefined);
   await send(core, call, {
     operation: "setMany",
-    names,
-    keys,
-    items,
+    entries: listed,
     exptime,
     timeout: call.timeout,
     end: begun + call.timeout,
@@ -106,18 +94,18 @@ export async function setMany(
 
 /** Sends all of the call. What was lost, and what belongs to another server by now, is asked again. */
 function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promise<void> {
-  const { keys, signal, gathered } = call;
+  const { entries, signal, gathered } = call;
   return core.run(options, async () => {
-    let positions: readonly number[] = [...keys.keys()];
+    let positions: readonly number[] = [...entries.keys()];
     for (let again = false;; again = true) {
       signal?.throwIfAborted();
-      const servers = [...positionsByServer(core, keys, positions)];
+      const servers = [...positionsByServer(core, entries, positions)];
       await Promise.all(
         servers.map(([server, theirs]) => sendPortions(core, server, theirs, call, again)),
       );
       signal?.throwIfAborted();
       if (gathered.complete || core.sweep.now() >= call.end) return;
-      positions = gathered.takeRepeatable((i) => core.cluster.moves(keys[i] as string));
+      positions = gathered.takeRepeatable((i) => core.cluster.moves(entries[i]!.key));
       if (positions.length === 0) return;
     }
   });
@@ -125,49 +113,15 @@ function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promis
 
 function positionsByServer(
   core: Core,
-  keys: readonly string[],
+  entries: readonly Entry[],
   positions: readonly number[],
 ): Map<Server, number[]> {
   const byServer = new Map<Server, number[]>();
   for (const i of positions) {
-    const server = core.cluster.route(keys[i] as string);
+    const server = core.cluster.route(entries[i]!.key);
     const theirs = byServer.get(server);
     if (theirs === undefined) byServer.set(server, [i]);
     else theirs.push(i);
   }
   return byServer;
-}
-
-/** What each server says of its version, by server id. */
-export async function version(
-  core: Core,
-  options: CallOptions | undefined,
-): Promise<Map<string, string>> {
-  const call = core.callOptions(options);
-  const { signal, timeout } = call;
-  const results = new Map<string, string>();
-  const errors = new Map<string, MemcachedError>();
-  await core.run(call, async () => {
-    await Promise.all(core.cluster.servers.map(async (server) => {
-      const request = new Request("version", "", versionResult, timeout);
-      if (signal !== undefined) abortWith(signal, request);
-      if (traced()) trace(request, server.ref);
-      if (!request.settled) server.send(request);
-      try {
-        results.set(server.ref.id, await request.promise);
-      } catch (error) {
-        errors.set(server.ref.id, asMemcachedError(error));
-      }
-    }));
-    signal?.throwIfAborted();
-  });
-  return partial(results, errors, "servers");
-}
-
-/** Refuses what cannot be gone through, and a string, whose characters nobody means. */
-export function iterable<T>(list: Iterable<T>, name: string): Iterable<T> {
-  if (typeof list !== "object" || typeof list?.[Symbol.iterator] !== "function") {
-    throw invalidType(`${name} must be an array, a Set, a Map or another iterable object`);
-  }
-  return list;
 }

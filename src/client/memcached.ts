@@ -1,7 +1,8 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
-import { parseServers, type ServerRef, type ServerSpec } from "../address.ts";
+import { parseServers, type ServerSpec } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import { checkKey } from "../protocol/key.ts";
-import { flushAll, keys, stats } from "./admin.ts";
+import { flushAll, stats, version } from "./admin.ts";
 import { shareCore } from "./copies.ts";
 import { Commands } from "./commands.ts";
 import { Core } from "./core.ts";
@@ -12,7 +13,8 @@ import { Flights } from "./fetch/flights.ts";
 import { fetchMany } from "./fetch/many.ts";
 import type { FetchOptions } from "./fetch/options.ts";
 import { invalidate } from "./invalidate.ts";
-import { deleteMany, getMany, setMany, version } from "./many.ts";
+import { keys } from "./key_list.ts";
+import { deleteMany, getMany, setMany } from "./many.ts";
 import {
   type CallOptions,
   type MemcachedOptions,
@@ -24,7 +26,8 @@ import type { Item } from "./item.ts";
 import type { Lock } from "./held_lock.ts";
 import { lock } from "./lock.ts";
 import { update } from "./update.ts";
-import { serializerCodec, tableCodec } from "./values.ts";
+import type { ClientCodec } from "./values/codec.ts";
+import { codecFor } from "./values/tables.ts";
 
 /** Servers of a client that is given none. */
 const DEFAULT_SERVERS = "localhost:11211";
@@ -47,6 +50,8 @@ const DEFAULT_SERVERS = "localhost:11211";
  */
 export class Memcached implements AsyncDisposable {
   readonly #core: Core;
+  readonly #codec: ClientCodec;
+  // The `T` of a method is the caller's word for what is stored. Nothing can check it, so `as` takes it.
   readonly #commands: Commands<unknown>;
   readonly #flights: Flights;
 
@@ -60,11 +65,10 @@ export class Memcached implements AsyncDisposable {
     options?: MemcachedOptions,
   ) {
     const resolved = resolveOptions(options);
-    const { serializer } = resolved;
-    const codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
+    this.#codec = codecFor(resolved);
     this.#core = new Core(parseServers(servers), resolved);
-    this.#commands = new Commands(this.#core, codec);
-    this.#flights = new Flights(this.#core, codec);
+    this.#commands = new Commands(this.#core, this.#codec);
+    this.#flights = new Flights(this.#core, this.#codec);
     shareCore(this, this.#core);
   }
 
@@ -247,7 +251,7 @@ export class Memcached implements AsyncDisposable {
     delta: number | bigint = 1,
     options?: StoreOptions & { initial?: number | bigint | undefined },
   ): Promise<bigint | undefined> {
-    return count(this.#core, "increment", key, delta, options);
+    return count(this.#core, this.#codec, "increment", key, delta, options);
   }
 
   /**
@@ -260,7 +264,7 @@ export class Memcached implements AsyncDisposable {
     delta: number | bigint = 1,
     options?: StoreOptions & { initial?: number | bigint | undefined },
   ): Promise<bigint | undefined> {
-    return count(this.#core, "decrement", key, delta, options);
+    return count(this.#core, this.#codec, "decrement", key, delta, options);
   }
 
   /**

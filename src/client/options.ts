@@ -28,6 +28,17 @@ export interface Serializer {
   deserialize(data: Uint8Array, flags: number): unknown;
 }
 
+/** A client whose table of values and flags is known by name. */
+export type ValuesName =
+  | "memwire"
+  | "python-memcached"
+  | "php"
+  | "dalli"
+  | "spymemcached"
+  | "memjs"
+  | "memcached"
+  | "memcache-client";
+
 /** Options of a {@link Memcached} client. */
 export interface MemcachedOptions {
   /** Who holds which key. Default "ketama" (libmemcached's weighted ketama). */
@@ -46,6 +57,20 @@ export interface MemcachedOptions {
   tls?: boolean | TlsOptions | undefined;
   /** memcached's text-protocol authentication (`-Y`). */
   auth?: { username: string; password: string } | undefined;
+  /**
+   * Whose table of values and flags is read and written. Default "memwire". The others as that client does:
+   * what it cannot express is a SerializationError; what nobody here can read (pickle, Marshal, Java
+   * objects, igbinary) is a CorruptValueError that names it. A SessionStore on this client has its own
+   * format. Not with `serializer`.
+   */
+  values?: ValuesName | undefined;
+  /**
+   * Values of more bytes are compressed if that makes them smaller: by zlib and the flag bit 8, or as the
+   * table of `values` has it. It is done before the call returns its promise, so writes keep their order.
+   * Default: none. What is compressed is always read, up to `maxValueBytes`. Not with `serializer`; never
+   * for sessions.
+   */
+  compressAbove?: number | undefined;
   /** Replaces the table of values and flags. */
   serializer?: Serializer | undefined;
   /** Largest value sent or received, bytes. Default 1_048_000: below it memcached's own limit never strikes. */
@@ -70,6 +95,8 @@ export interface ResolvedOptions {
   readonly failover: "none" | "rehash";
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
+  readonly values: ValuesName | undefined;
+  readonly compressAbove: number | undefined;
   readonly serializer: Serializer | undefined;
   readonly maxValueBytes: number;
   readonly maxPending: number;
@@ -78,7 +105,7 @@ export interface ResolvedOptions {
 
 /** Checks the options and fills in the defaults. */
 export function resolveOptions(options: MemcachedOptions | undefined): ResolvedOptions {
-  const { auth, tls, serializer, ...given } = readOptions(options, {
+  const { auth, tls, serializer, values, compressAbove, ...given } = readOptions(options, {
     hashing: undefined,
     protocol: undefined,
     prefix: undefined,
@@ -87,6 +114,8 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
     failover: undefined,
     tls: undefined,
     auth: undefined,
+    values: undefined,
+    compressAbove: undefined,
     serializer: undefined,
     maxValueBytes: undefined,
     maxPending: undefined,
@@ -107,6 +136,10 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
     failover: oneOf(failover, ["none", "rehash"], "failover"),
     tls: readTlsOptions(tls),
     auth: auth === undefined ? undefined : readCredentials(auth),
+    values,
+    compressAbove: compressAbove === undefined
+      ? undefined
+      : checkWhole(compressAbove, "compressAbove", 0),
     serializer: serializer === undefined ? undefined : checkSerializer(serializer),
     maxValueBytes: checkWhole(maxValueBytes, "maxValueBytes", 1),
     maxPending: checkWhole(maxPending, "maxPending", 1),

@@ -7,9 +7,8 @@ import { abortWith } from "../connection/abort.ts";
 import * as failure from "../connection/failure.ts";
 import { bytesOf, Request } from "../connection/request.ts";
 import { asMemcachedError, type MemcachedError } from "../errors.ts";
-import type { StoredItem } from "../protocol/command.ts";
 import type { Core } from "./core.ts";
-import type { Gathered } from "./gathered.ts";
+import type { Entry, Gathered } from "./gathered.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { Tally, trace, traced } from "./trace.ts";
 
@@ -23,12 +22,7 @@ const WINDOW = 4;
 /** A call for many keys. */
 export interface ManyCall<R> {
   readonly operation: "getMany" | "setMany" | "deleteMany";
-  /** The keys as the caller has them. */
-  readonly names: readonly string[];
-  /** The keys as they go over the wire, checked. */
-  readonly keys: readonly string[];
-  /** What setMany stores under each. */
-  readonly items: readonly StoredItem[] | null;
+  readonly entries: readonly Entry[];
   readonly exptime: number;
   /** Milliseconds from the call to its end, and when that is on the sweep's clock. */
   readonly timeout: number;
@@ -69,7 +63,7 @@ function sendPortion<R>(
   core: Core,
   server: Server,
   positions: readonly number[],
-  { operation, keys, items, exptime, timeout, end, signal, gathered }: ManyCall<R>,
+  { operation, entries, exptime, timeout, end, signal, gathered }: ManyCall<R>,
   again: boolean,
   underway: Promise<unknown>[],
 ): MemcachedError | undefined {
@@ -85,10 +79,10 @@ function sendPortion<R>(
   const request = new Request(operation, "", finish, ms);
   request.result = new Tally();
   request.deadline = end;
-  request.keys = positions.map((i) => keys[i] as string);
+  request.keys = positions.map((i) => entries[i]!.key);
   request.exptime = exptime;
   request.retried = again;
-  if (items !== null) request.items = positions.map((i) => items[i] as StoredItem);
+  if (operation === "setMany") request.items = positions.map((i) => entries[i]!.item!);
   let refusal: MemcachedError | undefined;
   request.onSettled((error) => {
     if (error === undefined) return;
@@ -110,7 +104,7 @@ const ignore = (): void => undefined;
 function portionEnd(
   positions: readonly number[],
   from: number,
-  { keys, items }: ManyCall<unknown>,
+  { entries }: ManyCall<unknown>,
   { maxPending, maxPendingBytes }: ResolvedOptions,
 ): number {
   // Half of the room of a connection is what requests for many keys may have.
@@ -120,8 +114,8 @@ function portionEnd(
   let bytes = 0;
   let to = from;
   while (to < most) {
-    const i = positions[to] as number;
-    bytes += bytesOf(keys[i] as string, items?.[i]?.value ?? "");
+    const { key, item } = entries[positions[to]!]!;
+    bytes += bytesOf(key, item?.value ?? "");
     if (bytes > mostBytes && to > from) break;
     to++;
   }

@@ -4,13 +4,13 @@ import { UnsupportedError } from "../errors.ts";
 import { Kind, type Reply, UNKNOWN_TTL } from "../protocol/reply.ts";
 import { isStub } from "../protocol/stub.ts";
 import type { Item } from "./item.ts";
-import type { ValueCodec } from "./values.ts";
+import type { ValueCodec } from "./values/codec.ts";
 
 /** The value, or undefined when absent. */
-export function valueResult<T>(codec: ValueCodec): Finish<T | undefined> {
+export function valueResult<T>(codec: ValueCodec<T>): Finish<T | undefined> {
   return (reply, request) => {
     if (reply.kind === Kind.value) {
-      return codec.decode(reply, request.key) as T;
+      return codec.decode(reply, request.key);
     }
     // The answer to the classic dialect's `touch`, which follows the value: not found means that the
     // value has expired in between.
@@ -23,13 +23,13 @@ export function valueResult<T>(codec: ValueCodec): Finish<T | undefined> {
  * server does not tell it: in classic none, in meta the one before.
  */
 export function itemResult<T>(
-  codec: ValueCodec,
+  codec: ValueCodec<T>,
   touched: number | undefined,
 ): Finish<Item<T> | undefined> {
   return (reply, request) => {
     if (reply.kind === Kind.value) {
       return {
-        value: codec.decode(reply, request.key) as T,
+        value: codec.decode(reply, request.key),
         cas: BigInt(reply.cas),
         flags: reply.flags,
         // Classic tells only in the next reply whether the new TTL was set.
@@ -45,10 +45,10 @@ export function itemResult<T>(
  * The value with its token, for who writes by that token: over a stub too, which has a token and no
  * value.
  */
-export function claimResult<T>(codec: ValueCodec): Finish<Claim<T> | undefined> {
+export function claimResult<T>(codec: ValueCodec<T>): Finish<Claim<T> | undefined> {
   return (reply, request) => {
     if (reply.kind === Kind.value) {
-      return { value: codec.decode(reply, request.key) as T, cas: BigInt(reply.cas) };
+      return { value: codec.decode(reply, request.key), cas: BigInt(reply.cas) };
     }
     return isStub(reply) ? { value: undefined, cas: BigInt(reply.cas) } : undefined;
   };

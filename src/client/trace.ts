@@ -1,6 +1,6 @@
 /** Publishing a command's start and end; called only while somebody listens. */
 import { AsyncResource } from "node:async_hooks";
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import type { Request } from "../connection/request.ts";
 import { commandEnd, commandStart } from "../diagnostics.ts";
 import type { CommandMessage } from "../messages.ts";
@@ -70,6 +70,7 @@ function countKeys(message: CommandMessage, request: Request<unknown>, succeeded
   }
 }
 
+/** Whether a read of one key has found it. The type of its result follows from its operation. */
 function wasFound(operation: string, result: unknown): boolean | undefined {
   switch (operation) {
     case "get":

@@ -1,5 +1,6 @@
 /** Read, change, write if nobody else has: again and again until nobody has. */
-import { ConflictError, invalidType, UnsupportedError } from "../errors.ts";
+import { checkFunction } from "../checks/values.ts";
+import { ConflictError, UnsupportedError } from "../errors.ts";
 import { checkKey } from "../protocol/key.ts";
 import type { Commands } from "./commands.ts";
 import { storeExptime } from "./core.ts";
@@ -10,7 +11,7 @@ const MAX_TRIES = 100;
 const MAX_PAUSE_MS = 10;
 
 /** Changes what `fn` makes of it. */
-export type Change<T> = (current: T | undefined) => T | undefined | Promise<T | undefined>;
+type Change<T> = (current: T | undefined) => T | undefined | Promise<T | undefined>;
 
 /** What is to be stored, and for how many seconds. */
 export interface Next {
@@ -46,7 +47,7 @@ export async function update<T>(
 
 /** Throws a `TypeError` for what cannot be called. */
 export function checkChange(fn: unknown): void {
-  if (typeof fn !== "function") throw invalidType("update needs a function");
+  checkFunction(fn, "update needs a function");
 }
 
 /**

@@ -8,10 +8,10 @@
  */
 import type { Connection, ConnectionOwner } from "../connection/connection.ts";
 import type { Ending } from "../connection/ending.ts";
+import * as failure from "../connection/failure.ts";
 import type { Request } from "../connection/request.ts";
 import { Ring } from "../connection/ring.ts";
 import type { Sweep, Swept } from "../connection/sweep.ts";
-import { TimeoutError } from "../errors.ts";
 
 // Few lanes until the server has answered on one, so that a server that is merely busy is not given more
 // work; then so many at most.
@@ -23,7 +23,7 @@ const FREE_FAILURES = 4;
 const MAX_DOUBLINGS = 6;
 
 /** What a bypass is made of. */
-export interface BypassSettings {
+interface BypassSettings {
   /** Opens one more connection to the server. */
   readonly open: (owner: ConnectionOwner) => Connection;
   readonly sweep: Sweep;
@@ -72,7 +72,7 @@ export class Bypass implements ConnectionOwner, Swept {
   /** Ends it at once: every read is in flight elsewhere too, or over. */
   close(): void {
     while (this.#waiting.length > 0) this.#waiting.shift();
-    for (const lane of this.#lanes) lane.drop(givenUp());
+    for (const lane of this.#lanes) lane.drop(failure.laneGivenUp());
   }
 
   ready(): void {
@@ -110,7 +110,7 @@ export class Bypass implements ConnectionOwner, Swept {
       if (this.#waiting.length === 0) return;
       const lane = this.#lanes.find(({ idle }) => idle);
       if (lane === undefined) return this.#makeRoom();
-      this.#send(lane, this.#waiting.shift() as Request<unknown>);
+      this.#send(lane, this.#waiting.shift()!);
     }
   }
 
@@ -132,7 +132,7 @@ export class Bypass implements ConnectionOwner, Swept {
     if (this.#lanes.length >= (this.#answers ? MAX_LANES : FIRST_LANES)) {
       const stuck = this.#lanes.find(({ stalled }) => stalled);
       if (stuck === undefined) return;
-      stuck.drop(givenUp());
+      stuck.drop(failure.laneGivenUp());
       if (!this.#mayOpen) return;
     }
     this.#lanes.push(this.#settings.open(this));
@@ -141,8 +141,4 @@ export class Bypass implements ConnectionOwner, Swept {
   get #mayOpen(): boolean {
     return this.#answers || this.#settings.sweep.now() >= this.#openFrom;
   }
-}
-
-function givenUp(): TimeoutError {
-  return new TimeoutError("the call was not answered in time for others to wait");
 }

@@ -1,17 +1,19 @@
 /** The servers of a client and the hashing that gives each key to one of them. */
-import { formatAddress, type ServerConfig, type ServerRef } from "../address.ts";
+import { formatAddress, type ServerConfig } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import { afterReading, nextTick, setImmediate, soon } from "../connection/clock.ts";
+import * as failure from "../connection/failure.ts";
 import type { ConnectionSettings } from "../connection/target.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
 import type { Credentials } from "../address.ts";
-import { ClosedError, invalidRange, invalidType, type MemcachedError } from "../errors.ts";
+import { invalidRange, invalidType, type MemcachedError } from "../errors.ts";
 import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
 import { presets } from "../hashing/presets.ts";
 import { type Closable, Server } from "./server.ts";
 
 /** What all servers of a cluster share. */
-export interface ClusterSettings {
+interface ClusterSettings {
   readonly hashing: HashingName | Hashing;
   readonly failover: "none" | "rehash";
   readonly tls: TlsOptions | undefined;
@@ -70,7 +72,7 @@ export class Cluster {
   /** The server that a key belongs to, whether or not it is up. */
   serverFor(key: string): Server {
     const { servers, selector } = this.#topology;
-    return servers.length === 1 ? servers[0] as Server : serverAt(servers, selector.pick(key));
+    return servers.length === 1 ? servers[0]! : serverAt(servers, selector.pick(key));
   }
 
   /** The server that a key's calls go to now: with failover the first of its order that is not down. */
@@ -102,22 +104,20 @@ export class Cluster {
 
   /** Ends lists of keys; resolves when what else is in flight has settled and all sockets are closed. */
   async close(): Promise<void> {
-    const closed = new ClosedError("the client has been closed");
-    for (const closable of this.closables) closable.close(closed);
+    for (const closable of this.closables) closable.close(failure.clientClosed());
     await Promise.all([...this.servers.map((server) => server.close()), ...this.#leaving]);
   }
 
   #build(configs: readonly ServerConfig[]): Topology {
-    const refs = configs.map((config): ServerRef => ({
-      id: this.#idOf(config),
-      address: formatAddress(config.address),
-    }));
+    const listed = configs.map((config) => {
+      const ref: ServerRef = { id: this.#idOf(config), address: formatAddress(config.address) };
+      return { config, ref };
+    });
     const selector = this.#hashing(
-      configs.map(({ weight }, i) => ({ id: (refs[i] as ServerRef).id, weight })),
+      listed.map(({ config, ref }) => ({ id: ref.id, weight: config.weight })),
     );
     const known = new Map<string, Server>();
-    const servers = configs.map((config, i) => {
-      const ref = refs[i] as ServerRef;
+    const servers = listed.map(({ config, ref }) => {
       const identity = JSON.stringify([ref.address, ref.id, config.tls, config.auth]);
       const server = known.get(identity) ?? this.#known.get(identity) ?? this.#open(config, ref);
       known.set(identity, server);

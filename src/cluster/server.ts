@@ -10,7 +10,8 @@
  * silent too; and when connections die one after the other before they have answered a command. How
  * long it stays down doubles each time, until it has answered a command again.
  */
-import type { Address, Credentials, ServerRef } from "../address.ts";
+import type { Address, Credentials } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import { AdminConnection, type AdminLimits } from "../connection/admin_connection.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import { Connection, type ConnectionOwner } from "../connection/connection.ts";

@@ -11,11 +11,13 @@ type Aborted = (reason: unknown) => void;
 /** Who waits for one signal. */
 class Waiting {
   readonly members: Set<Aborted> = new Set();
+  readonly listener: () => void;
 
-  readonly listener = ({ target }: Event): void => {
-    const { reason } = target as AbortSignal;
-    for (const aborted of [...this.members]) aborted(reason);
-  };
+  constructor(signal: AbortSignal) {
+    this.listener = () => {
+      for (const aborted of [...this.members]) aborted(signal.reason);
+    };
+  }
 }
 
 const waitingFor = new WeakMap<AbortSignal, Waiting>();
@@ -23,7 +25,7 @@ const waitingFor = new WeakMap<AbortSignal, Waiting>();
 /** Calls `aborted` if the signal aborts from now on, until what is returned is called. */
 export function onAbort(signal: AbortSignal, aborted: Aborted): () => void {
   let waiting = waitingFor.get(signal);
-  if (waiting === undefined) waitingFor.set(signal, waiting = new Waiting());
+  if (waiting === undefined) waitingFor.set(signal, waiting = new Waiting(signal));
   const { members, listener } = waiting;
   if (members.size === 0) signal.addEventListener("abort", listener);
   members.add(aborted);

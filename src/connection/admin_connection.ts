@@ -2,24 +2,15 @@
  * A short connection of its own for one administrative command (stats, flush_all, lru_crawler): a
  * proxy closes on them, and a dump takes long; nobody else's request must fail or wait for it.
  */
-import {
-  ConnectionLostError,
-  type MemcachedError,
-  TimeoutError,
-  UnsupportedError,
-} from "../errors.ts";
-import { ClassicDialect } from "../protocol/classic.ts";
+import type { MemcachedError } from "../errors.ts";
+import { CR, LF } from "../protocol/ascii.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
-import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
 import { onAbort } from "./abort.ts";
 import { clearTimeout, setTimeout } from "./clock.ts";
 import type { Place } from "./target.ts";
 import * as failure from "./failure.ts";
-import { Handshake } from "./handshake.ts";
+import { HandshakeDriver, type HandshakeState } from "./handshake_driver.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
-
-const LF = 0x0a;
-const CR = 0x0d;
 
 // A dump's line has a key of 250 bytes, each written as %XX at worst.
 const MAX_LINE = 4096;
@@ -40,9 +31,6 @@ export interface AdminLimits {
   readonly ambiguous: boolean;
 }
 
-// Enough to tell what it is that answers.
-const HEAD_BYTES = 16;
-
 const encoder = new TextEncoder();
 
 /** One connection for one command. */
@@ -51,10 +39,8 @@ export class AdminConnection implements SocketEvents {
   readonly #limits: AdminLimits;
   readonly #ended: () => void;
   readonly #socket: Socket;
-  readonly #handshake: Handshake;
+  readonly #handshake: HandshakeDriver;
   readonly #buffer = new ReadBuffer();
-  readonly #reply = new Reply();
-  readonly #dialect = new ClassicDialect();
   readonly #forgetSignal: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout>;
   #lastLook = false;
@@ -62,8 +48,6 @@ export class AdminConnection implements SocketEvents {
   #command = "";
   #ready = false;
   #answered = false;
-  /** Connected without TLS, and not a byte has come. */
-  #unheard = false;
   #paused = false;
   #lines: string[] = [];
   #error: unknown;
@@ -75,7 +59,11 @@ export class AdminConnection implements SocketEvents {
     this.#target = target;
     this.#limits = limits;
     this.#ended = ended;
-    this.#handshake = new Handshake({ auth: target.auth, protocol: "classic", known: undefined });
+    this.#handshake = new HandshakeDriver(
+      target,
+      { protocol: "classic", known: undefined },
+      this.#buffer,
+    );
     this.#socket = new Socket(target.address, target.tls, limits.connectTimeout, this);
     // Not before there is a socket that it can end.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
@@ -110,7 +98,7 @@ export class AdminConnection implements SocketEvents {
   }
 
   /** Ends it; who waits for a line, or asks for one more than has come, gets the error. */
-  close(error: MemcachedError = new ConnectionLostError("the connection was closed")): void {
+  close(error: MemcachedError = failure.ownClose()): void {
     this.#fail(error);
   }
 
@@ -119,66 +107,34 @@ export class AdminConnection implements SocketEvents {
   }
 
   connected(): void {
-    this.#unheard = this.#target.tls === undefined;
-    const step = this.#handshake.start();
-    if ("send" in step) this.#send(step.send);
+    this.#goOn(this.#handshake.connected(this.#socket));
   }
 
   received(count: number): void {
     if (this.#over) return;
-    this.#unheard = false;
     this.#buffer.received(count);
-    if (!this.#ready) this.#shakeHands();
     if (this.#ready) this.#takeLines();
+    else this.#goOn(this.#handshake.received(this.#socket));
   }
 
   closed(error: Error | undefined): void {
     const { ref: server } = this.#target;
     if (!this.#ready) {
-      const cause = this.#unheard ? failure.closedUnheard(server, error) : error;
-      this.#fail(failure.down(server, cause));
+      this.#fail(failure.down(server, this.#handshake.closed(error)));
     } else if (error === undefined && !this.#answered) {
-      // twemproxy's answer to a command that it does not know.
-      this.#fail(
-        new UnsupportedError(
-          `${server.address} closed the connection in answer to ${this.#command}`,
-          // Or a server has died, with the command done or not.
-          { server, ambiguous: this.#limits.ambiguous },
-        ),
-      );
+      this.#fail(failure.closedInAnswer(server, this.#command, this.#limits.ambiguous));
     } else {
-      this.#fail(
-        new ConnectionLostError(`the connection to ${server.address} was closed`, {
-          server,
-          cause: error,
-          ambiguous: this.#limits.ambiguous,
-        }),
-      );
+      this.#fail(failure.adminLost(server, error, this.#limits.ambiguous));
     }
   }
 
-  #shakeHands(): void {
-    const buffer = this.#buffer;
-    for (;;) {
-      const { bytes, start, end } = buffer;
-      const after = this.#dialect.parse(bytes, start, end, this.#reply);
-      if (after === INCOMPLETE && end - start <= MAX_LINE) return;
-      if (after === INCOMPLETE || after === GARBAGE || this.#reply.size >= 0) {
-        const head = bytes.toString("latin1", start, Math.min(end, start + HEAD_BYTES));
-        const { ref } = this.#target;
-        return this.#fail(failure.down(ref, failure.notMemcached(ref, head)));
-      }
-      buffer.start = after;
-      const step = this.#handshake.next(this.#reply);
-      if ("failed" in step) return this.#fail(failure.down(this.#target.ref, step.failed));
-      if ("ready" in step) {
-        this.#ready = true;
-        this.#command = this.#commandFor(this.version);
-        this.#heard();
-        return this.#send(`${this.#command}\r\n`);
-      }
-      this.#send(step.send);
-    }
+  #goOn(state: HandshakeState): void {
+    if (state === "waiting") return;
+    if ("failed" in state) return this.#fail(failure.down(this.#target.ref, state.failed));
+    this.#ready = true;
+    this.#command = this.#commandFor(this.version);
+    this.#heard();
+    this.#socket.write([encoder.encode(`${this.#command}\r\n`)]);
   }
 
   #takeLines(): void {
@@ -200,10 +156,6 @@ export class AdminConnection implements SocketEvents {
       this.#socket.pause(true);
     }
     this.#notify();
-  }
-
-  #send(text: string): void {
-    this.#socket.write([encoder.encode(text)]);
   }
 
   #wait(ms: number): ReturnType<typeof setTimeout> {
@@ -229,15 +181,10 @@ export class AdminConnection implements SocketEvents {
       this.#timer = this.#wait(LAST_LOOK_MS);
       return;
     }
-    const { ref: server } = this.#target;
     const { timeout } = this.#limits;
-    this.#fail(
-      new TimeoutError(`${server.address} did not answer within ${timeout} ms`, {
-        server,
-        ambiguous: this.#limits.ambiguous && this.#ready,
-        phase: this.#ready ? "sent" : "connecting",
-      }),
-    );
+    const ambiguous = this.#limits.ambiguous && this.#ready;
+    const phase = this.#ready ? "sent" : "connecting";
+    this.#fail(failure.timeout(this.#target.ref, { timeout, ambiguous }, phase));
   }
 
   #fail(error: unknown): void {

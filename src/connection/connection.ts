@@ -10,10 +10,12 @@ import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect } from "../protocol/classic.ts";
 import type { Dialect, DialectName } from "../protocol/dialect.ts";
 import { MetaDialect } from "../protocol/meta.ts";
+import { ReadBuffer } from "../protocol/read_buffer.ts";
+import { isAtLeast, UNPACED_SINCE } from "../protocol/version.ts";
 import { clearInterval, setInterval, wallClock } from "./clock.ts";
 import { type Ending, type EndReason, partRequests } from "./ending.ts";
 import * as failure from "./failure.ts";
-import { Handshake, isAtLeast, type Step } from "./handshake.ts";
+import { HandshakeDriver, type HandshakeState } from "./handshake_driver.ts";
 import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Pending } from "./pending.ts";
@@ -33,9 +35,6 @@ export interface ConnectionOwner {
   stalled(connection: Connection): void;
 }
 
-// TLS servers older than this stall when several records wait for them: see Socket.pace.
-const UNPACED_SINCE = [1, 6, 39] as const;
-
 // connectTimeout runs in so many slices, and a blocked event loop, which could not have read what the
 // server said, uses up one at most.
 const CONNECT_SLICES = 5;
@@ -44,19 +43,18 @@ const CONNECT_SLICES = 5;
 // look at the socket comes before the first write.
 const REST_MS = 1_000;
 
-const encoder = new TextEncoder();
-
 /** A connection, from its first attempt to its end. */
 export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, Swept, Line {
   readonly #target: Target;
   readonly #settings: ConnectionSettings;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
-  readonly #handshake: Handshake;
+  readonly #handshake: HandshakeDriver;
   readonly #connectTimer: ReturnType<typeof setInterval>;
   readonly #pending: Pending;
   readonly #silence: Silence;
-  readonly #replies = new ReplyReader();
+  readonly #buffer = new ReadBuffer();
+  readonly #replies: ReplyReader = new ReplyReader(this.#buffer);
   #dialect: Dialect = new ClassicDialect();
   /** How requests are written and replies read, once the handshake is through. */
   #out: Outgoing | undefined;
@@ -70,8 +68,6 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   #swept = false;
   /** Whether the socket keeps the process alive. */
   #held = false;
-  /** Connected without TLS, and not a byte has come. */
-  #unheard = false;
   /** When it last was in use, in ms since 1970: a clock that goes on while a machine sleeps. */
   #usedAt = 0;
 
@@ -83,12 +79,11 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
     this.#alone = target.alone;
     const { ref, onTrial, patience } = target;
     this.#silence = new Silence({ ...settings, ref, onTrial, patience }, this.#pending, this);
-    this.#handshake = new Handshake({
-      auth: target.auth,
-      protocol: settings.protocol,
-      known: target.dialect,
-      version: target.version,
-    });
+    this.#handshake = new HandshakeDriver(
+      target,
+      { protocol: settings.protocol, known: target.dialect, version: target.version },
+      this.#buffer,
+    );
     this.#socket = new Socket(target.address, target.tls, settings.connectTimeout, this);
     this.#socket.hold(false);
     let slices = CONNECT_SLICES;
@@ -221,33 +216,17 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   // Connecting
 
   connected(): void {
-    this.#unheard = this.#target.tls === undefined;
     this.#silence.connected();
-    this.#take(this.#handshake.start());
+    this.#goOn(this.#handshake.connected(this.#socket));
   }
 
-  #shakeHands(): void {
-    for (;;) {
-      const reply = this.#replies.line(this.#dialect);
-      if (reply === undefined) return;
-      if (reply === null) return this.#outOfStep();
-      if (this.#take(this.#handshake.next(reply))) return;
-    }
-  }
-
-  /** Takes the handshake's next step; true: it was the last. */
-  #take(step: Step): boolean {
-    if ("send" in step) this.#socket.write([encoder.encode(step.send)]);
-    else if ("ready" in step) this.#becomeReady(step.ready);
-    else this.#end("unreachable", step.failed);
-    return !("send" in step);
+  #goOn(state: HandshakeState): void {
+    if (state === "waiting") return;
+    if ("ready" in state) this.#becomeReady(state.ready);
+    else this.#end("unreachable", state.failed);
   }
 
   #becomeReady(dialect: DialectName): void {
-    // Bytes behind the handshake's last reply were asked for by nobody.
-    if (this.#replies.partial) {
-      return this.#end("unreachable", failure.outOfStep(this.#target.ref));
-    }
     clearInterval(this.#connectTimer);
     if (dialect === "meta") this.#dialect = new MetaDialect();
     this.#alone ||= this.#handshake.proxied;
@@ -279,15 +258,14 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   // Reading
 
   place(): Uint8Array {
-    return this.#replies.place();
+    return this.#buffer.place();
   }
 
   received(count: number): void {
-    this.#replies.received(count);
-    this.#unheard = false;
+    this.#buffer.received(count);
     this.#silence.heard();
-    if (this.#in === undefined) return this.#shakeHands();
     if (this.#phase === "ended") return;
+    if (this.#in === undefined) return this.#goOn(this.#handshake.received(this.#socket));
     if (!this.#in.read()) return this.#outOfStep();
     this.#writeWaiting();
     if (this.#closing) this.#closeIfUnwanted();
@@ -312,12 +290,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   }
 
   #outOfStep(): void {
-    const { ref } = this.#target;
-    if (this.#phase !== "connecting") return this.#end("dropped", failure.outOfStep(ref));
-    // What has told its version is a memcached, or a proxy of one.
-    const stranger = this.#handshake.version === "";
-    const error = stranger ? failure.notMemcached(ref, this.#replies.head) : failure.outOfStep(ref);
-    this.#end("unreachable", error);
+    this.#end("dropped", failure.outOfStep(this.#target.ref));
   }
 
   // Time
@@ -347,10 +320,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   closed(error: Error | undefined): void {
     if (this.#phase === "ready") return this.#end("lost", error);
     if (this.#handshake.askedForMeta) return this.#end("refused-meta", error);
-    this.#end(
-      "unreachable",
-      this.#unheard ? failure.closedUnheard(this.#target.ref, error) : error,
-    );
+    this.#end("unreachable", this.#handshake.closed(error));
   }
 
   #hold(process: boolean): void {

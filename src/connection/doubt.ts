@@ -125,7 +125,7 @@ export class Doubt {
     const leaders = this.#readings.map((reading) =>
       this.#readings.find((other) => other.path === reading.path && other.isAt(reading))
     );
-    this.#readings.forEach((reading, i) => reading.path = (leaders[i] as Reading).name);
+    this.#readings.forEach((reading, i) => reading.path = leaders[i]!.name);
   }
 }
 
@@ -135,7 +135,7 @@ class Reading {
   /** Which request the next line belongs to. */
   index = 0;
   /** The same for readings that have given every line to the same request. */
-  path: EndAfterError = READINGS[0] as EndAfterError;
+  path: EndAfterError = READINGS[0]!;
   readonly #requestAt: (index: number) => Command | undefined;
   readonly #dialect: ClassicDialect;
   /** How far the reply to that request has come in this reading. */

@@ -1,5 +1,5 @@
 /** The end of a connection, and what becomes of the requests on it. */
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import * as failure from "./failure.ts";
 import type { Pending } from "./pending.ts";
 import type { Request } from "./request.ts";

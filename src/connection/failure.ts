@@ -1,7 +1,8 @@
 /** What can fail on a connection, as errors: the one place that words them. */
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import {
   AuthError,
+  ClosedError,
   ConnectionLostError,
   MemcachedError,
   OverloadedError,
@@ -9,6 +10,7 @@ import {
   ServerDownError,
   ServerError,
   TimeoutError,
+  UnsupportedError,
   ValueTooLargeError,
 } from "../errors.ts";
 import type { Operation } from "../protocol/command.ts";
@@ -24,7 +26,7 @@ import type { Request } from "./request.ts";
  * stale data, when it finds no room for the new value. In classic it does so for `set` alone, in meta
  * whatever the mode of `ms`, even for an add that would not have been done; a `cas` is a classic line in
  * both dialects. With "Out of memory during read", where room ran out while a large value came in, the old
- * one stays. All of this is alike in 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22, 1.6.40 and 1.6.45.
+ * one stays. The sources of 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22, 1.6.40 and 1.6.45 agree on all of this.
  */
 function losesOldValue(operation: Operation, dialect: DialectName, line: string): boolean {
   if (!NO_ROOM.test(line)) return false;
@@ -89,6 +91,47 @@ export function closedUnheard(server: ServerRef, cause: Error | undefined): Memc
     "it closed the connection without an answer, as a port does that expects TLS",
     { server, cause },
   );
+}
+
+/** The server closed the connection in answer to an admin command, as twemproxy does where it does not know it. */
+export function closedInAnswer(
+  server: ServerRef,
+  command: string,
+  ambiguous: boolean,
+): MemcachedError {
+  return new UnsupportedError(
+    `${server.address} closed the connection in answer to ${command}`,
+    // Or a server has died, with the command done or not.
+    { server, ambiguous },
+  );
+}
+
+/** The connection of an admin command ended in the middle of its answer. */
+export function adminLost(
+  server: ServerRef,
+  cause: Error | undefined,
+  ambiguous: boolean,
+): MemcachedError {
+  return new ConnectionLostError(`the connection to ${server.address} was closed`, {
+    server,
+    cause,
+    ambiguous,
+  });
+}
+
+/** The reader of an admin command's answer has stopped, so the connection was closed from here. */
+export function ownClose(): MemcachedError {
+  return new ConnectionLostError("the connection was closed");
+}
+
+/** `close` was called. */
+export function clientClosed(): MemcachedError {
+  return new ClosedError("the client has been closed");
+}
+
+/** A read over a lane of the bypass was given up. It is in flight elsewhere too, so no caller sees this. */
+export function laneGivenUp(): MemcachedError {
+  return new TimeoutError("the call was not answered in time for others to wait");
 }
 
 /** The handshake took too long. */

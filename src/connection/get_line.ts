@@ -36,7 +36,7 @@ function byKey(members: readonly Request<unknown>[]): Asker[] {
 function handOut(askers: readonly Asker[]): Finish<void> {
   return (reply) => {
     if (reply.kind === Kind.value) {
-      const asker = askers[reply.index] as Asker;
+      const asker = askers[reply.index]!;
       if (asker instanceof Request) return answer(asker, reply);
       // A value may be kept without a copy by one only.
       reply.owned = false;

@@ -10,6 +10,7 @@ import { PAST_EXPTIME } from "../protocol/exptime.ts";
 import { withoutKeys } from "../protocol/refusal.ts";
 import { Kind, type Reply } from "../protocol/reply.ts";
 import { byteLength } from "../protocol/text.ts";
+import { isAtLeast, META_SINCE } from "../protocol/version.ts";
 
 /** What the handshake is to find out. */
 export interface HandshakeOptions {
@@ -27,9 +28,6 @@ export type Step =
   | { readonly send: string }
   | { readonly ready: DialectName }
   | { readonly failed: MemcachedError };
-
-// The first version whose meta commands return the opaque on a miss too.
-const META_SINCE = [1, 6, 18] as const;
 
 /** Goes through the handshake of one connection. */
 export class Handshake {
@@ -120,15 +118,4 @@ export class Handshake {
     this.#waitsFor = "noop";
     return { send: "mn\r\n" };
   }
-}
-
-/** Whether a version like "1.6.18" or "1.6.18_beta" is `least` or newer; what is no version is not. */
-export function isAtLeast(version: string, least: readonly number[]): boolean {
-  const numbers = /^(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number);
-  if (numbers === undefined) return false;
-  for (let i = 0; i < least.length; i++) {
-    const difference = (numbers[i] as number) - (least[i] as number);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
 }

@@ -1,7 +1,7 @@
 /**
  * Reading: each reply checked against the oldest request and handed to it. The twin of outgoing.ts.
  */
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import type { MemcachedError } from "../errors.ts";
 import { ClassicDialect, type EndAfterError, mayGoOn } from "../protocol/classic.ts";
 import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";
@@ -15,7 +15,7 @@ import type { ReplyReader, ReplySink } from "./reply_reader.ts";
 import type { Request } from "./request.ts";
 
 /** How a connection that is ready reads. */
-export interface ReadingOptions {
+interface ReadingOptions {
   readonly ref: ServerRef;
   readonly dialect: Dialect;
   readonly maxValueBytes: number;

@@ -18,7 +18,7 @@ export function* undo(
   reply: Reply,
   timeout: number,
 ): Generator<Request<void>> {
-  const key = request.keys === null ? request.key : request.keys[reply.index] as string;
+  const key = request.keys === null ? request.key : request.keys[reply.index]!;
   const stub = isStub(reply);
   if (stub && request.exptime !== KEEP_EXPTIME && reply.ttl !== UNKNOWN_TTL) {
     const restore = own("restoreTtl", key, timeout);

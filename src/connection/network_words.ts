@@ -27,7 +27,7 @@ export function describeNetworkError(error: Error): string {
   if (error.name === "NotCapable" || error.name === "PermissionDenied") {
     return `this process has no permission to connect (${error.name}): ${error.message}`;
   }
-  const { code } = error as Error & { code?: unknown };
+  const code = "code" in error ? error.code : undefined;
   if (typeof code !== "string") return error.message;
   const words = WORDS.find(([pattern]) => pattern.test(code))?.[1];
   return words === undefined ? code : `${words} (${code})`;

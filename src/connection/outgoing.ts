@@ -16,7 +16,7 @@ const EARLY_FLUSH_BYTES = 64 * 1024;
 const PACED_BYTES = 16_384;
 
 /** How a connection that is ready writes. */
-export interface WritingOptions {
+interface WritingOptions {
   readonly dialect: Dialect;
   /** Each chunk waits until the one before has left. */
   readonly paced: boolean;
@@ -71,7 +71,7 @@ export class Outgoing {
     const members = this.#line;
     if (members.length === 0) return;
     this.#line = [];
-    this.#encode(members.length === 1 ? members[0] as Request<unknown> : getLine(members));
+    this.#encode(members.length === 1 ? members[0]! : getLine(members));
   }
 
   /** Gives back what was gathered and not written. */

@@ -49,7 +49,7 @@ export class Pending {
   get wanted(): boolean {
     for (const ring of [this.#sent, this.#unsent, this.#waiting]) {
       for (let i = 0; i < ring.length; i++) {
-        if (!(ring.at(i) as Request<unknown>).abandoned) return true;
+        if (!ring.at(i)!.abandoned) return true;
       }
     }
     return false;
@@ -69,7 +69,7 @@ export class Pending {
   overtakable(): Request<unknown>[] {
     const found: Request<unknown>[] = [];
     for (let i = 0; i < this.#sent.length; i++) {
-      const entry = this.#sent.at(i) as Request<unknown>;
+      const entry = this.#sent.at(i)!;
       if (i === 0 && entry.members === null) continue;
       for (const request of entry.members ?? [entry]) {
         if (!request.settled && request.readsOnly) found.push(request);
@@ -104,7 +104,7 @@ export class Pending {
     }
     if (this.#waiting.length >= MAX_WAITING) return "maxPending";
     if (request.deadline < this.#earliest) this.#earliest = request.deadline;
-    this.#waiting.push(request);
+    this.#putAside(this.#waiting, request);
     return "waits";
   }
 
@@ -148,10 +148,15 @@ export class Pending {
     this.#sent.push(request);
   }
 
-  /** The request waits for the connection; its value may not change meanwhile. */
+  /** The request waits for the connection. */
   pushUnsent(request: Request<unknown>): void {
+    this.#putAside(this.#unsent, request);
+  }
+
+  /** The one way into the rings whose requests are encoded later: their values must not change meanwhile. */
+  #putAside(ring: Ring<Request<unknown>>, request: Request<unknown>): void {
     request.keepValue();
-    this.#unsent.push(request);
+    ring.push(request);
   }
 
   /** The next one that waited for the connection and is still wanted. */
@@ -182,10 +187,14 @@ export class Pending {
   expire(now: number, expired: (request: Request<unknown>, phase: Phase) => void): void {
     if (now < this.#earliest) return;
     this.#earliest = Infinity;
-    const rings = { sent: this.#sent, connecting: this.#unsent, queued: this.#waiting };
-    for (const [phase, ring] of Object.entries(rings) as [Phase, Ring<Request<unknown>>][]) {
+    const rings: readonly (readonly [Phase, Ring<Request<unknown>>])[] = [
+      ["sent", this.#sent],
+      ["connecting", this.#unsent],
+      ["queued", this.#waiting],
+    ];
+    for (const [phase, ring] of rings) {
       for (let i = 0; i < ring.length; i++) {
-        const entry = ring.at(i) as Request<unknown>;
+        const entry = ring.at(i)!;
         for (const request of entry.members ?? [entry]) {
           if (request.settled || request.deadline === 0) continue;
           if (request.deadline <= now) expired(request, phase);

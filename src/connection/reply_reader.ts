@@ -2,18 +2,14 @@
  * Received bytes in, checked replies out: "parse, else read more". Large values are read into a
  * buffer of their own, and those that nobody waits for are read past.
  */
+import { CR, LF } from "../protocol/ascii.ts";
 import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";
-import { LARGE_BYTES, ReadBuffer } from "../protocol/read_buffer.ts";
+import { LARGE_BYTES, type ReadBuffer } from "../protocol/read_buffer.ts";
 import { GARBAGE, INCOMPLETE, Reply } from "../protocol/reply.ts";
 import type { Request } from "./request.ts";
 
-const CR = 0x0d;
-const LF = 0x0a;
-
-// The longest legal line is that of a VALUE with a key of 250 bytes; the rest is room for an error's words.
-const MAX_LINE = 2048;
-
-const HEAD_BYTES = 16;
+/** The longest legal line is that of a VALUE with a key of 250 bytes; the rest is room for an error's words. */
+export const MAX_LINE = 2048;
 
 /** Where checked replies go. */
 export interface ReplySink {
@@ -29,41 +25,20 @@ export interface ReplySink {
 
 /** Reads the replies of one connection. */
 export class ReplyReader {
-  readonly #buffer = new ReadBuffer();
+  readonly #buffer: ReadBuffer;
   readonly #reply = new Reply();
   // The request and verdict of a large value that is being read or read past.
   #pending: Request<unknown> | null = null;
   #pendingVerdict: VerdictName = Verdict.wrong;
 
-  /** Where the next received bytes belong. */
-  place(): Uint8Array {
-    return this.#buffer.place();
-  }
-
-  /** Counts bytes that were put where {@link place} said. */
-  received(count: number): void {
-    this.#buffer.received(count);
+  /** `buffer` holds what the socket receives. */
+  constructor(buffer: ReadBuffer) {
+    this.#buffer = buffer;
   }
 
   /** Whether part of a reply has been received. */
   get partial(): boolean {
     return this.#buffer.pending || this.#pending !== null;
-  }
-
-  /** The first bytes that have not been read, for telling what it is that answers. */
-  get head(): string {
-    const { bytes, start, end } = this.#buffer;
-    return bytes.toString("latin1", start, Math.min(end, start + HEAD_BYTES));
-  }
-
-  /** The next whole line as a reply without a value; undefined: not here yet; null: garbage. */
-  line(dialect: Dialect): Reply | undefined | null {
-    const buffer = this.#buffer;
-    const after = dialect.parse(buffer.bytes, buffer.start, buffer.end, this.#reply);
-    if (after === INCOMPLETE) return this.#tooLong() ? null : undefined;
-    if (after === GARBAGE || this.#reply.size >= 0) return null;
-    buffer.start = after;
-    return this.#reply;
   }
 
   /** Hands every reply that is here to the sink. False: the stream is out of step. */
@@ -131,7 +106,7 @@ export class ReplyReader {
       reply.owned = true;
       buffer.endLarge();
     }
-    const request = this.#pending as Request<unknown>;
+    const request = this.#pending!;
     this.#pending = null;
     sink.replied(request, reply, this.#pendingVerdict);
     return true;

@@ -15,7 +15,7 @@ import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 export type Finish<T> = (reply: Reply, request: Request<T>) => T;
 
 /** Told when a request has settled; `error` is undefined if it succeeded. */
-export type Settled = (error: unknown) => void;
+type Settled = (error: unknown) => void;
 
 /**
  * The socket that a request goes over, as its caller sees it: two requests with the same line have been
@@ -50,7 +50,7 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
 const READ_ONLY: ReadonlySet<Operation> = new Set<Operation>(["get", "gets", "has", "getMany"]);
 
 // A promise's executor runs at once, so one for all promises can leave its two functions here:
-// cheaper by 15 to 25 % than a closure a promise.
+// cheaper by 15 to 25 % than a closure a promise. It is shared by promises of all types: hence `never`.
 let givenResolve: (value: never) => void;
 let givenReject: (reason: unknown) => void;
 const executor = (
@@ -77,12 +77,26 @@ export function keptValue(value: Uint8Array | string): Uint8Array | string {
     : value;
 }
 
-/** One command and the promise of its result. */
+/**
+ * One command and the promise of its result. Its fields are grouped by who writes them, and when.
+ */
 export class Request<T> implements Command {
+  // The constructor, once.
   readonly operation: Operation;
   readonly key: string;
+  /** Settles by {@link settle} or {@link refuse}, once. */
+  readonly promise: Promise<T>;
+  /** Milliseconds from the call to its deadline. */
+  readonly timeout: number;
+
+  // Whoever makes the request, before it is sent; `value` and `items` are emptied once they are encoded.
   keys: readonly string[] | null = null;
   items: readonly StoredItem[] | null = null;
+  /**
+   * Fewer than UNCOPIED_BYTES bytes belong to the caller, or to the codec's buffer, again as soon as the call
+   * has returned. A request that is encoded in its call may have them as they are. Whoever puts a request
+   * aside calls {@link keepValue} first: Pending, the window of fetchMany, and the trace.
+   */
   value: Uint8Array | string = "";
   flags = 0;
   exptime: number = KEEP_EXPTIME;
@@ -90,44 +104,47 @@ export class Request<T> implements Command {
   delta = "";
   vivify = 0;
   recache = 0;
-  opaque = 0;
-  answered = 0;
-  lineEnd = 0;
-
-  /** Settles by {@link settle} or {@link refuse}, once. */
-  readonly promise: Promise<T>;
-  /** Milliseconds from the call to its deadline. */
-  readonly timeout: number;
-  /** When the call fails, on the sweep's clock. Set once, at the end of the call's tick. */
-  deadline = 0;
-  settled = false;
-  /** Sent a second time already. */
-  retried = false;
-  /** Asked for over another connection too. */
-  overtaken = false;
-  /** A reply of it has come: classic `getMany` has one for each key that is found. */
-  begun = false;
-  /** Part of a reply had come when the connection ended: nothing of it is asked again. */
-  cut = false;
-  /** Handed to the socket, so that a server may have acted on it. */
-  sent = false;
-  /** What `finish` made of the replies so far. */
-  result: T | undefined = undefined;
-  /** Bytes and count against the connection's bounds, while it waits there. */
-  size = 0;
-  weight = 1;
-  /** The connection that it was handed to last; once answered, the one that did, or that was overtaken. */
-  line: Line | null = null;
-  /** It goes over its `line` or not at all: see {@link bind}. */
-  bound = false;
-  /** What its promise comes to, if not to its result or error. */
-  continuation: Continuation | null = null;
   /** It is one of many of a call, though it has one key. */
   patient = false;
   /** A `gets` whose caller writes over a stub, by its token: `update` does. */
   replacesStub = false;
+  /** It goes over its `line` or not at all: see {@link bind}. */
+  bound = false;
+  /** What its promise comes to, if not to its result or error. */
+  continuation: Continuation | null = null;
+
+  // Pending, when a connection takes it.
+  /** When the call fails, on the sweep's clock. A call for many keys sets it itself; else the end of its tick does. */
+  deadline = 0;
+  /** Bytes and count against the connection's bounds, while it waits there. */
+  size = 0;
+  weight = 1;
+
+  // The connection, on the way.
+  /** The connection that it was handed to last; once answered, the one that did, or that was overtaken. */
+  line: Line | null = null;
   /** The gets that this one stands for, if it is a line of them: see get_line.ts. */
   members: readonly Request<unknown>[] | null = null;
+  /** Outgoing: handed to the socket, so that a server may have acted on it. */
+  sent = false;
+  /** Incoming: a reply of it has come. Classic `getMany` has one for each key that is found. */
+  begun = false;
+  /** ending.ts: part of a reply had come when the connection ended, so nothing of it is asked again. */
+  cut = false;
+  /** ending.ts, and a call for many keys that asks again: sent a second time already. */
+  retried = false;
+  /** The bypass: asked for over another connection too. */
+  overtaken = false;
+
+  // The dialect, from the writing to the last reply.
+  opaque = 0;
+  answered = 0;
+  lineEnd = 0;
+
+  // The request itself, at a reply and at its end.
+  /** What `finish` made of the replies so far; a call for many keys sets what it begins with. */
+  result: T | undefined = undefined;
+  settled = false;
   // Both take T, but are typed without it: so a Request<T> is a Request<unknown>.
   readonly #finish: (reply: Reply, request: never) => unknown;
   readonly #resolve: (value: never) => void;
@@ -206,7 +223,7 @@ export class Request<T> implements Command {
     this.weight = keys.length;
     let size = 0;
     for (let i = 0; i < keys.length; i++) {
-      size += bytesOf(keys[i] as string, this.items?.[i]?.value ?? "");
+      size += bytesOf(keys[i]!, this.items?.[i]?.value ?? "");
     }
     this.size = size;
   }
@@ -227,7 +244,7 @@ export class Request<T> implements Command {
     return true;
   }
 
-  /** Makes the value its own, for it will be encoded after the call has returned. */
+  /** Makes the value its own: the rule stands at {@link value}. */
   keepValue(): void {
     this.value = keptValue(this.value);
   }
@@ -274,7 +291,7 @@ export class Request<T> implements Command {
   }
 
   #end(error: unknown): void {
-    const settled = this.#onSettled as Settled;
+    const settled = this.#onSettled!;
     this.#onSettled = null;
     settled(error);
   }

@@ -2,7 +2,7 @@
  * What time says of a connection: which calls are overdue, when it has stalled, and when its silence is
  * the end of it.
  */
-import type { ServerRef } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import * as failure from "./failure.ts";
 import type { Pending } from "./pending.ts";
 import type { Sweep } from "./sweep.ts";
@@ -16,7 +16,7 @@ const STALLED_ROUND_TRIPS = 4;
 const LATEST_STALL = 1 / 2;
 
 /** What the silence of a connection is judged by. */
-export interface SilenceSettings {
+interface SilenceSettings {
   readonly ref: ServerRef;
   /** The client's own timeout, in ms. */
   readonly timeout: number;

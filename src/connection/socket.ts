@@ -73,7 +73,7 @@ export class Socket {
       for (const chunk of chunks) this.#paced.push(chunk);
       this.#writePaced();
     } else if (chunks.length === 1) {
-      this.#socket.write(chunks[0] as Uint8Array);
+      this.#socket.write(chunks[0]!);
     } else {
       this.#socket.cork();
       for (const chunk of chunks) this.#socket.write(chunk);
@@ -110,7 +110,7 @@ export class Socket {
         ? connectPlain(options, this.#events)
         : connectTls(options, address, tlsOptions, this.#events);
     } catch (error) {
-      this.#error = error as Error;
+      this.#error = error as Error; // of node:net or node:tls, which throw nothing else
       soon(() => this.#close());
       return new net.Socket();
     }
@@ -138,6 +138,7 @@ export class Socket {
 function connectPlain(to: ConnectTarget, events: SocketEvents): net.Socket {
   const options = { ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
   try {
+    // A cast here and below, since the union of a path and a host is no single overload's type.
     return net.connect({ ...options, onread: readInPlace(events) } as net.NetConnectOpts);
   } catch {
     // Deno before 2.8 has no `onread`. What else is wrong is wrong without it, too.

@@ -5,7 +5,7 @@
 import { clearInterval, elapsed, setInterval } from "./clock.ts";
 
 /** Milliseconds between two looks. A call is rejected by the second one after its deadline: 50 at most. */
-export const SWEEP_INTERVAL = 20;
+const SWEEP_INTERVAL = 20;
 
 // A look that comes so long after the one before finds an event loop that was blocked.
 const LATE_MS = 1.5 * SWEEP_INTERVAL;

@@ -1,5 +1,6 @@
 /** Where a connection leads, and what connections have in common. */
-import type { Address, Credentials, ServerRef } from "../address.ts";
+import type { Address, Credentials } from "../address.ts";
+import type { ServerRef } from "../server_ref.ts";
 import type { DialectName } from "../protocol/dialect.ts";
 import type { Bounds } from "./pending.ts";
 import type { Sweep } from "./sweep.ts";

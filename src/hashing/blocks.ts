@@ -8,7 +8,7 @@ export const LITTLE_ENDIAN = 0;
 export const BIG_ENDIAN = 3;
 
 /** Either of them. */
-export type Endian = typeof LITTLE_ENDIAN | typeof BIG_ENDIAN;
+type Endian = typeof LITTLE_ENDIAN | typeof BIG_ENDIAN;
 
 /** Longest text that fits one block with its end mark and its length. */
 const ONE_BLOCK = 55;
@@ -45,7 +45,7 @@ function eachBlockOf(
     const start = n << 6;
     block.fill(0);
     for (let i = 0; i < 64 && start + i < length; i++) {
-      put(block, i, bytes[start + i] as number, endian);
+      put(block, i, bytes[start + i]!, endian);
     }
     if (length >>> 6 === n) put(block, length & 63, 0x80, endian);
     if (n === last) block[endian === LITTLE_ENDIAN ? 14 : 15] = length << 3;
@@ -55,5 +55,5 @@ function eachBlockOf(
 
 function put(block: Int32Array, index: number, byte: number, endian: number): void {
   const word = index >> 2;
-  block[word] = (block[word] as number) | (byte << (((index & 3) ^ endian) << 3));
+  block[word] = block[word]! | (byte << (((index & 3) ^ endian) << 3));
 }

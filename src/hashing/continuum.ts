@@ -7,7 +7,7 @@
 const RANKS = 2 ** 21;
 
 /** A point's value and the server that owns it. */
-export type AddPoint = (value: number, server: number) => void;
+type AddPoint = (value: number, server: number) => void;
 
 /** How two servers that have the same point settle it. */
 export type Ties = "first" | "last";
@@ -50,7 +50,7 @@ export class Continuum {
 
   /** The server that owns the point at a position. */
   ownerOf(position: number): number {
-    return this.#owners[position] as number;
+    return this.#owners[position]!;
   }
 
   /** Position of the first point at or after the hash; past the last point, the first. */
@@ -72,7 +72,7 @@ export class Continuum {
     const seen = new Uint8Array(this.#servers);
     let left = this.#owning;
     for (let i = 0; left > 0; i++) {
-      const owner = this.#owners[(position + i) % count] as number;
+      const owner = this.#owners[(position + i) % count]!;
       if (seen[owner] === 1) continue;
       seen[owner] = 1;
       left--;
@@ -83,11 +83,11 @@ export class Continuum {
   #lowerBound(hash: number): number {
     const values = this.#values;
     const range = hash >>> this.#shift;
-    let low = this.#starts[range] as number;
-    let high = this.#starts[range + 1] as number;
+    let low = this.#starts[range]!;
+    let high = this.#starts[range + 1]!;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((values[middle] as number) < hash) low = middle + 1;
+      if (values[middle]! < hash) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -100,7 +100,7 @@ function startsOf(values: Uint32Array, shift: number): Uint32Array {
   const starts = new Uint32Array(ranges + 1);
   let position = 0;
   for (let range = 0; range < ranges; range++) {
-    while (position < values.length && (values[position] as number) >>> shift < range) position++;
+    while (position < values.length && values[position]! >>> shift < range) position++;
     starts[range] = position;
   }
   starts[ranges] = values.length;

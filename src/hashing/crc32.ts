@@ -13,13 +13,13 @@ export function crc32(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 0x7f) return crc32Bytes(utf8(text));
-    crc = (crc >>> 8) ^ (TABLE[(crc ^ code) & 0xff] as number);
+    crc = (crc >>> 8) ^ TABLE[(crc ^ code) & 0xff]!;
   }
   return ~crc >>> 0;
 }
 
 function crc32Bytes(bytes: Uint8Array): number {
   let crc = -1;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (TABLE[(crc ^ byte) & 0xff] as number);
+  for (const byte of bytes) crc = (crc >>> 8) ^ TABLE[(crc ^ byte) & 0xff]!;
   return ~crc >>> 0;
 }

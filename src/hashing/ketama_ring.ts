@@ -5,7 +5,7 @@ import { md5Word, md5Words } from "./md5.ts";
 import { distinct } from "./selector.ts";
 
 /** How many digests a server has: by its weight, that of all servers, and their number. */
-export type DigestsOf = (weight: number, total: number, count: number) => number;
+type DigestsOf = (weight: number, total: number, count: number) => number;
 
 /** The ring of the servers. */
 export function ketamaRing(

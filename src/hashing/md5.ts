@@ -16,14 +16,13 @@ const state = new Int32Array(4);
 /** The digest's first four bytes as a little-endian number: ketama's hash of a key. */
 export function md5Word(text: string): number {
   digest(text);
-  return (state[0] as number) >>> 0;
+  return state[0]! >>> 0;
 }
 
 /** The digest as four little-endian numbers: ketama's four points of a name. */
 export function md5Words(text: string): [number, number, number, number] {
   digest(text);
-  const [a, b, c, d] = state as unknown as [number, number, number, number];
-  return [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
+  return [state[0]! >>> 0, state[1]! >>> 0, state[2]! >>> 0, state[3]! >>> 0];
 }
 
 /** Leaves the digest of the text's UTF-8 in `state`. */
@@ -37,10 +36,10 @@ function digest(text: string): void {
 
 /** RFC 1321 section 3.4, one block. */
 function compress(): void {
-  let a = state[0] as number;
-  let b = state[1] as number;
-  let c = state[2] as number;
-  let d = state[3] as number;
+  let a = state[0]!;
+  let b = state[1]!;
+  let c = state[2]!;
+  let d = state[3]!;
   for (let i = 0; i < 64; i++) {
     const round = i >> 4;
     let mixed: number;
@@ -58,15 +57,15 @@ function compress(): void {
       mixed = c ^ (b | ~d);
       word = (7 * i) & 15;
     }
-    const sum = (a + mixed + (SINES[i] as number) + (block[word] as number)) | 0;
-    const shift = SHIFTS[(round << 2) | (i & 3)] as number;
+    const sum = (a + mixed + SINES[i]! + block[word]!) | 0;
+    const shift = SHIFTS[(round << 2) | (i & 3)]!;
     a = d;
     d = c;
     c = b;
     b = (b + ((sum << shift) | (sum >>> (32 - shift)))) | 0;
   }
-  state[0] = ((state[0] as number) + a) | 0;
-  state[1] = ((state[1] as number) + b) | 0;
-  state[2] = ((state[2] as number) + c) | 0;
-  state[3] = ((state[3] as number) + d) | 0;
+  state[0] = (state[0]! + a) | 0;
+  state[1] = (state[1]! + b) | 0;
+  state[2] = (state[2]! + c) | 0;
+  state[3] = (state[3]! + d) | 0;
 }

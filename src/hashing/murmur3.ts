@@ -7,7 +7,7 @@
  */
 
 /** What is known of a hash after the beginning of the text. */
-export interface Murmur3Start {
+interface Murmur3Start {
   /** State after the whole blocks of four bytes. */
   readonly hash: number;
   /** The bytes after them, first one lowest. */
@@ -22,7 +22,7 @@ export function lowBytes(text: string): Uint8Array {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     const surrogate = (code & 0xf800) === 0xd800;
-    if (surrogate) return Uint8Array.from(text, (character) => character.codePointAt(0) as number);
+    if (surrogate) return Uint8Array.from(text, (character) => character.codePointAt(0)!);
     bytes[i] = code;
   }
   return bytes;
@@ -48,7 +48,7 @@ export function murmur3(start: Murmur3Start, rest: Uint8Array): number {
   let { hash, pending } = start;
   let shift = (start.length & 3) << 3;
   for (let i = 0; i < rest.length; i++) {
-    pending |= (rest[i] as number) << shift;
+    pending |= rest[i]! << shift;
     if (shift === 24) {
       hash = mix(hash, pending);
       pending = 0;

@@ -34,7 +34,7 @@ function bucketsOf(servers: readonly HashServer[], hash: (text: string) => numbe
     let high = count - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((ends[middle] as number) <= bucket) low = middle + 1;
+      if (ends[middle]! <= bucket) low = middle + 1;
       else high = middle;
     }
     return low;

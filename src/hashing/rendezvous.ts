@@ -18,14 +18,14 @@ export const rendezvous: Hashing = hashingOf((servers) => {
   const starts = servers.map(({ id }) => murmur3Start(`${id}-`));
   const equal = servers.every(({ weight }) => weight === servers[0]?.weight);
   const scoreOf = (server: number, key: Uint8Array): number => {
-    const score = murmur3(starts[server] as (typeof starts)[number], key);
+    const score = murmur3(starts[server]!, key);
     if (equal) return score;
-    return -(servers[server]?.weight as number) / Math.log((score + 0.5) / 2 ** 32);
+    return -servers[server]!.weight / Math.log((score + 0.5) / 2 ** 32);
   };
   /** Of two servers with one score the greater name wins ("max(str(node), str(winner))"). */
   const isAhead = (server: number, score: number, other: number, otherScore: number): boolean => {
     if (score !== otherScore) return score > otherScore;
-    const [id, otherId] = [servers[server]?.id as string, servers[other]?.id as string];
+    const [id, otherId] = [servers[server]!.id, servers[other]!.id];
     return id === otherId ? server < other : id > otherId;
   };
   const pick = (text: string): number => {
@@ -47,7 +47,7 @@ export const rendezvous: Hashing = hashingOf((servers) => {
     const key = lowBytes(text);
     const scores = Float64Array.from(servers, (_, server) => scoreOf(server, key));
     const rest = [...scores.keys()].filter((server) => server !== first);
-    yield* rest.sort((a, b) => isAhead(a, scores[a] as number, b, scores[b] as number) ? -1 : 1);
+    yield* rest.sort((a, b) => isAhead(a, scores[a]!, b, scores[b]!) ? -1 : 1);
   }
   return { pick, order };
 });

@@ -15,22 +15,22 @@ export function sha1Word(text: string): number {
   state[3] = 0x10325476;
   state[4] = 0xc3d2e1f0;
   eachBlock(text, BIG_ENDIAN, block, compress);
-  return (state[0] as number) >>> 0;
+  return state[0]! >>> 0;
 }
 
 /** FIPS 180-4 section 6.1.3: the schedule of 80 words rolls through the block's 16. */
 function compress(): void {
-  let a = state[0] as number;
-  let b = state[1] as number;
-  let c = state[2] as number;
-  let d = state[3] as number;
-  let e = state[4] as number;
+  let a = state[0]!;
+  let b = state[1]!;
+  let c = state[2]!;
+  let d = state[3]!;
+  let e = state[4]!;
   for (let i = 0; i < 80; i++) {
     const at = i & 15;
-    let word = block[at] as number;
+    let word = block[at]!;
     if (i >= 16) {
-      word ^= (block[(i + 13) & 15] as number) ^ (block[(i + 8) & 15] as number) ^
-        (block[(i + 2) & 15] as number);
+      word ^= block[(i + 13) & 15]! ^ block[(i + 8) & 15]! ^
+        block[(i + 2) & 15]!;
       word = (word << 1) | (word >>> 31);
       block[at] = word;
     }
@@ -46,9 +46,9 @@ function compress(): void {
     b = a;
     a = next;
   }
-  state[0] = ((state[0] as number) + a) | 0;
-  state[1] = ((state[1] as number) + b) | 0;
-  state[2] = ((state[2] as number) + c) | 0;
-  state[3] = ((state[3] as number) + d) | 0;
-  state[4] = ((state[4] as number) + e) | 0;
+  state[0] = (state[0]! + a) | 0;
+  state[1] = (state[1]! + b) | 0;
+  state[2] = (state[2]! + c) | 0;
+  state[3] = (state[3]! + d) | 0;
+  state[4] = (state[4]! + e) | 0;
 }

@@ -4,7 +4,7 @@
  */
 import { acceptCas, encodeCas } from "./cas_line.ts";
 import { parseClassicLine } from "./classic_reply.ts";
-import { type Command, KEEP_EXPTIME } from "./command.ts";
+import { type Command, KEEP_EXPTIME, type Operation } from "./command.ts";
 import { type Dialect, Verdict, type VerdictName } from "./dialect.ts";
 import { PAST_EXPTIME } from "./exptime.ts";
 import { keepsStep, Kind, type Reply } from "./reply.ts";
@@ -130,7 +130,8 @@ export class ClassicDialect implements Dialect {
         }
       }
     }
-    switch (command.operation) {
+    const { operation } = command;
+    switch (operation) {
       case "get":
       case "has":
       case "gets":
@@ -141,13 +142,13 @@ export class ClassicDialect implements Dialect {
         return acceptGetMany(command, reply);
       case "setMany":
       case "deleteMany":
-        return acceptMany(command, reply);
+        return acceptMany(command, operation, reply);
       case "refresh":
         return acceptRefresh(command, reply);
       case "cas":
         return acceptCas(reply);
       default:
-        return acceptOne(command, reply);
+        return acceptOne(command, operation, reply);
     }
   }
 
@@ -181,7 +182,7 @@ function keysOnLine(command: Command): number {
 }
 
 function encodeGetMany(command: Command, out: WriteBuffer): void {
-  const keys = command.keys as readonly string[];
+  const keys = command.keys!;
   command.lineEnd = lineEnd(keys, 0);
   for (let from = 0; from < keys.length;) {
     const to = lineEnd(keys, from);
@@ -194,7 +195,7 @@ function encodeGetMany(command: Command, out: WriteBuffer): void {
 
 /** A line for each key: `set` and `delete` name one. */
 function encodeMany({ keys, items, exptime }: Command, out: WriteBuffer): void {
-  (keys as readonly string[]).forEach((key, i) => {
+  keys!.forEach((key, i) => {
     const item = items?.[i];
     if (item === undefined) out.text(`delete ${key}\r\n`);
     else out.store(`set ${key} ${item.flags} ${exptime} `, item.value, "");
@@ -207,7 +208,7 @@ function lineEnd(keys: readonly string[], from: number): number {
   let bytes = 0;
   let to = from;
   while (to < most) {
-    bytes += byteLength(keys[to] as string) + 1;
+    bytes += byteLength(keys[to]!) + 1;
     if (bytes > MAX_LINE_BYTES && to > from) break;
     to++;
   }
@@ -258,7 +259,7 @@ function acceptRefresh(command: Command, reply: Reply): VerdictName {
 
 /** Lines of several keys: some VALUEs and an END each; an error ends its line in place of END. */
 function acceptGetMany(command: Command, reply: Reply): VerdictName {
-  const keys = command.keys as readonly string[];
+  const keys = command.keys!;
   const from = command.answered;
   if (reply.kind === Kind.value) {
     const index = findKey(keys, from, command.lineEnd, reply);
@@ -278,15 +279,22 @@ function acceptGetMany(command: Command, reply: Reply): VerdictName {
 function findKey(keys: readonly string[], from: number, to: number, reply: Reply): number {
   const hint = reply.index + 1 > from && reply.index + 1 < to ? reply.index + 1 : from;
   for (let i = hint; i < to; i++) {
-    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i] as string)) return i;
+    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i]!)) return i;
   }
   for (let i = from; i < hint; i++) {
-    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i] as string)) return i;
+    if (isKey(reply.bytes, reply.keyFrom, reply.keyTo, keys[i]!)) return i;
   }
   return -1;
 }
 
-const REPLIES: Readonly<Record<string, number>> = {
+/** Operations that are answered by one line for each key; the others have a function of their own above. */
+type OneLine = Exclude<
+  Operation,
+  "get" | "has" | "gets" | "gat" | "lease" | "getMany" | "refresh" | "cas"
+>;
+
+/** The legal replies to each of them. */
+const REPLIES: Readonly<Record<OneLine, number>> = {
   set: Kind.stored | Kind.error,
   add: Kind.stored | Kind.notStored | Kind.error,
   replace: Kind.stored | Kind.notStored | Kind.error,
@@ -300,11 +308,15 @@ const REPLIES: Readonly<Record<string, number>> = {
   increment: Kind.number | Kind.notFound | Kind.error,
   decrement: Kind.number | Kind.notFound | Kind.error,
   version: Kind.version | Kind.error,
+  // Meta alone has these, so no reply to them is legal.
+  token: 0,
+  rearm: 0,
+  restoreTtl: 0,
 };
 
 /** A line for each key, in their order. */
-function acceptMany(command: Command, reply: Reply): VerdictName {
-  const verdict = acceptOne(command, reply);
+function acceptMany(command: Command, operation: OneLine, reply: Reply): VerdictName {
+  const verdict = acceptOne(command, operation, reply);
   if (verdict === Verdict.wrong) return verdict;
   reply.index = command.answered;
   reply.upTo = ++command.answered;
@@ -312,10 +324,9 @@ function acceptMany(command: Command, reply: Reply): VerdictName {
 }
 
 /** Commands with one line for an answer. */
-function acceptOne(command: Command, reply: Reply): VerdictName {
-  const { operation } = command;
+function acceptOne(command: Command, operation: OneLine, reply: Reply): VerdictName {
   if (operation === "delete" && command.cas !== "") return acceptCas(reply);
-  if ((reply.kind & (REPLIES[operation] as number)) === 0) return Verdict.wrong;
+  if ((reply.kind & REPLIES[operation]) === 0) return Verdict.wrong;
   if ((reply.kind & (Kind.stored | Kind.deleted | Kind.touched)) !== 0) reply.kind = Kind.done;
   else if (reply.kind === Kind.number) reply.kind = Kind.value;
   return Verdict.last;

@@ -1,6 +1,7 @@
 /** Reading the lines of the classic dialect's replies. */
 import type { Buffer } from "node:buffer";
-import { digitsEnd, isCount, readNumber, readToken } from "./digits.ts";
+import { CR, LF, SPACE } from "./ascii.ts";
+import { digitsEnd, isCount, isDigit, readNumber, readToken } from "./digits.ts";
 import {
   GARBAGE,
   IMPOSSIBLE_SIZE,
@@ -10,10 +11,6 @@ import {
   type Reply,
   type ReplyKind,
 } from "./reply.ts";
-
-const LF = 0x0a;
-const CR = 0x0d;
-const SPACE = 0x20;
 
 // Every line that consists of fixed words, with its CRLF.
 const WORDS: ReadonlyArray<readonly [bytes: Uint8Array, kind: ReplyKind]> = ([
@@ -32,12 +29,12 @@ const VALUE = new TextEncoder().encode("VALUE ");
 /** Reads the line at `at`. Returns where it ends, INCOMPLETE or GARBAGE. */
 export function parseClassicLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
   reply.reset();
-  const first = bytes[at] as number;
+  const first = bytes[at]!;
   if (at === end) return INCOMPLETE;
-  if (first >= 48 && first <= 57) return parseNumber(bytes, at, end, reply);
+  if (isDigit(first)) return parseNumber(bytes, at, end, reply);
   if (first === VALUE[0] && bytes[at + 1] === VALUE[1]) return parseValue(bytes, at, end, reply);
   for (let i = 0; i < WORDS.length; i++) {
-    const [word, kind] = WORDS[i] as (typeof WORDS)[number];
+    const [word, kind] = WORDS[i]!;
     const same = sameBytes(bytes, at, end, word);
     if (same === word.length) {
       reply.kind = kind;
@@ -77,7 +74,7 @@ function parseValue(bytes: Buffer, at: number, end: number, reply: Reply): numbe
   const keyFrom = at + VALUE.length;
   let p = keyFrom;
   // No byte of a key is a space or a control character, so the line feed behind the end stops this.
-  while ((bytes[p] as number) > SPACE) p++;
+  while (bytes[p]! > SPACE) p++;
   reply.keyFrom = keyFrom;
   reply.keyTo = p;
   if (bytes[p] !== SPACE || p === keyFrom) return p >= end ? INCOMPLETE : GARBAGE;

@@ -54,9 +54,9 @@ export interface Command {
   /** The keys of `getMany`, `setMany` and `deleteMany`, checked and distinct. */
   readonly keys: readonly string[] | null;
   /** What `setMany` stores, for each key. */
-  items: readonly StoredItem[] | null;
+  readonly items: readonly StoredItem[] | null;
   /** What a store operation stores. */
-  value: Uint8Array | string;
+  readonly value: Uint8Array | string;
   readonly flags: number;
   /** memcached's exptime, or KEEP_EXPTIME. */
   readonly exptime: number;

@@ -1,7 +1,6 @@
 /** Scanning decimal digits out of a reply's line. */
 import type { Buffer } from "node:buffer";
-
-const SPACE = 0x20;
+import { SPACE, ZERO } from "./ascii.ts";
 
 // A double holds every integer of 15 digits exactly.
 const EXACT_DIGITS = 15;
@@ -9,14 +8,14 @@ const EXACT_DIGITS = 15;
 /** The end of the digits that begin at `at`. The line feed behind the received bytes ends the scan. */
 export function digitsEnd(bytes: Buffer, at: number): number {
   let p = at;
-  while (isDigit(bytes[p] as number)) p++;
+  while (isDigit(bytes[p]!)) p++;
   return p;
 }
 
 /** The number that the digits from `from` to `to` write; exact up to 15 digits. */
 export function readNumber(bytes: Buffer, from: number, to: number): number {
   let n = 0;
-  for (let p = from; p < to; p++) n = n * 10 + ((bytes[p] as number) - 48);
+  for (let p = from; p < to; p++) n = n * 10 + (bytes[p]! - ZERO);
   return n;
 }
 
@@ -39,6 +38,7 @@ export function isCount(bytes: Buffer, from: number, to: number): boolean {
   return p === to;
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= 48 && byte <= 57;
+/** Whether the byte is one of 0 to 9. */
+export function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9;
 }

@@ -2,6 +2,7 @@
  * The rule for times to live: what the caller means in seconds, and memcached's exptime for it
  * (doc/protocol.txt, "Expiration times").
  */
+import { kindOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 
 /** Above this, memcached takes an exptime for seconds since 1970: 30 days. */
@@ -26,9 +27,7 @@ export const MAX_EXPTIME: number = 2 ** 31 - 1;
  */
 export function toExptime(ttl: unknown, now?: number, name: string = "ttl"): number {
   if (typeof ttl !== "number") {
-    throw invalidType(
-      `${name} must be a number of seconds, not ${ttl === null ? "null" : typeof ttl}`,
-    );
+    throw invalidType(`${name} must be a number of seconds, not ${kindOf(ttl)}`);
   }
   if (!(ttl >= 0)) throw invalidRange(`${name} must be 0 or more seconds, not ${ttl}`);
   if (ttl === 0 || ttl === Infinity) return 0;

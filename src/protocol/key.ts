@@ -3,8 +3,9 @@
  * (memcached's doc/protocol.txt, "Keys"). A key that broke it could end the command line and start
  * another one.
  */
-import { byteLength } from "./text.ts";
+import { kindOf } from "../checks/values.ts";
 import { invalidType } from "../errors.ts";
+import { byteLength } from "./text.ts";
 
 /** memcached's KEY_MAX_LENGTH, in bytes. */
 export const MAX_KEY_BYTES = 250;
@@ -66,8 +67,4 @@ function brokenKeyRule(key: string, whole: string): string | undefined {
   const bytes = byteLength(whole);
   if (bytes <= MAX_KEY_BYTES) return undefined;
   return `a key has at most ${MAX_KEY_BYTES} bytes with its prefix, this one has ${bytes}`;
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
 }

@@ -95,11 +95,11 @@ export class MetaDialect implements Dialect {
     const { operation, items, exptime } = command;
     let opaque = command.opaque = this.#nextOpaque;
     for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] as string;
+      const key = keys[i]!;
       const mark = textOf(opaque);
       if (operation === "getMany") out.text(`mg ${key} v f${mark}\r\n`);
       else if (operation === "deleteMany") out.text(`md ${key}${mark}\r\n`);
-      else store(key, items?.[i] as StoredItem, "", exptime, mark, out);
+      else store(key, items?.[i]!, "", exptime, mark, out);
       if (++opaque === OPAQUES) opaque = 0;
     }
     this.#nextOpaque = opaque;

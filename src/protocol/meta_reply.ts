@@ -1,5 +1,6 @@
 /** Reading the lines of the meta dialect's replies. */
 import type { Buffer } from "node:buffer";
+import { CR, LF, SPACE } from "./ascii.ts";
 import { digitsEnd, readNumber, readToken } from "./digits.ts";
 import {
   GARBAGE,
@@ -11,9 +12,6 @@ import {
   type ReplyKind,
 } from "./reply.ts";
 
-const LF = 0x0a;
-const CR = 0x0d;
-const SPACE = 0x20;
 const MINUS = 0x2d;
 const A = 0x41;
 const C = 0x63;
@@ -41,8 +39,8 @@ const KINDS: ReadonlyMap<number, ReplyKind> = new Map([
 export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
   reply.reset();
   // The shortest line is "HD\r\n"; what does not begin with a letter will be none.
-  if (end - at < 4) return at < end && (bytes[at] as number) < A ? GARBAGE : INCOMPLETE;
-  const word = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  if (end - at < 4) return at < end && bytes[at]! < A ? GARBAGE : INCOMPLETE;
+  const word = (bytes[at]! << 8) | bytes[at + 1]!;
   let p = at + 2;
   if (word === VA) {
     if (bytes[p] !== SPACE) return GARBAGE;
@@ -66,7 +64,7 @@ export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Rep
 function parseFlags(bytes: Buffer, at: number, end: number, reply: Reply): number {
   let p = at;
   while (bytes[p] === SPACE) {
-    const letter = bytes[p + 1] as number;
+    const letter = bytes[p + 1]!;
     const from = p + 2;
     switch (letter) {
       case O:

@@ -3,9 +3,9 @@
  * place, and the value of a large one is read straight into a buffer of its own.
  */
 import { Buffer } from "node:buffer";
+import { LF } from "./ascii.ts";
 
 const CAPACITY = 64 * 1024;
-const LF = 0x0a;
 
 /** From here on a value gets a buffer of its own. */
 export const LARGE_BYTES: number = 16 * 1024;

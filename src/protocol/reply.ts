@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { MemcachedError } from "../errors.ts";
+import { CR, LF } from "./ascii.ts";
 
 /** Kinds of reply, as bits, so that an operation's legal ones make one mask. */
 export const Kind = {
@@ -117,7 +118,7 @@ export class Reply {
   }
 }
 
-/** The same memory as a plain `Uint8Array`. */
+/** The same memory as a plain `Uint8Array`. No Buffer of ours lies over a SharedArrayBuffer. */
 function plainView({ buffer, byteOffset, byteLength }: Buffer): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
@@ -128,9 +129,6 @@ export const GARBAGE = -2;
 
 /** More than any value has (memcached's -I ends at 1 GiB): to make room for it would fail, or nearly. */
 export const IMPOSSIBLE_SIZE: number = 2 ** 30 + 1;
-
-const LF = 0x0a;
-const CR = 0x0d;
 
 const STATUS_WORDS = ["VERSION ", "SERVER_ERROR", "CLIENT_ERROR", "ERROR"] as const;
 const LONGEST_WORD = 12;

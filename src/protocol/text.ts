@@ -20,7 +20,7 @@ export function decodeUtf8(bytes: Buffer, from: number, to: number): string {
     : decoder.decode(bytes.subarray(from, to));
 }
 
-// Of es2024, and in all runtimes.
+// A cast, since it is of es2024 and TypeScript is told es2023; all runtimes have it.
 const wellFormed = (String.prototype as { isWellFormed?: (this: string) => boolean })
   .isWellFormed as (this: string) => boolean;
 

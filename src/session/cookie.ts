@@ -1,20 +1,20 @@
-/** The session cookie: reading it from a request's header, writing it into a response's. */
+/** The session cookie: reads it from a request's header and writes it for a response's. */
 import { readOptions } from "../checks/options.ts";
 import { checkBoolean, checkText, kindOf, oneOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 
-/** A name with this prefix is only accepted with Secure, Path=/ and without Domain (RFC 6265bis, 4.1.3.2). */
+/** Browsers accept this prefix only with Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2). */
 const DEFAULT_NAME = "__Host-session";
 
 // RFC 6265, 4.1.1: a name is a token, a value has no space, quote, comma, semicolon or backslash.
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
-// deno-lint-ignore no-control-regex -- control characters are what is looked for
+// deno-lint-ignore no-control-regex -- the pattern looks for control characters
 const NOT_IN_ATTRIBUTE = /[\x00-\x1f\x7f;]/;
 
 /**
- * The named cookie of a Cookie header; of several the first that is not empty; undefined when it is not
- * there. Throws a `TypeError` for what is no header.
+ * Reads a cookie from a Cookie header. If the header has several of this name, the first that is not empty
+ * counts. Returns undefined if it has none, and throws a `TypeError` if the header is not a string.
  *
  * @param header The request's Cookie header, one string.
  * @param name The cookie's name. Default "__Host-session".
@@ -40,19 +40,19 @@ export function readCookie(
     const equals = pair.indexOf("=");
     if (equals < 0 || bare(pair.slice(0, equals)) !== name) continue;
     found = unquoted(bare(pair.slice(equals + 1)));
-    // An empty one is what is left of a cookie that was cleared for another path or domain.
+    // A cookie that was cleared for another path or domain may still be sent, with an empty value.
     if (found !== "") return found;
   }
   return found;
 }
 
 /**
- * A Set-Cookie value: HttpOnly, Secure, SameSite=Lax, Path=/.
+ * Makes the value of a Set-Cookie header; by default HttpOnly, Secure, SameSite=Lax, Path=/.
  *
- * Throws a `TypeError` for what a cookie may not hold, and for a combination that browsers refuse.
+ * Throws a `TypeError` for characters that a cookie may not hold, and for combinations that browsers refuse.
  *
  * @param id The session's id; undefined clears the cookie.
- * @param options Its parts; the defaults stand with each.
+ * @param options The cookie's attributes. Each states its default.
  *
  * @example
  * ```ts
@@ -64,17 +64,17 @@ export function readCookie(
 export function sessionCookie(id: string | undefined, options?: {
   /** Default "__Host-session". */
   name?: string | undefined;
-  /** Seconds that the browser keeps it. Default: until it is closed. */
+  /** How many seconds the browser keeps the cookie. Default: until the browser is closed. */
   maxAge?: number | undefined;
-  /** Only over HTTPS. Default true. */
+  /** The browser sends the cookie over HTTPS only. Default true. */
   secure?: boolean | undefined;
   /** Default "Lax". */
   sameSite?: "Lax" | "Strict" | "None" | undefined;
-  /** Default: the host that sets it alone; needs another name than the default. */
+  /** Default: only the host that sets the cookie. A domain needs another name than the default one. */
   domain?: string | undefined;
-  /** Begins with "/". Default "/". */
+  /** Must begin with "/". Default "/". */
   path?: string | undefined;
-  /** A jar of its own for each site that embeds this one (CHIPS); needs `secure`. Default false. */
+  /** Keeps a separate cookie for each site that embeds this one (CHIPS). Needs `secure`. Default false. */
   partitioned?: boolean | undefined;
 }): string {
   const given = readOptions<NonNullable<typeof options>>(options, {
@@ -99,7 +99,7 @@ export function sessionCookie(id: string | undefined, options?: {
     throw invalidType("partitioned needs secure");
   }
   if (!attribute(path, "path").startsWith("/")) {
-    // Browsers would take the path of the page that sets it instead (RFC 6265, 5.2.4).
+    // Otherwise browsers would use the path of the page that sets the cookie (RFC 6265, 5.2.4).
     throw invalidType(`path must begin with "/", not ${JSON.stringify(path)}`);
   }
   checkPrefixRules(name, secure, domain, path);
@@ -117,7 +117,9 @@ export function sessionCookie(id: string | undefined, options?: {
 
 function checkName(name: unknown): void {
   if (typeof name !== "string" || !TOKEN.test(name)) {
-    throw invalidType("a cookie's name must be a token");
+    throw invalidType(
+      "a cookie's name must be a token: letters, digits and some punctuation, no spaces",
+    );
   }
 }
 
@@ -127,8 +129,8 @@ function unquoted(value: string): string {
     : value;
 }
 
-// Not trim(): browsers take a cookie named U+2000 and "__Host-session" from any page of the domain, and
-// it must not pass for ours.
+// trim() would also remove U+2000. Any page of the domain can set a cookie named U+2000 and
+// "__Host-session", because browsers do not see the prefix there, and it must not pass for ours.
 function bare(text: string): string {
   let from = 0;
   let to = text.length;
@@ -141,7 +143,7 @@ function isBlank(char: string | undefined): boolean {
   return char === " " || char === "\t";
 }
 
-// Browsers tell prefixes in any case (RFC 6265bis, 5.7).
+// Browsers recognize the prefixes in upper and lower case (RFC 6265bis, 5.7).
 function checkPrefixRules(
   name: string,
   secure: boolean,
@@ -165,7 +167,11 @@ function attribute(value: unknown, name: string): string {
 }
 
 function wholeSeconds(maxAge: number): number {
-  if (typeof maxAge !== "number") throw invalidType("maxAge must be a number of seconds");
-  if (!Number.isFinite(maxAge)) throw invalidRange("maxAge must be a finite number of seconds");
+  if (typeof maxAge !== "number") {
+    throw invalidType(`maxAge must be a number of seconds, not ${kindOf(maxAge)}`);
+  }
+  if (!Number.isFinite(maxAge)) {
+    throw invalidRange(`maxAge must be a finite number of seconds, not ${maxAge}`);
+  }
   return Math.max(0, Math.ceil(maxAge));
 }

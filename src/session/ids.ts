@@ -1,23 +1,24 @@
-/** Session ids: how new ones are made, and the one key of each. */
+/** Makes new session ids, and the one key that belongs to each id. */
 import { createHash, randomBytes } from "node:crypto";
 import { invalidType } from "../errors.ts";
 import { checkKey, MAX_KEY_BYTES } from "../protocol/key.ts";
 import { byteLength } from "../protocol/text.ts";
 
-// 192 bits from the system's generator; OWASP's ASVS asks for 128.
+// 192 bits from the system's random generator; OWASP's ASVS asks for 128.
 const ID_BYTES = 24;
 const ID_LENGTH = 32;
-// 32 bytes in base64url.
+// The length of a SHA-256 hash (32 bytes) in base64url.
 const HIDDEN_LENGTH = 43;
 
-/** A new id, in base64url. */
+/** Makes a new random id, in base64url. */
 export function newId(): string {
   return randomBytes(ID_BYTES).toString("base64url");
 }
 
 /**
- * Makes keys of ids: namespace + id, or with a secret namespace + SHA-256. Nobody can turn round the
- * hash of 192 random bits, and the key does not change when secrets do.
+ * Turns ids into keys: namespace + id, or namespace + SHA-256 of the id if the store has a secret. Nobody
+ * can invert the hash of 192 random bits. The secret is not part of the hash, so a key stays the same when
+ * the secret changes.
  */
 export class Ids {
   readonly #namespace: string;
@@ -25,8 +26,8 @@ export class Ids {
   readonly #prefix: string;
 
   /**
-   * `prefix` is the client's own, which counts in the length of a key. Throws a `TypeError` if there is
-   * no room for an id.
+   * Throws a `TypeError` if a key has no room for an id. `prefix` is the client's prefix, which counts
+   * towards the length of a key.
    */
   constructor(namespace: string, hidden: boolean, prefix: string) {
     this.#namespace = namespace;
@@ -35,12 +36,12 @@ export class Ids {
     const length = hidden ? HIDDEN_LENGTH : ID_LENGTH;
     if (byteLength(prefix + namespace) + length > MAX_KEY_BYTES) {
       throw invalidType(
-        `namespace leaves no room for an id of ${length} bytes in a key of ${MAX_KEY_BYTES}`,
+        `namespace leaves no room for an id of ${length} bytes in a key of ${MAX_KEY_BYTES} bytes`,
       );
     }
   }
 
-  /** The id's key. Throws a `TypeError` for an id that makes no legal one; the empty id never does. */
+  /** Returns the id's key. Throws a `TypeError` if it is not a legal key, or if the id is empty. */
   key(id: string): string {
     if (id === "") throw invalidType("an id must not be empty");
     if (typeof id !== "string") throw invalidType(`an id must be a string, not ${typeof id}`);
@@ -49,7 +50,7 @@ export class Ids {
     return this.#hidden ? this.#hide(id) : key;
   }
 
-  /** The id's key; undefined for an illegal id, under which nothing can be stored. */
+  /** Returns the id's key, or undefined for an illegal id, under which nothing can be stored. */
   find(id: unknown): string | undefined {
     try {
       return this.key(id as string);

@@ -1,18 +1,18 @@
-/** How long a session lives: its idle time and its absolute end, of numbers and a clock alone. */
+/** How long a session lives: pure functions of its ttl, its absolute end and a clock. */
 import { MAX_EXPTIME } from "../protocol/exptime.ts";
 
-// A minute before memcached's last second, because the clock goes on until the command is made.
+// The last second that memcached can count, less a minute: time passes before the command is made.
 const LAST_SECOND = MAX_EXPTIME - 60;
 
-/** A store's times, in seconds. */
+/** How long a store's sessions live, in seconds. */
 export interface Lifetimes {
-  /** Since the last request. 0 and Infinity: for ever. */
+  /** Counted from the last request. 0 and Infinity: sessions never expire. */
   readonly ttl: number;
-  /** Since the creation, however active. Infinity: for ever. */
+  /** Counted from the session's creation, however active it is. Infinity: no such end. */
   readonly absoluteTtl: number;
 }
 
-/** Whether the absolute end has passed. Times are in milliseconds since 1970. */
+/** Whether the session's absolute end has passed. Both times are in milliseconds since 1970. */
 export function hasEnded(
   createdAt: number,
   { absoluteTtl }: Lifetimes,
@@ -22,9 +22,9 @@ export function hasEnded(
 }
 
 /**
- * Seconds to live for the next write or touch: the session's own ttl or the store's, but not past the
- * absolute end, nor past the last second that memcached can count. At least 1, because 0 would be for
- * ever.
+ * Returns the ttl for the next write or touch, in seconds: the session's own ttl or else the store's, cut at
+ * the session's absolute end and at the last second that memcached can count. It is at least 1 where
+ * there is an end, because 0 would mean that the session never expires.
  */
 export function secondsToLive(
   ownTtl: number | undefined,
@@ -41,8 +41,8 @@ export function secondsToLive(
 }
 
 /**
- * Whether so many seconds left are as good as the wanted ones, so that nothing need be set: at least
- * 15/16 of them, and no more than they are. `wanted` is what {@link secondsToLive} says.
+ * Whether an item that has `left` seconds to live can keep its ttl, because that is at least 15/16 of
+ * `wanted` and not more than `wanted`. `wanted` comes from {@link secondsToLive}.
  */
 export function isRecent(left: number, wanted: number): boolean {
   if (wanted === 0) return left === Infinity;

@@ -1,27 +1,27 @@
-/** keys, entries, size and clear, as far as `onIteration` has them do anything. */
+/** The store's keys, entries, size and clear. The option `onIteration` decides what they do. */
 import process from "node:process";
 import type { Memcached } from "../client/memcached.ts";
 import { UnsupportedError } from "../errors.ts";
 import { hasEnded } from "./lifetime.ts";
 import type { Home } from "./state.ts";
 
-/** What the methods that list do. */
+/** What the four methods do: nothing but a warning, reject, nothing, or list the keys. */
 export type OnIteration = "warning" | "error" | "none" | "scan";
 
-/** What a listing is made of. */
+/** What a listing needs of its store. */
 export interface ListingSettings {
   readonly client: Memcached;
   readonly home: Home;
   readonly namespace: string;
-  /** Whether ids are hidden, so that none can be told of a key. */
+  /** Whether keys hold hashes of ids, so that an id cannot be read from its key. */
   readonly hidden: boolean;
   readonly onIteration: OnIteration;
 }
 
-// Commands that are sent together.
+// How many commands are sent together.
 const BATCH = 100;
 
-/** The keys of a namespace, by memcached's metadump: roughly those that are there now. */
+/** Lists a namespace by memcached's metadump. The list is rough: keys come and go meanwhile. */
 export class Listing<V> {
   readonly #settings: ListingSettings;
 
@@ -49,7 +49,7 @@ export class Listing<V> {
     }
   }
 
-  /** What `list` gives, if the policy has the method do anything. The warning comes with the call. */
+  /** Returns `list()` if `onIteration` allows the method. A warning is given at the call, not later. */
   #begin<T>(
     method: string,
     needsIds: boolean,
@@ -65,7 +65,9 @@ export class Listing<V> {
       return nothing();
     }
     if (onIteration === "error") return refused(`${method} is refused by onIteration "error"`);
-    return needsIds && hidden ? refused(`${method}: with a secret no id can be told`) : list();
+    return needsIds && hidden
+      ? refused(`${method} cannot list ids, because a store with a secret keeps only their hashes`)
+      : list();
   }
 
   async *#ids(): AsyncGenerator<string, void, void> {
@@ -80,7 +82,7 @@ export class Listing<V> {
         if (stocked === undefined || stocked.marker) continue;
         const { value, session } = stocked;
         if (session !== undefined && hasEnded(session.createdAt, home)) continue;
-        yield [(keys[i] as string).slice(namespace.length), value as V];
+        yield [keys[i]!.slice(namespace.length), value as V];
       }
     }
   }
@@ -99,7 +101,7 @@ export class Listing<V> {
   async *#keys(): AsyncGenerator<string, void, void> {
     const { client, namespace } = this.#settings;
     for await (const key of client.keys({ prefix: namespace })) {
-      // The namespace alone is no session's key.
+      // A key that is just the namespace belongs to no session.
       if (key.length > namespace.length) yield key;
     }
   }

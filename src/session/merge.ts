@@ -1,28 +1,28 @@
-/** Bringing a session's changes onto a copy that somebody else has written meanwhile, field by field. */
+/** Merges a session's changes, field by field, into a copy that somebody else has written meanwhile. */
 import { invalidType } from "../errors.ts";
 import { type Content, contentOf, type Encoded, type RecordCodec, type Stocked } from "./record.ts";
 
 /** A session's fields, by name. */
 export type Fields = Record<string, unknown>;
 
-/** What Session.update was given. */
+/** The function that Session.update was given. */
 export type FieldUpdate = (current: unknown) => unknown;
 
-/** Updates of one field that are not known to be stored. */
+/** The updates of one field that may not be stored yet. */
 export interface Updates {
-  /** The field as the first one found it; undefined: not there. */
+  /** The field before the first update; undefined if it was absent. */
   readonly before: Encoded | undefined;
-  /** Each with the field as it has left it. */
+  /** Each update's function, with the field after it. */
   readonly steps: readonly { readonly fn: FieldUpdate; readonly after: Encoded | undefined }[];
 }
 
-/** The updates of each field. */
+/** The updates of all fields, by field name. */
 export type UpdateMap = Map<string, Updates>;
 
-/** Shared by all who have none: nothing is ever put into it. */
+/** The empty map that all sessions without updates share; nothing is ever put into it. */
 export const NO_UPDATES: UpdateMap = new Map();
 
-/** A field by itself, to find changes; undefined: not there. */
+/** Encodes one field by itself, to find changes by comparing bytes; undefined if the field is absent. */
 export function fieldBytes(fields: Fields, name: string, codec: RecordCodec): Encoded | undefined {
   if (!Object.hasOwn(fields, name)) return undefined;
   const alone: Fields = {};
@@ -30,12 +30,12 @@ export function fieldBytes(fields: Fields, name: string, codec: RecordCodec): En
   return codec.encodeValue(alone);
 }
 
-/** Whether a field is the same, or not there, in both. */
+/** Whether a field has the same bytes in both, or is absent from both. */
 export function isSame(one: Encoded | undefined, other: Encoded | undefined): boolean {
   return one === undefined ? other === undefined : one.equals(other);
 }
 
-/** Sets an own field, also one of the name `__proto__`. */
+/** Sets an own field, even one that is named `__proto__`. */
 export function setField(fields: Fields, name: string, value: unknown): void {
   if (name !== "__proto__") fields[name] = value;
   else {
@@ -48,18 +48,18 @@ export function setField(fields: Fields, name: string, value: unknown): void {
   }
 }
 
-/** Makes the field what the function returns; undefined takes it out. */
+/** Sets the field to what the function returns; undefined removes the field. */
 export function updateField(fields: Fields, name: string, fn: FieldUpdate): void {
   const value = fn(Object.hasOwn(fields, name) ? fields[name] : undefined);
   if (typeof (value as PromiseLike<unknown> | undefined)?.then === "function") {
-    (value as PromiseLike<unknown>).then(undefined, () => undefined); // refused, and nobody waits for it
+    (value as PromiseLike<unknown>).then(undefined, () => undefined); // nobody else handles its rejection
     throw invalidType("the function of a session's update must not return a promise");
   }
   if (value === undefined) delete fields[name];
   else setField(fields, name, value);
 }
 
-/** The updates of two saves, of which the first has not stored its own. */
+/** Joins the updates of a save that did not store them with those of the next save. */
 export function joined(first: UpdateMap, then: UpdateMap): UpdateMap {
   const all = new Map(first);
   for (const [name, updates] of then) {
@@ -73,7 +73,7 @@ export function joined(first: UpdateMap, then: UpdateMap): UpdateMap {
   return all;
 }
 
-/** Forgets the updates that are in the record: a save whose outcome was unknown has stored it. */
+/** Drops the updates that are in the record, because a save of unknown outcome turns out to have stored it. */
 export function settle(updates: UpdateMap, stored: Stocked, codec: RecordCodec): void {
   for (const [name, { before, steps }] of updates) {
     const there = fieldBytes(contentOf(stored).fields, name, codec);
@@ -89,9 +89,9 @@ function afterOf({ steps, before }: Updates): Encoded | undefined {
 }
 
 /**
- * What `theirs` becomes with `mine`'s changes on top: the top-level fields, and the ttl, that differ from
- * `ancestor`, from which both have come. A field that was changed by `updates` alone is computed again
- * from theirs; `updates` then holds what is still to be stored.
+ * Returns `theirs` with the changes of `mine` on top. A change is a top-level field, or the ttl, that differs
+ * from `ancestor`, the record that both started from. A field that only `updates` has changed is computed
+ * again from `theirs`; afterwards `updates` holds the updates that are still to be stored.
  */
 export function merge(
   mine: Content,
@@ -138,9 +138,9 @@ function mergeFields(
       updates.set(name, { before: other, steps });
       continue;
     }
-    // What was changed in another way as well is no update any more.
+    // A field that was also changed in another way is merged as a plain value from here on.
     if (!updated) updates.delete(name);
-    // The session's own object wherever it says the same: the caller may go on to change it.
+    // If both are the same, keep the session's own object: the caller may go on to change it.
     const own = !isSame(ours, base) || isSame(ours, other);
     const source = own ? mine : theirs;
     if (Object.hasOwn(source, name)) setField(merged, name, source[name]);

@@ -1,23 +1,28 @@
 /**
- * Moving a session to its new id, after regenerate(): the old copy is read and merged, the new one is
- * added, then a marker is put in the old one's place by the old one's token. The marker is 16 random bytes
- * that stand for a minute; a reader takes them for absent, and a late save for "gone". So what another
- * request has done under the old id until then is seen, and what it does later meets the marker.
+ * Moves a session to its new id, after regenerate(), in three steps: read the old copy and merge it, add the
+ * new copy, then replace the old copy by a marker, by `cas` with the token that was read. The marker is 16
+ * random bytes that stay for a minute. A reader takes it for an absent session, and a late save is told
+ * "gone". So the move sees what other requests do under the old id before the marker is there, and what
+ * they do afterwards meets the marker.
  *
- * | another request, under the old id | before the read | between read and add | between add and marker | after the marker |
+ * What becomes of the move, and of another request that uses the old id at the same time:
+ *
+ * | the other request | before the read | between read and add | between add and marker | after the marker |
  * | --- | --- | --- | --- | --- |
- * | stores a field | read and merged | the marker is refused: read, merged onto the new copy, marked again | the same | it is told "gone" |
- * | touches, opens | a touch changes no token: moved | moved | moved | absent; what it opens is not stored under any id |
- * | destroys, pops | gone, nothing was written | the marker is missing its item: the new copy is deleted, gone | the same | no logout of the new id |
- * | regenerates | its marker is found: gone | its marker is found: the new copy is deleted, gone | the same | it finds the marker: gone |
+ * | stores a field | the field is read and merged | the marker is refused; the move reads again, merges into the new copy, tries the marker again | the same | it is told "gone" |
+ * | touches, opens | a touch keeps the token: moved | moved | moved | it finds no session; the one that it opens is never stored |
+ * | destroys, pops | the move ends as "gone", nothing was written | the marker finds no item; the new copy is deleted: "gone" | the same | the new id stays logged in |
+ * | regenerates | the move finds its marker: "gone" | the move finds its marker and deletes the new copy: "gone" | the same | it finds our marker: "gone" |
+ *
+ * What becomes of the move if a server fails:
  *
  * | the server of | is down, silent, or refuses | loses a reply | restarts in between |
  * | --- | --- | --- | --- |
- * | the old id | rejects, stays dirty; the next save reads again | the marker's: looked up at once, ours means moved | nothing is there: gone, and the new copy is deleted |
- * | the new id | rejects, stays dirty; the old copy is in its place | the add's: the next save repeats it | before the add: rejects, the next save adds it; after it: lost with its server |
+ * | the old id | the save rejects and the session stays dirty; the next save reads again | to the marker: the old key is read at once, and our marker there means moved | nothing is there: "gone", and the new copy is deleted |
+ * | the new id | the save rejects and the session stays dirty; the old copy is still there | to the add: the next save repeats it | before the add: the save rejects, the next one adds; after it: the session is lost with its server |
  *
- * At no time is there neither copy. regenerate() again before the move is confirmed leaves the first old id
- * the source; copies under ids in between are deleted at the end.
+ * At every moment at least one of the two copies exists. If regenerate() is called again before a move is
+ * confirmed, the first old id stays the source, and copies under the ids in between are deleted at the end.
  */
 import type { Deadline } from "../client/deadline.ts";
 import { isMemcachedError, UnsupportedError } from "../errors.ts";
@@ -25,7 +30,7 @@ import { MARKER_SECONDS } from "./record.ts";
 import type { Home, Place, Shot, Source } from "./state.ts";
 import { conflict, insist, Writer } from "./writing.ts";
 
-/** Moves what is to be stored to the place's present key. False: it was ended, or moved, elsewhere. */
+/** Moves the session to the place's present key. Resolves to false if another request has ended or moved it. */
 export function move(
   home: Home,
   place: Place,
@@ -40,7 +45,7 @@ export function move(
     if (item?.cas === 0n) {
       throw new UnsupportedError("a session is moved by cas, and the server keeps no tokens (-C)");
     }
-    // Ours: it has been put there by a command whose reply was lost.
+    // Our marker is already there if an earlier attempt stored it but lost the reply.
     const moved = marker.equals(item?.value.encoded);
     const ended = item === undefined ? old.stage === "there" : item.value.marker && !moved;
     if (ended) return await retract(home, place, deadline);
@@ -55,16 +60,19 @@ export function move(
   });
 }
 
-/** Stores the new copy, where at most an earlier attempt of this move stands. */
+/** Stores the new copy. Nothing but an earlier attempt of this move can be under its key. */
 async function put(writer: Writer): Promise<void> {
   if (writer.copy.stage === "there") {
     if (await writer.cas()) return;
-    writer.copy.lost(); // by its server
+    writer.copy.lost(); // its server has lost it
   }
   if (!await writer.add()) throw conflict();
 }
 
-/** Puts the marker in place of what has the token; without one, of an add that may still be on its way. */
+/**
+ * Replaces the item that has this token by the marker. Without a token there is no item yet, only an add that
+ * may still arrive: the marker is added, which keeps that add out.
+ */
 async function mark(
   { commands }: Home,
   { copy: { key }, marker }: Source,
@@ -76,13 +84,13 @@ async function mark(
     if (token !== undefined) return await commands.cas(key, marker, token, options);
     return await commands.add(key, marker, options) ? "stored" : "exists";
   } catch (error) {
-    // What stands there now tells whether it has arrived.
+    // The reply was lost: "exists" makes the caller read again, which tells whether the marker arrived.
     if (isAmbiguous(error) && !deadline.passed) return "exists";
     throw error;
   }
 }
 
-/** Deletes what this handle has put under newer ids, of a session that was ended elsewhere. */
+/** Deletes the copies that this handle has stored under newer ids, for a session that has ended elsewhere. */
 async function retract(home: Home, place: Place, deadline: Deadline): Promise<false> {
   const { copy, between } = place;
   if (copy.stage !== "unsent") await deleteByToken(home, copy.key, deadline);
@@ -91,7 +99,7 @@ async function retract(home: Home, place: Place, deadline: Deadline): Promise<fa
   return false;
 }
 
-/** Deletes the session that stands there, if one does: a marker is left alone. */
+/** Deletes the session under this key, if there is one. A marker is left alone. */
 function deleteByToken({ commands }: Home, key: string, deadline: Deadline): Promise<true> {
   return insist(deadline, async () => {
     const item = await commands.getItem(key, deadline.left());
@@ -105,7 +113,7 @@ function isAmbiguous(error: unknown): boolean {
   return isMemcachedError(error) && error.ambiguous;
 }
 
-/** Deletes each copy that can be deleted; rejects if one cannot. */
+/** Deletes as many of the copies as it can, then rejects if one could not be deleted. */
 export async function deleteAll(
   { commands }: Home,
   keys: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Opening a session: it is read first and touched afterwards, because its ttl is in its record. So a lost
- * command leaves it with the ttl that it had, or with the one that it should have.
+ * Opens a session: reads it first and touches it afterwards, because its ttl is in its record. So if a
+ * command is lost, the session has either the ttl that it had before or the one that it should have.
  */
 import type { Deadline } from "../client/deadline.ts";
 import type { Item } from "../client/item.ts";
@@ -16,7 +16,7 @@ import {
 import { makeSession, type Session } from "./session.ts";
 import { type Home, SessionState } from "./state.ts";
 
-/** The session of the id; a new one if it is absent, or if the id makes no legal key. */
+/** Opens the session of this id, or a new one if it is absent or the id makes no legal key. */
 export async function open<F>(home: Home, id: unknown, deadline: Deadline): Promise<Session<F>> {
   const key = home.ids.find(id);
   if (key === undefined) return makeSession(newState(home));
@@ -24,7 +24,7 @@ export async function open<F>(home: Home, id: unknown, deadline: Deadline): Prom
   try {
     found = await readAndTouch(home, key, deadline);
   } catch (error) {
-    // A secret that was dropped ends its sessions, and locks nobody out.
+    // Dropping a secret ends its sessions: their visitors get a new one rather than an error.
     if (!(error instanceof UnknownSecretError)) throw error;
   }
   if (found === undefined || found === "moved") {
@@ -43,14 +43,14 @@ export async function open<F>(home: Home, id: unknown, deadline: Deadline): Prom
   return makeSession(state);
 }
 
-/** The state of a new session, under this id if one is given; throws a `TypeError` for an illegal one. */
+/** Makes the state of a new session, under this id if one is given. Throws a `TypeError` for an illegal id. */
 export function newState(home: Home, id: string = newId()): SessionState {
   return new SessionState(home, id, home.ids.key(id));
 }
 
 /**
- * What stands under the key, its ttl set anew: in one command if the server tells that most of it is
- * left, else in two. "moved": a marker stands there.
+ * Reads the item and sets its ttl again. One command is enough if the server says that most of the ttl is
+ * left; otherwise it takes two. Resolves to "moved" if a marker is there.
  */
 export async function readAndTouch(
   home: Home,
@@ -69,11 +69,11 @@ export async function readAndTouch(
     const there = await refresh(home, key, seconds, deadline);
     if (there === undefined || there === "moved") return there;
     if (there === item.cas) return item;
-    // Somebody has written in between, perhaps with another ttl.
+    // Somebody has written in between, perhaps with another ttl: start again.
   }
 }
 
-/** Sets a ttl. Resolves to the token of what has it now; a marker keeps its own ttl. */
+/** Sets the item's ttl and resolves to its token; a marker gets its own ttl back, and "moved" is the result. */
 export async function refresh(
   { commands }: Home,
   key: string,

@@ -1,4 +1,4 @@
-/** A session store's options, checked once. */
+/** The options of a session store, and the check that its constructor makes of them. */
 import type { ServerSpec } from "../address.ts";
 import { type Given, readOptions } from "../checks/options.ts";
 import { checkBoolean, checkSerializer, checkWhole, kindOf, oneOf } from "../checks/values.ts";
@@ -17,27 +17,37 @@ export interface SessionStoreOptions extends
     MemcachedOptions,
     "hashing" | "protocol" | "failover" | "timeout" | "connectTimeout" | "tls" | "auth"
   > {
-  /** Servers of a client of the store's own, closed with it. Default "localhost:11211". */
+  /** Servers for a client that the store makes and closes itself. Default "localhost:11211". */
   servers?: string | readonly ServerSpec[] | undefined;
-  /** Or a client to share, never closed by the store; then no client option may be given. */
+  /** A client to share instead. The store never closes it. `servers` and client options are refused with it. */
   client?: Memcached | undefined;
-  /** Put before every id. Must not be the beginning of another store's namespace. Default "WebwareSession". */
+  /** Put before every id. No store's namespace may begin with another's. Default "WebwareSession". */
   namespace?: string | undefined;
-  /** Seconds. Default 10_800. */
+  /** Seconds that a session lives after its last request. 0 and Infinity: for ever. Default 10_800. */
   ttl?: number | undefined;
-  /** Seconds after creation at which a Session ends, however active. Default: never. */
+  /** Seconds after its creation at which a Session ends, however active it is. Default: never. */
   absoluteTtl?: number | undefined;
-  /** keys, entries, size, clear: do nothing and warn at each call (default), reject with UnsupportedError, do nothing, or list by metadump. */
+  /**
+   * What keys, entries, size and clear do. "warning": nothing, with a warning at each call. "error": reject
+   * with UnsupportedError. "none": nothing. "scan": list the keys by metadump. Default "warning".
+   */
   onIteration?: "warning" | "error" | "none" | "scan" | undefined;
-  /** Refresh an unchanged session in storeSession too. Default false: open has done it. */
+  /** storeSession refreshes the ttl of an unchanged session too. Default false, because open has done it. */
   alwaysSave?: boolean | undefined;
-  /** storeSession is a plain set, as in Webware. Default false. */
+  /** storeSession writes by a plain set, as in Webware: the last write wins. Default false. */
   lastWriteWins?: boolean | undefined;
-  /** Seals values (AES-256-GCM) and hides ids (SHA-256, so that a dump of memcached shows none; ids that can be guessed can be guessed there too). A list rotates: the first seals, all open. 16 bytes at least; undefined is refused. */
+  /**
+   * Seals values (AES-256-GCM) and stores a SHA-256 hash in place of each id, so that a dump of memcached
+   * shows no id; an id that can be guessed can be checked against its hash. A list lets secrets rotate: the
+   * first one seals, each one opens. At least 16 bytes each. undefined is refused.
+   */
   secret?: string | readonly string[];
-  /** Largest encoded value, bytes. Default 1_000_000. */
+  /** The largest encoded value, in bytes. Default 1_000_000. */
   maxBytes?: number | undefined;
-  /** Instead of the V8 format. The same value must give the same bytes, by which changes are found; its flags may not have the bits 512, 1024 and 2048. */
+  /**
+   * Replaces the V8 format. It must encode the same value to the same bytes, because changes are found by
+   * comparing bytes, and its flags must not have the bits 512, 1024 and 2048.
+   */
   serializer?: Serializer | undefined;
 }
 
@@ -61,7 +71,7 @@ export interface ResolvedStoreOptions {
 }
 
 /**
- * Takes the options that were given; one that is undefined was not.
+ * Reads the options that were given. An option that is undefined counts as not given.
  *
  * @internal
  */
@@ -107,8 +117,10 @@ export function resolveStoreOptions(
   if (typeof absoluteTtl !== "number") {
     throw invalidType(`absoluteTtl must be a number of seconds, not ${kindOf(absoluteTtl)}`);
   }
-  if (!(absoluteTtl > 0)) throw invalidRange("absoluteTtl must be more than 0 seconds");
-  toExptime(absoluteTtl, undefined, "absoluteTtl"); // as what is left of it will be, with each write
+  if (!(absoluteTtl > 0)) {
+    throw invalidRange(`absoluteTtl must be more than 0 seconds, not ${absoluteTtl}`);
+  }
+  toExptime(absoluteTtl, undefined, "absoluteTtl"); // writes send what remains of it as an exptime
   const ofClient = { hashing, protocol, failover, timeout, connectTimeout, tls, auth };
   return {
     namespace: checkPrefix(namespace, "namespace"),
@@ -117,7 +129,7 @@ export function resolveStoreOptions(
     onIteration: oneOf(onIteration, ["warning", "error", "none", "scan"], "onIteration"),
     alwaysSave: checkBoolean(alwaysSave, "alwaysSave"),
     lastWriteWins: checkBoolean(lastWriteWins, "lastWriteWins"),
-    // Given but undefined, as an unset variable of the environment is: never to be left unsealed by that.
+    // `secret: process.env.SECRET` with the variable unset must throw, not store sessions unsealed.
     seal: options !== undefined && Object.hasOwn(options, "secret")
       ? new Seal(secret as string)
       : undefined,
@@ -136,7 +148,7 @@ export function resolveStoreOptions(
   };
 }
 
-/** The client that was given; with it none of a client's options may be. */
+/** Checks a shared client, and that no option of a client was given beside it. */
 function sharedClient(client: Memcached, options: Readonly<Record<string, unknown>>): Memcached {
   coreOf(client); // throws for anything else
   const clash = Object.keys(options).find((name) => options[name] !== undefined);

@@ -1,20 +1,14 @@
 /**
- * What a SessionStore keeps under a key: a value, or a Session as the array [fields, createdAt, ttl],
- * in the V8 format or the caller's own, sealed or not; or the marker of a session that has moved. The
- * flags tell which.
+ * What a SessionStore keeps under a key: a value, a Session as the array [fields, createdAt, ttl], or the
+ * marker of a session that has moved. Values and Sessions are in the V8 format or that of the caller's
+ * serializer, sealed or not. The flags tell which of these it is.
  */
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { Serializer } from "../client/options.ts";
-import type { Stored, ValueCodec } from "../client/values.ts";
-import {
-  deserialized,
-  encodedView,
-  Flags,
-  MAX_FLAGS,
-  serialized,
-  undefinedValue,
-} from "../client/values.ts";
+import { MAX_FLAGS, type Stored, undefinedValue, type ValueCodec } from "../client/values/codec.ts";
+import { encodedView, Flags } from "../client/values/memwire.ts";
+import { deserialized, serialized } from "../client/values/serializer.ts";
 import {
   CorruptValueError,
   invalidType,
@@ -27,17 +21,17 @@ import type { Reply } from "../protocol/reply.ts";
 import { decode } from "../v8/codec.ts";
 import type { Opened, Seal } from "./seal.ts";
 
-/** A bit of the flags: the value is a Session's record. */
+/** This bit of the flags says that the value is a Session's record. */
 export const SESSION_FLAG = 512;
-/** A bit of the flags: the value is sealed. */
+/** This bit says that the value is sealed. */
 const SEALED_FLAG = 1024;
-/** A bit of the flags: no value, but a marker. */
+/** This bit says that the item is a marker, not a value. */
 const MARKER_FLAG = 2048;
 const OWN_FLAGS = SESSION_FLAG | SEALED_FLAG | MARKER_FLAG;
 
 /** The flags of a marker. */
 export const MARKER_FLAGS: number = Flags.v8 | MARKER_FLAG;
-/** How long a marker stands, in seconds. */
+/** How long a marker stays, in seconds. */
 export const MARKER_SECONDS = 60;
 const MARKER_BYTES = 16;
 
@@ -57,58 +51,58 @@ export class Encoded {
   }
 }
 
-/** A new marker, which no other equals. */
+/** Makes a new marker, different from every other. */
 export function newMarker(): Encoded {
   return new Encoded(randomBytes(MARKER_BYTES), MARKER_FLAGS);
 }
 
-/** A Session's content. */
+/** What a Session's record holds. */
 export interface Content {
   readonly fields: Record<string, unknown>;
-  /** In ms since 1970. */
+  /** When the Session was created, in milliseconds since 1970. */
   readonly createdAt: number;
-  /** Its own, in seconds; undefined: the store's. */
+  /** The Session's own ttl, in seconds; undefined: it uses the store's. */
   readonly ttl: number | undefined;
 }
 
-/** What was read. */
+/** What was read under a key. */
 export interface Stocked {
-  /** The value; of a Session its fields; of a marker undefined. */
+  /** The value: the fields if it is a Session, undefined if it is a marker. */
   readonly value: unknown;
-  /** What only a Session's record has. */
+  /** The content of a Session's record; undefined for anything else. */
   readonly session: Content | undefined;
   readonly encoded: Encoded;
-  /** The session that was here has moved to another id. */
+  /** Whether this is a marker: the session that was here has moved to another id. */
   readonly marker: boolean;
-  /** Sealed by an older secret. */
+  /** Whether another secret than the first has sealed it. */
   readonly outdated: boolean;
 }
 
-/** The value is sealed by a secret that the store does not have: for `open` it is absent. */
+/** The value is sealed by a secret that the store does not have. `open` takes it for absent. */
 export class UnknownSecretError extends CorruptValueError {
   constructor(flags: number) {
     super("the value is sealed by a secret that the store does not have", { flags });
   }
 }
 
-/** How records are encoded. */
+/** How a store encodes its records. */
 export interface RecordOptions {
   readonly serializer: Serializer | undefined;
   readonly seal: Seal | undefined;
   readonly maxBytes: number;
-  /** The client's own. */
+  /** The client's prefix. */
   readonly prefix: string;
 }
 
 /** Encodes and decodes what a store keeps. */
-export class RecordCodec implements ValueCodec {
+export class RecordCodec implements ValueCodec<Stocked> {
   readonly #options: RecordOptions;
 
   constructor(options: RecordOptions) {
     this.#options = options;
   }
 
-  /** A value's bytes, the caller's to keep. */
+  /** Encodes a value, into bytes of their own that the caller may keep. */
   encodeValue(value: unknown, session: 0 | typeof SESSION_FLAG = 0): Encoded {
     if (value === undefined) throw undefinedValue();
     const { serializer } = this.#options;
@@ -118,15 +112,15 @@ export class RecordCodec implements ValueCodec {
     const { data, flags } = serialized(serializer, value);
     if ((flags & OWN_FLAGS) !== 0) {
       throw invalidType(
-        "serializer.serialize must return flags without the bits 512, 1024 and 2048",
+        `serializer.serialize returned flags ${flags}; they must not have the bits 512, 1024 and 2048`,
       );
     }
     return new Encoded(new Uint8Array(data), (flags | session) >>> 0);
   }
 
-  /** A Session's bytes. */
+  /** Encodes a Session's record. */
   encodeSession({ fields, createdAt, ttl }: Content): Encoded {
-    // JSON would write Infinity as null, which is the store's own; 0 says the same.
+    // A JSON serializer would write Infinity as null, which means the store's ttl. 0 also never expires.
     const seconds = ttl === Infinity ? 0 : ttl ?? null;
     try {
       return this.encodeValue([fields, createdAt, seconds], SESSION_FLAG);
@@ -136,11 +130,11 @@ export class RecordCodec implements ValueCodec {
     }
   }
 
-  /** Takes a value, or what was encoded before. */
+  /** Encodes a value, or takes an {@link Encoded} as it is, and seals it if the store has a secret. */
   encode(value: unknown, stored: Stored): void {
     const { plain, flags } = value instanceof Encoded ? value : this.encodeValue(value);
     const { maxBytes, prefix } = this.#options;
-    // A marker holds nothing that is worth a seal.
+    // A marker is not sealed: it holds nothing but random bytes.
     const seal = flags === MARKER_FLAGS ? undefined : this.#options.seal;
     stored.flags = seal === undefined ? flags : (flags | SEALED_FLAG) >>> 0;
     stored.value = seal === undefined ? plain : seal.close(plain, {
@@ -159,7 +153,10 @@ export class RecordCodec implements ValueCodec {
   decode(reply: Reply, key: string): Stocked {
     const { bytes, from, to, flags } = reply;
     if (flags > MAX_FLAGS) {
-      throw corrupt("flags of more than 32 bits are not a session store's", flags);
+      throw corrupt(
+        `no session store has written flags ${flags}: they have more than 32 bits`,
+        flags,
+      );
     }
     if (flags === MARKER_FLAGS) {
       const encoded = new Encoded(copyOf(bytes, from, to), flags);
@@ -173,7 +170,7 @@ export class RecordCodec implements ValueCodec {
     return flags !== MARKER_FLAGS;
   }
 
-  /** What encoded bytes mean. */
+  /** Decodes a value or a Session's record. */
   read(encoded: Encoded, outdated: boolean = false): Stocked {
     const { flags } = encoded;
     const decoded = this.#decodePlain(encoded.plain, (flags & ~SESSION_FLAG) >>> 0, flags);
@@ -186,12 +183,12 @@ export class RecordCodec implements ValueCodec {
     const { bytes, from, to, flags } = reply;
     const { seal, prefix } = this.#options;
     const sealed = (flags & SEALED_FLAG) !== 0;
-    // Copied, because the receive buffer is overwritten and this is kept, to find changes.
+    // Copy: these bytes are kept to find changes, and the receive buffer will be overwritten.
     if (seal === undefined && !sealed) return { plain: copyOf(bytes, from, to), outdated: false };
     if (seal === undefined) {
       throw corrupt("the value is sealed, and the store has no secret", flags);
     }
-    // What is not sealed may have been written by anybody who reaches the server.
+    // Anybody who reaches the server may have written a value that is not sealed.
     if (!sealed) throw corrupt("the value is not sealed, and the store has a secret", flags);
     const opened = seal.open(bytes.subarray(from, to), {
       mcKey: key.slice(prefix.length),
@@ -206,14 +203,14 @@ export class RecordCodec implements ValueCodec {
   #decodePlain(plain: Uint8Array, inner: number, flags: number): unknown {
     const { serializer } = this.#options;
     if (serializer === undefined) {
-      if (inner !== Flags.v8) throw corrupt(`flags ${flags} are not a session store's`, flags);
+      if (inner !== Flags.v8) throw corrupt(`no session store has written flags ${flags}`, flags);
       return decode(plain, 0, plain.byteLength);
     }
     return deserialized(serializer, new Uint8Array(plain), inner);
   }
 }
 
-// By far the fastest way to copy a few hundred bytes: 70 ns, `new Uint8Array(view)` takes 290.
+// This is by far the fastest way to copy a few hundred bytes: it takes 70 ns, `new Uint8Array(view)` 290.
 function copyOf(bytes: Uint8Array, from: number = 0, to: number = bytes.byteLength): Buffer {
   const copy = Buffer.allocUnsafe(to - from);
   copy.set(from === 0 && to === bytes.byteLength ? bytes : bytes.subarray(from, to));
@@ -223,29 +220,29 @@ function copyOf(bytes: Uint8Array, from: number = 0, to: number = bytes.byteLeng
 function readSession(record: unknown, flags: number): Content {
   if (Array.isArray(record) && record.length === 3) {
     const [fields, createdAt, ttl] = record as unknown[];
-    // No ttl was ever legal that is more than the last exptime.
+    // A ttl beyond the last exptime was never legal.
     const legal = isPlainObject(fields) && Number.isFinite(createdAt) &&
       (ttl === null || (typeof ttl === "number" && ttl >= 0 && ttl <= MAX_EXPTIME));
     if (legal) return { fields, createdAt: createdAt as number, ttl: ttl ?? undefined };
   }
-  throw corrupt("not a session's record", flags);
+  throw corrupt("the value is not a session's record", flags);
 }
 
-/** The content of what was read, for a session: a plain object that `set` stored is one created now. */
+/** Reads a session from what was read. A plain object that `set` stored counts as a session created now. */
 export function contentOf({ value, session, encoded }: Stocked): Content {
   if (session !== undefined) return session;
   if (isPlainObject(value)) return { fields: value, createdAt: Date.now(), ttl: undefined };
-  throw corrupt("what is stored is not a session", encoded.flags);
+  throw corrupt("the stored value is not a session", encoded.flags);
 }
 
-/** Whether a value can be a Session's fields. */
+/** Whether a value can be the fields of a Session. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** The error with the path that the caller knows: from the fields, not from the record around them. */
+/** The same error with a path that begins at the fields, which the caller knows, not at the record. */
 function inFields({ message, path, cause }: SerializationError): SerializationError {
   const own = path.replace(/^\[0\]\.?/, "");
   return new SerializationError(message.replace(path, () => own), { path: own, cause });

@@ -1,6 +1,6 @@
 /**
- * storeSession: add what is new, cas what is known, merge where somebody else wrote meanwhile, and
- * never write what was deleted elsewhere.
+ * storeSession: writes a new session by `add` and a known one by `cas`, merges if somebody else wrote
+ * meanwhile, and never writes a session that was deleted elsewhere.
  */
 import type { Deadline } from "../client/deadline.ts";
 import { hasEnded } from "./lifetime.ts";
@@ -12,8 +12,8 @@ import { type Home, type Place, type Saved, type SessionState, Shot } from "./st
 import { Writer } from "./writing.ts";
 
 /**
- * Does what the session needs, as it is now. Saves of one handle run one after another, because nobody
- * could tell what they do to each other in between.
+ * Saves the session as it is now. Saves of one handle run one after another: if they overlapped, neither
+ * would know what the other has written.
  */
 export function save(state: SessionState, deadline: Deadline): Promise<Saved> {
   const run = prepare(state, deadline);
@@ -30,7 +30,7 @@ function prepare(state: SessionState, deadline: Deadline): () => Promise<Saved> 
     state.dirty = true;
     throw error;
   }
-  // What is changed from here on is for the next save.
+  // Changes from here on belong to the next save.
   state.dirty = false;
   state.updates = NO_UPDATES;
   state.shot = shot;
@@ -55,7 +55,8 @@ async function saveShot(state: SessionState, shot: Shot, deadline: Deadline): Pr
 
 async function store(home: Home, place: Place, shot: Shot, deadline: Deadline): Promise<Saved> {
   const { lastWriteWins, alwaysSave } = home;
-  // Past its end it is left to expire: a host whose clock is fast must not end it for the others.
+  // Past its absolute end it is left to expire, not deleted: this host's clock may be fast, and the others
+  // still use the session.
   if (shot.barred || hasEnded(shot.createdAt, home)) return "gone";
   if (place.gone && !lastWriteWins) return "gone";
   if (shot.isEmpty && place.copy.stage === "unsent" && place.source === undefined) {
@@ -72,13 +73,13 @@ async function store(home: Home, place: Place, shot: Shot, deadline: Deadline): 
   return there ? writes ? "stored" : "touched" : "gone";
 }
 
-/** False: ended elsewhere. */
+/** Resolves to false if the session has ended elsewhere. */
 async function touch(home: Home, { copy }: Place, deadline: Deadline): Promise<boolean> {
   const found = await readAndTouch(home, copy.key, deadline);
   return found !== undefined && found !== "moved";
 }
 
-/** False: ended elsewhere. */
+/** Writes the session. Resolves to false if it has ended elsewhere. */
 function write(
   home: Home,
   place: Place,
@@ -88,13 +89,14 @@ function write(
 ): Promise<boolean> {
   const { copy, source } = place;
   const writer = new Writer(home, shot, copy, deadline);
-  // What is only to be sealed anew must not overwrite what others have changed; without tokens (-C) it does.
+  // Sealing with the newest secret alone must not overwrite what others have changed, so that goes by cas,
+  // except on a server without tokens (-C).
   if (home.lastWriteWins && (changed || copy.version === 0n)) return overwrite(writer, place);
   if (source !== undefined) return move(home, place, source, shot, deadline);
   return copy.stage === "there" ? writer.cas() : writer.add();
 }
 
-/** Last write wins: true. */
+/** Writes whatever is there, as lastWriteWins asks. Always resolves to true. */
 async function overwrite(writer: Writer, place: Place): Promise<true> {
   const old = place.keys.filter((key) => key !== writer.copy.key);
   await writer.set();
@@ -106,7 +108,7 @@ async function overwrite(writer: Writer, place: Place): Promise<true> {
 function isChanged({ codec }: Home, { copy, source }: Place, shot: Shot): boolean {
   const { base, stage } = copy;
   if (shot.dirty || stage !== "there" || base === undefined || source !== undefined) return true;
-  // What `set` stored is a plain object, and stays one until it is changed.
+  // `set` stores a plain object, which stays one until it is changed.
   const isPlain = (base.flags & SESSION_FLAG) === 0;
   const record = isPlain ? codec.encodeValue(codec.read(shot.record).value) : shot.record;
   return !record.equals(base);

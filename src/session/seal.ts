@@ -1,10 +1,10 @@
 /**
- * Sealing values: what stands in memcached cannot be read, forged or moved to another key.
+ * Seals values, so that nobody can read or forge what is in memcached, or move it to another key.
  *
- * AES-256-GCM, under a key of each value's own: HKDF-SHA-256 makes a key of the secret, and HMAC-SHA-256
- * of the mcKey under that one makes the value's, so that random nonces stay safe for ever. A seal is the
- * secret's name (4 bytes), nonce (12), ciphertext, tag (16), bound to the key on the wire and to the
- * flags. What it cannot stop is the replay of an older value of the same key.
+ * The cipher is AES-256-GCM with a separate key for each mcKey: HKDF-SHA-256 derives a key from the secret,
+ * and HMAC-SHA-256 of the mcKey under that key gives the value's key, so that random nonces stay safe for
+ * ever. A sealed value is the secret's name (4 bytes), nonce (12), ciphertext and tag (16), bound to the key
+ * on the wire and to the flags. A seal cannot stop the replay of an older value of the same key.
  */
 import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
@@ -19,48 +19,48 @@ const TAG_BYTES = 16;
 const MIN_SECRET_BYTES = 16;
 
 interface Secret {
-  /** The first bytes of a seal, by which the secret that made it is known. */
+  /** The first bytes of each value that this secret has sealed; they tell which secret it was. */
   readonly name: Buffer;
   readonly key: Buffer;
 }
 
-/** Where a sealed value stands. */
+/** What a seal binds its value to. */
 export interface SealedPlace {
   /** The id's key, without the client's prefix. */
   readonly mcKey: string;
-  /** The key as it goes over the wire, with it. */
+  /** The key as it goes over the wire, with the client's prefix. */
   readonly wireKey: string;
   readonly flags: number;
 }
 
-/** What was sealed. */
+/** An opened value. */
 export interface Opened {
   readonly plain: Buffer;
-  /** Another secret than the first has sealed it. */
+  /** Whether another secret than the first has sealed it. */
   readonly outdated: boolean;
 }
 
-/** The keys made of a secret, or of several: the first seals, each opens. */
+/** Seals and opens values with one secret or several: the first seals, each opens. */
 export class Seal {
   readonly #secrets: readonly Secret[];
 
   constructor(secret: string | readonly string[]) {
     const secrets = typeof secret === "string" ? [secret] : secret;
     if (!Array.isArray(secrets) || secrets.length === 0) {
-      throw invalidType("secret must be a string or a list of strings");
+      throw invalidType("secret must be a string or a non-empty list of strings");
     }
     this.#secrets = secrets.map((one: unknown) => {
       if (typeof one !== "string" || byteLength(one) < MIN_SECRET_BYTES) {
-        throw invalidType(`a secret must be a string of ${MIN_SECRET_BYTES} bytes at least`);
+        throw invalidType(`a secret must be a string of at least ${MIN_SECRET_BYTES} bytes`);
       }
       const key = derive(one);
       return { key, name: createHash("sha256").update(key).digest().subarray(0, NAME_BYTES) };
     });
   }
 
-  /** Seals bytes for this place. */
+  /** Seals bytes for this place. Only there can they be opened. */
   close(plain: Uint8Array, place: SealedPlace): Uint8Array {
-    const { name, key } = this.#secrets[0] as Secret;
+    const { name, key } = this.#secrets[0]!;
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, keyOf(key, place), nonce);
     cipher.setAAD(context(place));
@@ -68,7 +68,10 @@ export class Seal {
     return Buffer.concat([name, nonce, body, cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** What was sealed for this place; "unknown": by none of the secrets; "broken": not as it is now. */
+  /**
+   * Opens what was sealed for this place. "unknown": none of the secrets has sealed it. "broken": one of them
+   * has, but the bytes, the key or the flags are no longer the same.
+   */
   open(sealed: Uint8Array, place: SealedPlace): Opened | "unknown" | "broken" {
     if (sealed.byteLength < NAME_BYTES + NONCE_BYTES + TAG_BYTES) return "broken";
     let known = false;
@@ -106,7 +109,7 @@ function keyOf(secret: Buffer, { mcKey }: SealedPlace): Buffer {
   return createHmac("sha256", secret).update(mcKey).digest();
 }
 
-// Flags are bound too: a value must not be read as something else than it was stored as.
+// The flags are bound too, so that a value cannot be passed off as one of another kind.
 function context({ wireKey, flags }: SealedPlace): Buffer {
   return Buffer.from(`${flags} ${wireKey}`);
 }

@@ -1,4 +1,4 @@
-/** A session as its user has it: fields with a name. */
+/** The session that the caller works with: fields with names. */
 import { invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { newId } from "./ids.ts";
@@ -7,22 +7,22 @@ import { fieldBytes, type FieldUpdate, joined, setField, updateField } from "./m
 import type { SessionState } from "./state.ts";
 
 /**
- * The inside of a session, for the store.
+ * Returns the inner state of a session. For the store alone.
  *
  * @internal
  */
 export let stateOf: <F>(session: Session<F>) => SessionState;
 /**
- * Makes a session, for the store.
+ * Makes a session of its state. For the store alone.
  *
  * @internal
  */
 export let makeSession: <F>(state: SessionState) => Session<F>;
 
 /**
- * A session in memory, made by `store.open`; nothing reaches memcached before `store.storeSession`.
- * Stored as the V8 array [fields, createdAt, ttl] under flags 256 | 512; a plain object stored by
- * `set` opens too, created now.
+ * A session in memory, made by `store.open` or `store.create`. Nothing reaches memcached before
+ * `store.storeSession`. It is stored as the V8 array [fields, createdAt, ttl] with flags 256 | 512. A plain
+ * object that `set` has stored opens as a session created now.
  *
  * @example
  * ```ts
@@ -47,33 +47,33 @@ export class Session<F = Record<string, unknown>> {
     this.#state = state;
   }
 
-  /** The id that the cookie carries; new from regenerate() on. */
+  /** The id, which the cookie carries. regenerate() changes it at once. */
   get id(): string {
     return this.#state.id;
   }
 
-  /** Not loaded from memcached. */
+  /** Whether the session has never been stored: it was not loaded from memcached, nor saved since. */
   get isNew(): boolean {
     return this.#state.isNew;
   }
 
-  /** When it was created, in ms since 1970. */
+  /** When the session was created, in milliseconds since 1970. */
   get createdAt(): number {
     return this.#state.createdAt;
   }
 
-  /** Seconds; its own if set, else the store's. Setting it is a change. */
+  /** Seconds to live after a request: the session's own ttl if set, else the store's. Setting it is a change. */
   get ttl(): number {
     return this.#state.ttl ?? this.#state.home.ttl;
   }
 
   set ttl(seconds: number) {
-    toExptime(seconds); // now, not when it is stored
+    toExptime(seconds); // throws for a bad ttl now, not when it is stored
     this.#state.ttl = seconds;
     this.#state.dirty = true;
   }
 
-  /** The field's value; undefined when it is not there. */
+  /** Returns the field's value, or undefined if it is absent. */
   get<K extends keyof F & string>(name: K): F[K] | undefined {
     const { fields } = this.#state;
     return Object.hasOwn(fields, name) ? fields[name] as F[K] : undefined;
@@ -90,20 +90,21 @@ export class Session<F = Record<string, unknown>> {
   }
 
   /**
-   * Sets the field to what `fn` makes of it: now, and again from a fresh copy if storeSession finds that
-   * somebody else has changed it meanwhile. So two requests that each push to one list both count, where
-   * with `set` the later one wins. `fn` must not return a promise (`TypeError`); undefined takes the field
-   * out. Several updates run in order; a later `set`, `delete` or `clear` of the field replaces them.
+   * Sets the field to what `fn` returns for its current value. `fn` runs now, and again on a fresh copy if
+   * storeSession finds that somebody else has changed the field meanwhile. So if two requests each push to
+   * one list, both entries stay; with `set` the later request would win. `fn` must not return a promise
+   * (`TypeError`); undefined removes the field. Several updates run in order; a later `set`, `delete` or
+   * `clear` of the field replaces them.
    *
-   * If `fn` throws while storeSession merges, that rejects with the same error and the session stays dirty.
-   * After an outcome that is unknown, `fn` can count twice. With `lastWriteWins` it runs once; after
-   * destroy() it does nothing.
+   * If `fn` throws while storeSession merges, storeSession rejects with that error and the session stays
+   * dirty. After a save of unknown outcome, `fn` can count twice. With `lastWriteWins` it runs only once,
+   * now; after destroy() it does not run.
    *
    * @example `session.update("cart", (cart = []) => [...cart, "tea"]);`
    */
   update<K extends keyof F & string>(name: K, fn: (current: F[K] | undefined) => F[K]): this {
     if (typeof name !== "string") throw invalidType("a field's name must be a string");
-    if (typeof fn !== "function") throw invalidType("update needs a function");
+    if (typeof fn !== "function") throw invalidType("a session's update needs a function");
     const { fields, updates, destroyed, home: { codec } } = this.#state;
     if (destroyed) return this;
     const found = fieldBytes(fields, name, codec);
@@ -117,12 +118,12 @@ export class Session<F = Record<string, unknown>> {
     return this;
   }
 
-  /** Whether the field is there. */
+  /** Whether the session has the field. */
   has(name: keyof F & string): boolean {
     return Object.hasOwn(this.#state.fields, name);
   }
 
-  /** Takes a field out; true: it was there. */
+  /** Removes a field. Returns true if it was there. */
   delete(name: keyof F & string): boolean {
     const { fields, updates } = this.#state;
     updates.delete(name);
@@ -132,57 +133,58 @@ export class Session<F = Record<string, unknown>> {
     return true;
   }
 
-  /** Takes all fields out. */
+  /** Removes all fields. */
   clear(): void {
     this.#state.fields = {};
     this.#state.updates.clear();
     this.#state.dirty = true;
   }
 
-  /** The fields, with their names. */
+  /** Iterates over the fields, as pairs of name and value. */
   *entries(): IterableIterator<[string, F[keyof F]]> {
     for (const entry of Object.entries(this.#state.fields)) yield entry as [string, F[keyof F]];
   }
 
   /**
-   * Changed by set, update, delete, clear, ttl, regenerate or setDirty; changes inside a value are found by
-   * storeSession, which compares encoded bytes.
+   * Whether set, update, delete, clear, ttl, regenerate or setDirty has changed the session. It does not see
+   * changes inside a value; storeSession finds those, because it compares encoded bytes.
    */
   isDirty(): boolean {
     return this.#state.dirty;
   }
 
-  /** Marks it changed, or not. */
+  /** Marks the session as changed, or with false as unchanged. */
   setDirty(dirty: boolean = true): void {
     this.#state.dirty = dirty;
   }
 
-  /** expiring() ran, or absoluteTtl has passed. */
+  /** Whether expiring() was called or absoluteTtl has passed. */
   isExpired(): boolean {
     return this.#state.expired || hasEnded(this.#state.createdAt, this.#state.home);
   }
 
-  /** Marks it expired; called by destroy. */
+  /** Marks the session as expired, so that storeSession deletes it. destroy() calls it. */
   expiring(): void {
     this.#state.expired = true;
   }
 
-  /** storeSession will delete it. */
+  /** Ends the session: the next storeSession deletes it. */
   destroy(): void {
     this.expiring();
     this.#state.destroyed = true;
   }
 
-  /** Whether destroy was called. */
+  /** Whether destroy() was called. */
   get destroyed(): boolean {
     return this.#state.destroyed;
   }
 
   /**
-   * A new id now; storeSession moves the session to it. What others store or delete under the old id
-   * meanwhile counts: a logout elsewhere makes it "gone", and no field is lost. What cannot be confirmed
-   * rejects and stays dirty, and the next storeSession goes on: for a while both ids can have it, but never
-   * neither, while the old id's server keeps what it was given for a minute.
+   * Gives the session a new id at once; the next storeSession moves it there. Until then other requests may
+   * use the old id: fields that they store are merged, and after their logout storeSession says "gone". If
+   * storeSession cannot confirm the move, it rejects, the session stays dirty and the next storeSession goes
+   * on. Until the move is confirmed both ids may have the session, but never neither, provided that the old
+   * id's server keeps for a minute what it was given.
    */
   regenerate(): void {
     const state = this.#state;

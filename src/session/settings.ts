@@ -1,33 +1,38 @@
-/** The settings of Webware's SessionMemcachedStore as options of ours. */
+/** Translates the settings of Webware's SessionMemcachedStore into memwire's options. */
 import type { ServerSpec } from "../address.ts";
 import { readOptions } from "../checks/options.ts";
 import { checkBoolean, kindOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { readStoreOptions, type SessionStoreOptions } from "./options.ts";
 
-/** Webware for Python's settings, by their own names. */
+/** The settings of Webware for Python, under their own names. */
 export interface WebwareSettings {
-  /** Default ["localhost:11211"]. */
+  /** The servers. Default ["localhost:11211"]. */
   MemcachedServers?: readonly ServerSpec[] | undefined;
-  /** Minutes. Default 180. */
+  /** Minutes that a session lives after its last request. Default 180. */
   SessionTimeout?: number | undefined;
-  /** Default "WebwareSession"; null and "" are none. */
+  /** Put before every id. Default "WebwareSession"; null and "" mean no namespace. */
   MemcachedNamespace?: string | null | undefined;
-  /** Default "Warning". Falsy: "none". "Error": "error". Any other text warns, as in the seed. */
+  /**
+   * Default "Warning". A falsy value becomes onIteration "none", "Error" becomes "error", and any other text
+   * warns, as in Webware.
+   */
   MemcachedOnIteration?: string | null | undefined;
-  /** Default true. */
+  /** Whether unchanged sessions are refreshed when they are stored. Default true. */
   AlwaysSaveSessions?: boolean | undefined;
 }
 
 /**
- * The options that make a store behave as the seed does with these settings: its servers, keys and
- * exptimes, last write wins. What `options` gives goes before.
+ * Returns the options that make a store behave as Webware does with these settings: the same servers, keys
+ * and exptimes, and the last write wins. `options` takes precedence over the settings.
  */
 export function optionsFromSettings(
   settings: WebwareSettings,
   options: SessionStoreOptions | undefined,
 ): SessionStoreOptions {
-  if (settings === undefined) throw invalidType("settings must be an object, {} for the defaults");
+  if (settings === undefined) {
+    throw invalidType("settings must be an object; {} takes the defaults");
+  }
   const given = readOptions<WebwareSettings>(settings, {
     MemcachedServers: undefined,
     SessionTimeout: undefined,
@@ -41,11 +46,13 @@ export function optionsFromSettings(
   if (typeof SessionTimeout !== "number") {
     throw invalidType(`SessionTimeout must be a number of minutes, not ${kindOf(SessionTimeout)}`);
   }
-  if (!(SessionTimeout >= 0)) throw invalidRange("SessionTimeout must be 0 or more minutes");
+  if (!(SessionTimeout >= 0)) {
+    throw invalidRange(`SessionTimeout must be 0 or more minutes, not ${SessionTimeout}`);
+  }
   checkBoolean(AlwaysSaveSessions, "AlwaysSaveSessions");
   const ours = readStoreOptions(options);
   const { servers = MemcachedServers, namespace = MemcachedNamespace ?? "" } = ours;
-  // Webware runs on python-memcached 1.59 as Debian has it.
+  // Webware uses python-memcached; Debian ships version 1.59.
   const { hashing = "python-memcached-1.59", ttl = SessionTimeout * 60 } = ours;
   const { onIteration = policyOf(MemcachedOnIteration), lastWriteWins = true } = ours;
   const { alwaysSave = AlwaysSaveSessions } = ours;

@@ -1,4 +1,4 @@
-/** What a session is made of: its content now, and what is known of its copies in memcached. */
+/** The state of a session: its content now, and what is known about its copies in memcached. */
 import type { Commands } from "../client/commands.ts";
 import type { Item } from "../client/item.ts";
 import type { Ids } from "./ids.ts";
@@ -15,10 +15,10 @@ export interface Home extends Lifetimes {
   readonly lastWriteWins: boolean;
 }
 
-/** What storeSession did. */
+/** What storeSession did with the session. */
 export type Saved = "stored" | "touched" | "unchanged" | "deleted" | "gone";
 
-/** A session, new as long as nothing else is noted. Its content is written by session.ts and by merges. */
+/** The state of one session, new until something else is noted. session.ts and merges write its content. */
 export class SessionState implements Content {
   readonly home: Home;
   id: string;
@@ -32,12 +32,12 @@ export class SessionState implements Content {
   dirty = false;
   expired = false;
   destroyed = false;
-  /** Opened by an id whose session had moved: stays unwritten until it has a new id. */
+  /** Whether it was opened by an id whose session had moved. Then it is not written until it has a new id. */
   barred = false;
   readonly place: Place;
-  /** The last save that was called, until it ends. */
+  /** The last save that was called, or undefined once that save has ended. */
   shot: Shot | undefined = undefined;
-  /** How many saves are under way, and what settles when the last of them has. */
+  /** How many saves are under way; `saving` settles with the last of them. */
   saves = 0;
   saving: Promise<Saved> | undefined = undefined;
 
@@ -48,7 +48,7 @@ export class SessionState implements Content {
     this.place = new Place(key);
   }
 
-  /** Takes over what the last save has merged into the session, and what it has left to be stored. */
+  /** Takes over what the last save has merged, and the updates that it could not store. */
   follow(shot: Shot): void {
     this.shot = undefined;
     if (!shot.record.equals(shot.start)) this.#rebase(shot);
@@ -61,7 +61,7 @@ export class SessionState implements Content {
     try {
       content = merge(this, start, codec.read(record), this.updates, codec);
     } catch {
-      // A function of the caller's has thrown: what it has made of the field stays, as if it were set.
+      // A function of the caller has thrown: keep the field as it is, as if it had been set.
       this.updates = NO_UPDATES;
       content = merge(this, start, codec.read(record), this.updates, codec);
     }
@@ -73,24 +73,24 @@ export class SessionState implements Content {
 
 /** The session as it was when storeSession was called, and what has been merged into it since. */
 export class Shot {
-  /** The key that it is to be stored under. */
+  /** The key that the session is to be stored under. */
   readonly key: string;
   readonly dirty: boolean;
   readonly barred: boolean;
   readonly isEmpty: boolean;
   updates: UpdateMap;
-  /** It has rejected. */
+  /** Whether the save has rejected. */
   failed = false;
-  /** The record that is to be stored, at the call and now. */
+  /** The record to be stored: `start` as it was at the call, `record` as it is after merges. */
   readonly start: Encoded;
   record: Encoded;
   createdAt: number;
   ttl: number | undefined;
 
-  /** The save that was called before, if it had not ended. */
+  /** The previous save, if it was still running at the call. */
   #previous: Shot | undefined;
 
-  /** Throws what cannot be encoded. */
+  /** Throws if the session cannot be encoded. */
   constructor(state: SessionState) {
     this.#previous = state.shot;
     this.key = state.key;
@@ -103,7 +103,7 @@ export class Shot {
     this.start = this.record = state.home.codec.encodeSession(state);
   }
 
-  /** Takes over what the save before has merged, and what it has left to be stored. */
+  /** Takes over what the previous save has merged, and the updates that it could not store. */
   begin(codec: RecordCodec): void {
     const previous = this.#previous;
     if (previous === undefined) return;
@@ -113,7 +113,7 @@ export class Shot {
     if (failed) this.updates = joined(updates, this.updates);
   }
 
-  /** Brings its changes since `ancestor` onto what was read. */
+  /** Merges its changes since `ancestor` into what was read. */
   merge(ancestor: Encoded | undefined, theirs: Stocked, codec: RecordCodec): void {
     const mine = codec.read(this.record).session as Content;
     const content = merge(mine, ancestor, theirs, this.updates, codec);
@@ -123,21 +123,24 @@ export class Shot {
   }
 }
 
-// Attempts whose outcome is unknown, of which any may have arrived; more are hardly ever made.
+// How many attempts of unknown outcome are remembered, any of which may have arrived. More are very rare.
 const MAX_SENT = 8;
 
-/** What is known of the record under one key. */
+/** What is known about the record under one key. */
 export class Copy {
   readonly key: string;
-  /** "unsent": nothing was ever seen or sent here; "unsure": it was added, the outcome is unknown. */
+  /**
+   * "unsent": no record was seen here or sent here. "unsure": an add was sent and its outcome is unknown.
+   * "there": the record was read or written here.
+   */
   stage: "unsent" | "unsure" | "there" = "unsent";
-  /** The record that changes are counted from: last read or written here. */
+  /** The record that was last read or written here; changes are counted from it. */
   base: Encoded | undefined = undefined;
-  /** Its token; undefined after a write. */
+  /** The record's token; unknown (undefined) after a write. */
   version: bigint | undefined = undefined;
-  /** An older secret has sealed it. */
+  /** Whether another secret than the first has sealed it. */
   outdated = false;
-  /** Records that were sent here and may stand here. */
+  /** Records that were sent to this key and may be stored there. */
   readonly sent: Encoded[] = [];
 
   constructor(key: string) {
@@ -145,8 +148,8 @@ export class Copy {
   }
 
   /**
-   * Notes what was read here, and merges what others have changed. With `settles`, what stands here by a
-   * save whose outcome was unknown counts as stored.
+   * Notes what was read here, and merges what others have changed. With `settles`, a record that a save of
+   * unknown outcome has sent counts as stored.
    */
   read({ value, cas }: Item<Stocked>, shot: Shot, codec: RecordCodec, settles: boolean): void {
     const { encoded, outdated } = value;
@@ -154,13 +157,13 @@ export class Copy {
       if (!this.sent.some((record) => record.equals(encoded))) {
         shot.merge(this.base ?? this.sent[0], value, codec);
       } else if (settles) settle(shot.updates, value, codec);
-      // Once another record stands here, what was sent with an older token can arrive no more.
+      // The token has changed with the record, so what was sent with an older token can no longer arrive.
       this.sent.length = 0;
     }
     this.found(encoded, cas, outdated);
   }
 
-  /** Notes that this record stands here. */
+  /** Notes that this record is stored here. */
   found(record: Encoded, version: bigint | undefined, outdated: boolean): void {
     this.stage = "there";
     this.base = record;
@@ -168,7 +171,7 @@ export class Copy {
     this.outdated = outdated;
   }
 
-  /** Notes a record that is being sent. Returns what forgets it, for a record that has not arrived. */
+  /** Notes a record that is being sent. Returns a function that forgets it, to be called if it was refused. */
   sending(record: Encoded): () => void {
     this.version = undefined;
     if (this.sent.some((other) => other.equals(record))) return () => undefined;
@@ -185,7 +188,7 @@ export class Copy {
     this.found(record, undefined, false);
   }
 
-  /** Notes that nothing of it stands here. */
+  /** Notes that nothing of the session is stored here. */
   lost(): void {
     this.stage = "unsent";
     this.base = undefined;
@@ -198,18 +201,18 @@ export class Copy {
 export interface Source {
   /** The copy under the old id. */
   readonly copy: Copy;
-  /** What is put in its place: the same bytes until the move is confirmed or given up. */
+  /** The marker that replaces it; its bytes stay the same until the move is confirmed or given up. */
   readonly marker: Encoded;
 }
 
-/** Where the session stands in memcached. */
+/** Under which keys the session is, or may be, in memcached. */
 export class Place {
-  /** The copy that is written. */
+  /** The copy that saves write. */
   copy: Copy;
   source: Source | undefined = undefined;
-  /** Keys of ids between that of the source and the present one, to be deleted after the move. */
+  /** The keys of ids between the source's and the present one; they are deleted after the move. */
   readonly between: string[] = [];
-  /** Ended elsewhere: never to be written again. */
+  /** Whether the session has ended elsewhere. Then it is never written again. */
   gone = false;
 
   constructor(key: string) {
@@ -227,14 +230,14 @@ export class Place {
     this.copy = new Copy(key);
   }
 
-  /** All keys under which something may stand. */
+  /** All keys under which something may be stored. */
   get keys(): string[] {
     const { copy, source, between } = this;
     const own = copy.stage === "unsent" ? [] : [copy.key];
     return source === undefined ? own : [...own, source.copy.key, ...between];
   }
 
-  /** The session stands under its present key alone. */
+  /** Notes that the move is over: the session has no key but its present one. */
   arrive(): void {
     this.source = undefined;
     this.between.length = 0;

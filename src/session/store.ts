@@ -1,4 +1,4 @@
-/** The session store: ids become keys, values become records, each method is one command or a few. */
+/** The session store: it turns ids into keys and values into records; each method is a few commands at most. */
 import { Commands } from "../client/commands.ts";
 import { coreOf } from "../client/copies.ts";
 import type { Deadline } from "../client/deadline.ts";
@@ -22,15 +22,15 @@ import { makeSession, Session, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
 import type { Home } from "./state.ts";
 
-// Of pop and setDefault: each further try means that somebody wrote in between.
+// How often pop and setDefault try. Each further try means that somebody wrote in between.
 const MAX_TRIES = 100;
 
 /**
- * Sessions, or any values by id, in a memcached cluster. `V` is the type of a value; for Sessions it is
- * the type of the fields.
+ * Keeps sessions, or any values by id, in a memcached cluster. `V` is the type of a value; for Sessions it
+ * is the type of their fields.
  *
- * An absent session is `undefined`; a server that cannot be reached rejects, so that a visitor is never
- * logged out because it blinked.
+ * An absent session is `undefined`. If a server cannot be reached, the call rejects, so that no visitor is
+ * logged out because a server blinked.
  *
  * @example
  * ```ts
@@ -50,9 +50,9 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   readonly #listing: Listing<V>;
 
   /**
-   * Checks the options; connects to nobody.
+   * Checks the options. It connects to no server yet; the first call does.
    *
-   * @param options Defaults stand with {@link SessionStoreOptions}.
+   * @param options {@link SessionStoreOptions} states the defaults.
    */
   constructor(options?: SessionStoreOptions) {
     this.#options = resolveStoreOptions(options);
@@ -81,10 +81,11 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /**
-   * A store with Webware's settings: server choice "python-memcached-1.59", lastWriteWins, alwaysSave.
+   * Makes a store that works as Webware does with these settings: hashing "python-memcached-1.59",
+   * lastWriteWins, alwaysSave.
    *
-   * @param settings Webware for Python's settings.
-   * @param options What is given here goes before the settings.
+   * @param settings The settings of Webware for Python.
+   * @param options Options that take precedence over the settings.
    */
   static fromSettings<V = Record<string, unknown>>(
     settings: WebwareSettings,
@@ -94,17 +95,19 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /**
-   * The key handed to the client: namespace + id; with `secret` namespace + base64url(SHA-256("memwire
-   * session id\\0" + namespace + "\\0" + id)), whatever the secret. Throws a `TypeError` for an illegal id:
-   * one is legal if namespace + id is a legal key, with and without `secret`.
+   * Returns the key that the client gets for this id: namespace + id, or with a `secret` namespace +
+   * base64url(SHA-256("memwire session id\\0" + namespace + "\\0" + id)), which does not depend on the secret.
+   * Throws a `TypeError` for an illegal id. An id is legal, with or without `secret`, if namespace + id is a
+   * legal key.
    */
   mcKey(id: string): string {
     return this.#home.ids.key(id);
   }
 
   /**
-   * The value, TTL untouched; of a Session its fields. An id that makes no legal key, the empty one
-   * included, is absent without traffic here and in has, delete, pop, touch and open.
+   * Reads the value, or the fields of a Session; the ttl stays as it is. For an id that makes no legal key,
+   * such as the empty one, this method and has, delete, pop, touch and open report an absent value and send
+   * nothing.
    */
   get(id: string, options?: CallOptions): Promise<V | undefined> {
     const { commands, ids } = this.#home;
@@ -113,7 +116,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return commands.get(key, options).then((stocked) => this.#valueOf(stocked));
   }
 
-  /** Last write wins, and it can bring back what was deleted: for sessions use storeSession. */
+  /** Stores a value whatever is there. It can bring back a deleted session: use storeSession for sessions. */
   set(id: string, value: V, options?: StoreOptions): Promise<void> {
     return this.#write(
       id,
@@ -123,21 +126,21 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     );
   }
 
-  /** Whether something is there. */
+  /** Whether a value is stored under this id. */
   has(id: string, options?: CallOptions): Promise<boolean> {
     const { commands, ids } = this.#home;
     const key = ids.find(id);
     return key === undefined ? Promise.resolve(false) : commands.has(key, options);
   }
 
-  /** One delete, no read, no `expiring()`; true: was there. */
+  /** Deletes by one command, without reading or calling `expiring()`. Resolves to true if a value was there. */
   delete(id: string, options?: CallOptions): Promise<boolean> {
     const { commands, ids } = this.#home;
     const key = ids.find(id);
     return key === undefined ? Promise.resolve(false) : commands.delete(key, options);
   }
 
-  /** What is there, else `value`, stored by add: all callers get the same. */
+  /** Returns the stored value, or stores `value` by `add` if there is none. All callers get the same value. */
   setDefault(id: string, value: V, options?: StoreOptions): Promise<V> {
     const { commands } = this.#home;
     return this.#write(id, value, options, async (key, record, ttl, deadline) => {
@@ -151,7 +154,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     });
   }
 
-  /** Takes it out; of several callers one gets it. */
+  /** Reads and deletes a value. If several callers do so at once, only one of them gets it. */
   pop(id: string, options?: CallOptions): Promise<V | undefined> {
     const { commands, ids } = this.#home;
     const key = ids.find(id);
@@ -168,14 +171,17 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     });
   }
 
-  /** Sets the TTL, in seconds; default: the store's, also for a session with its own. false: absent. */
+  /**
+   * Sets the ttl, in seconds; by default the store's, even for a session that has its own. Resolves to false
+   * if the value is absent.
+   */
   touch(id: string, ttl: number = this.#home.ttl, options?: CallOptions): Promise<boolean> {
     const { commands, ids } = this.#home;
     const key = ids.find(id);
     if (key === undefined) return Promise.resolve(false);
     return commands.core.run(options, async (deadline) => {
       toExptime(ttl);
-      // First a look: the marker of a session that has moved must not live longer.
+      // Look first: the marker of a session that has moved must not live longer.
       if (!await commands.has(key, deadline.left())) return false;
       const there = await refresh(this.#home, key, ttl, deadline);
       return there !== undefined && there !== "moved";
@@ -183,9 +189,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /**
-   * Memcached.update on the decoded value: reads, changes and writes by add or cas, again after a conflict.
-   * A Session stays one, with its creation and its own ttl. Where a session has moved away from this id,
-   * `fn` gets undefined, and what it returns is not written: `ConflictError`.
+   * Does what `Memcached.update` does: reads, changes and writes by `add` or `cas`, and starts again after a
+   * conflict. A Session stays a Session and keeps its creation time and its own ttl. If the session of this
+   * id has moved to another one, `fn` gets undefined, its result is not written and the call rejects with
+   * `ConflictError`.
    */
   async update(
     id: string,
@@ -210,41 +217,45 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /**
-   * The session of this id, TTL set anew; a new, unsaved one under a new id when it is absent, past
-   * absoluteTtl, undefined, null or no legal id (no traffic). One round trip, two when more than a
-   * sixteenth of its TTL has passed (classic: always two). A lost command never changes how long a session
-   * has. Unreachable: rejects.
+   * Opens the session of this id and sets its ttl again. If the session is absent or past absoluteTtl, or the
+   * id is undefined, null or illegal (which sends nothing), it returns a new, unsaved session under a new id.
+   * It takes one round trip, or two if more than a sixteenth of the ttl has passed; two in the classic
+   * dialect. A lost command never leaves the session a wrong ttl. If the server cannot be reached, it rejects.
    */
   open(id?: string | null, options?: CallOptions): Promise<Session<V>> {
     return this.#home.commands.core.run(options, (deadline) => open<V>(this.#home, id, deadline));
   }
 
   /**
-   * A new, unsaved session; under this id for a framework that makes ids itself. No traffic. Throws a
-   * `TypeError` for an illegal id.
+   * Makes a new, unsaved session and sends nothing. Give an id if your framework makes the ids itself. Throws
+   * a `TypeError` for an illegal id.
    */
   create(id?: string): Session<V> {
     return makeSession(newState(this.#home, id));
   }
 
   /**
-   * Does what the session needs. New and empty: "unchanged", no traffic. New: add; `ConflictError` if the
-   * id is taken. Destroyed: "deleted". Changed: cas; on a conflict the changed top-level fields go onto the
-   * fresh copy, those changed by `Session.update` are computed again from it, and so on until the deadline,
-   * then `ConflictError`. Unchanged: "unchanged", or with alwaysSave "touched". Deleted elsewhere: "gone",
-   * never written again.
+   * Stores the session as it is when the call is made, and resolves to what that took:
    *
-   * What is written is the session as it is when the call is made. After a write, or one whose outcome is
-   * unknown, the next call reads first and goes on only if the bytes are those it wrote, else merges. If it
-   * rejects, the session is still dirty and can be stored again, also after a refusal by which the server
-   * lost the old copy.
+   * - "stored": a new session was written by `add`, a changed one by `cas`. If somebody else has written
+   *   meanwhile, the changed top-level fields are put into the fresh copy, fields that `Session.update`
+   *   changed are computed again from it, and the write is tried again.
+   * - "unchanged": nothing was sent, because the session has no changes, or is new and empty.
+   * - "touched": with `alwaysSave`, the ttl of an unchanged session was set again.
+   * - "deleted": the session was destroyed or has expired.
+   * - "gone": the session was deleted or moved elsewhere, or is past absoluteTtl; it is never written again.
+   *
+   * Rejects with `ConflictError` if the id of a new session is taken, or if others keep writing until the
+   * deadline. After a rejection the session is still dirty and can be stored again, even if the server lost
+   * the old copy when it refused the new one. After any write, the next call reads first; it goes on if the
+   * bytes are the ones that it wrote, and merges if not.
    */
   storeSession(
     session: Session<V>,
     options?: CallOptions,
   ): Promise<"stored" | "touched" | "unchanged" | "deleted" | "gone"> {
     return this.#home.commands.core.run(options, (deadline) => {
-      // One that another copy of this package has made belongs to another store too.
+      // A Session that another copy of this package has made belongs to another store too.
       if (!(session instanceof Session)) {
         throw invalidType("storeSession needs a Session of this store");
       }
@@ -254,51 +265,54 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     });
   }
 
-  /** The ids that are stored now, roughly; by `onIteration`. With `secret`: UnsupportedError. */
+  /**
+   * Lists roughly the ids that are stored now, if `onIteration` allows it. Rejects with UnsupportedError if the
+   * store has a `secret`.
+   */
   keys(): AsyncIterableIterator<string> {
     return this.#listing.ids();
   }
 
-  /** The ids with their values; by `onIteration`. With `secret`: UnsupportedError. */
+  /** Lists the ids with their values, under the same conditions as {@link SessionStore.keys}. */
   entries(): AsyncIterableIterator<[id: string, value: V]> {
     return this.#listing.entries();
   }
 
-  /** How many there are, roughly; by `onIteration`. */
+  /** Counts roughly the stored values, if `onIteration` allows it. */
   size(): Promise<number> {
     return this.#listing.size();
   }
 
-  /** Deletes what has this namespace, one by one; never flush_all. By `onIteration`. */
+  /** Deletes the keys of this namespace one by one, never by flush_all, if `onIteration` allows it. */
   clear(): Promise<void> {
     return this.#listing.clear();
   }
 
-  /** Nothing: memcached expires sessions. */
+  /** Does nothing, because memcached expires sessions itself. Webware calls it. */
   async cleanStaleSessions(): Promise<void> {}
 
-  /** Webware's name for close(). */
+  /** Closes the store, as {@link SessionStore.close} does. This is Webware's name for it. */
   storeAllSessions(): Promise<void> {
     return this.close();
   }
 
-  /** Closes the client, unless it was given. */
+  /** Closes the client if the store has made it; a client that was given stays open. */
   async close(): Promise<void> {
     if (this.#options.ownsClient) await this.#options.client.close();
   }
 
-  /** {@link SessionStore.close}, for `await using`. */
+  /** Does what {@link SessionStore.close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** A value; undefined where nothing is, a marker stands, or a Session is past its absolute end. */
+  /** Returns the value; undefined if there is none, only a marker, or a Session past its absolute end. */
   #valueOf(stocked: Stocked | undefined): V | undefined {
     if (stocked === undefined || isOver(stocked, this.#home)) return undefined;
     return stocked.value as V | undefined;
   }
 
-  /** What update stores; it never writes over what a move or a passed absoluteTtl has left. */
+  /** Makes what update stores. Throws rather than write over a marker or a Session past its absolute end. */
   #next(next: unknown, stocked: Stocked | undefined, ttl: number | undefined): Next {
     const { codec } = this.#home;
     if (stocked !== undefined && isOver(stocked, this.#home)) throw moved();
@@ -306,14 +320,14 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     if (session === undefined) {
       return { value: codec.encodeValue(next), ttl: ttl ?? this.#home.ttl };
     }
-    if (!isPlainObject(next)) throw invalidType("a session's fields must be an object");
+    if (!isPlainObject(next)) throw invalidType("a session's fields must be a plain object");
     return {
       value: codec.encodeSession({ ...session, fields: next }),
       ttl: ttl ?? secondsToLive(session.ttl, session.createdAt, this.#home),
     };
   }
 
-  /** Runs an operation that writes; what it writes is encoded now. */
+  /** Runs an operation that writes a value. The value is encoded at the call, before anything is awaited. */
   async #write<T>(
     id: string,
     value: V,
@@ -329,16 +343,16 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 }
 
-/** Whether what was read is no value: a marker, or a session past its absolute end. */
+/** Whether what was read counts as absent: it is a marker, or a session past its absolute end. */
 function isOver({ marker, session }: Stocked, home: Home): boolean {
   return marker || (session !== undefined && hasEnded(session.createdAt, home));
 }
 
 function moved(): ConflictError {
-  return new ConflictError("a session that was here has moved to another id, or has just ended");
+  return new ConflictError("the session of this id has moved to another id or has just ended");
 }
 
-/** The options of a call that writes, checked. Throws. */
+/** Checks the options of a call that writes, its ttl included. */
 function storeOptions(core: Core, options: StoreOptions | undefined): CheckedOptions {
   const checked = core.storeOptions(options);
   storeExptime(checked);

@@ -1,6 +1,6 @@
 /**
- * Writing a session under one key: by add where nothing of it should stand, by cas where it stands. What
- * was sent is noted, so that a write whose reply was lost is told from somebody else's.
+ * Writes a session under one key: by `add` if it should not be there yet, by `cas` if it is. Every record that
+ * is sent is noted, so that a write whose reply was lost can be told from somebody else's write.
  */
 import type { Deadline, PartOptions } from "../client/deadline.ts";
 import {
@@ -15,18 +15,18 @@ import { refresh } from "./opening.ts";
 import type { Encoded } from "./record.ts";
 import type { Copy, Home, Shot } from "./state.ts";
 
-// After a conflict a writer waits for a random time of at most its last try's, twice that after the next
-// one, and so on: however far the server is, soon few of them meet.
+// After a conflict a writer waits a random time, at most as long as its last try took, then at most twice as
+// long, and so on. So however far away the server is, soon only few writers collide.
 const MIN_PAUSE_MS = 4;
 const MAX_PAUSE_MS = 100;
 
-/** Writes what is to be stored under a copy's key. */
+/** Writes the record of a save under the key of a copy. */
 export class Writer {
   readonly home: Home;
   readonly shot: Shot;
   readonly copy: Copy;
   readonly deadline: Deadline;
-  /** Updates are counted from this copy; while a session moves, from that under its old id. */
+  /** Whether updates are counted from this copy. While a session moves, they count from its old copy. */
   readonly #settles: boolean;
 
   constructor(home: Home, shot: Shot, copy: Copy, deadline: Deadline, moving: boolean = false) {
@@ -37,10 +37,13 @@ export class Writer {
     this.deadline = deadline;
   }
 
-  /** Adds it, where at most an earlier attempt of this handle stands. False: ended elsewhere. */
+  /**
+   * Adds the record. Nothing but an earlier attempt of this handle can be under the key. Resolves to false if
+   * the session has ended elsewhere.
+   */
   async add(): Promise<boolean> {
     const { copy, shot, home: { commands } } = this;
-    // An attempt is repeated as it was: what is found then has come from it.
+    // Repeat an earlier attempt with the same bytes: if the key is taken, that attempt has arrived.
     const attempt = copy.stage === "unsure" ? copy.sent[0] : undefined;
     const record = attempt ?? shot.record;
     copy.stage = "unsure";
@@ -60,7 +63,10 @@ export class Writer {
     return added && record.equals(shot.record) || await this.cas();
   }
 
-  /** Writes it over the version that is known; reads, and merges, if none is. False: ended elsewhere. */
+  /**
+   * Writes the record over the known version; if none is known, reads and merges first. Resolves to false if
+   * the session has ended elsewhere.
+   */
   cas(): Promise<boolean> {
     const { copy, shot, home, deadline } = this;
     const { commands, codec } = home;
@@ -75,7 +81,7 @@ export class Writer {
       const [record, token] = [shot.record, version];
       version = undefined;
       if (record.equals(copy.base) && !copy.outdated) {
-        // A write whose outcome was unknown has happened, or there is no change: only the ttl is set.
+        // An earlier write of unknown outcome has arrived, or nothing has changed: set the ttl alone.
         const seconds = secondsToLive(shot.ttl, shot.createdAt, home);
         const there = await refresh(home, copy.key, seconds, deadline);
         if (there === undefined || there === "moved") return false;
@@ -89,14 +95,14 @@ export class Writer {
     });
   }
 
-  /** Stores it whatever is there. */
+  /** Stores the record whatever is there. */
   async set(): Promise<void> {
     const { copy, shot: { record }, home: { commands } } = this;
     await this.#send(record, (options) => commands.set(copy.key, record, options));
     copy.arrived(record);
   }
 
-  /** Sends a record; it is noted until it is known what has become of it. */
+  /** Sends a record, and keeps it noted until its outcome is known. */
   async #send<T>(record: Encoded, command: (options: PartOptions) => Promise<T>): Promise<T> {
     const { ttl, createdAt } = this.shot;
     const options = this.deadline.left(secondsToLive(ttl, createdAt, this.home));
@@ -113,7 +119,7 @@ export class Writer {
   }
 }
 
-/** Tries, again and again, while somebody else is first (undefined); until the deadline. */
+/** Repeats an attempt that resolves to undefined, because somebody else wrote first, until the deadline. */
 export async function insist<T>(
   deadline: Deadline,
   attempt: () => Promise<T | undefined>,
@@ -124,7 +130,7 @@ export async function insist<T>(
       const outcome = await attempt();
       if (outcome !== undefined) return outcome;
     } catch (error) {
-      // What is certainly not written because the time was spent on earlier tries has met others.
+      // If earlier tries used up the time and this one has certainly written nothing, the reason is a conflict.
       const late = tries > 0 && isTimeout(error) && !error.ambiguous;
       throw late && deadline.passed ? conflict() : error;
     }
@@ -137,7 +143,7 @@ export async function insist<T>(
   }
 }
 
-/** Others kept writing until the deadline. */
+/** The error for a save that failed because others wrote first, again and again. */
 export function conflict(): ConflictError {
   return new ConflictError("others kept writing the session");
 }

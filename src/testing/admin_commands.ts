@@ -5,7 +5,7 @@ import { describe } from "./metadump.ts";
 import { parseInt32, parseUint32 } from "./numbers.ts";
 import { BAD_FORMAT, type Command, takeNoreply, type Turn } from "./turn.ts";
 
-/** The memcached whose behaviour this is. */
+/** The version of memcached that this server imitates. */
 export const VERSION = "1.6.18";
 
 function flushAll(turn: Turn, tokens: readonly string[]): void {
@@ -13,7 +13,7 @@ function flushAll(turn: Turn, tokens: readonly string[]): void {
   const silent = takeNoreply(turn, tokens);
   state.counters.totals.cmd_flush++;
   if (!state.settings.flush) return replies.line("CLIENT_ERROR flush_all not allowed");
-  const delay = tokens.length === (silent ? 2 : 1) ? 0 : parseInt32(tokens[1] as string);
+  const delay = tokens.length === (silent ? 2 : 1) ? 0 : parseInt32(tokens[1]!);
   if (delay === undefined) return replies.line("CLIENT_ERROR invalid exptime argument");
   state.store.flush(delay);
   replies.line("OK");
@@ -21,7 +21,7 @@ function flushAll(turn: Turn, tokens: readonly string[]): void {
 
 function verbosity(turn: Turn, tokens: readonly string[]): void {
   takeNoreply(turn, tokens);
-  const level = parseUint32(tokens[1] as string);
+  const level = parseUint32(tokens[1]!);
   if (level === undefined) return turn.replies.line(BAD_FORMAT);
   turn.state.verbosity = Math.min(level, 2);
   turn.replies.line("OK");
@@ -32,7 +32,7 @@ const MEGABYTE = 1024 * 1024;
 function memoryLimit(turn: Turn, tokens: readonly string[]): void {
   const { state, replies } = turn;
   takeNoreply(turn, tokens);
-  const megabytes = parseUint32(tokens[1] as string);
+  const megabytes = parseUint32(tokens[1]!);
   if (megabytes === undefined) return replies.line("ERROR");
   if (megabytes < 8) {
     return replies.line("MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m");
@@ -46,7 +46,7 @@ function memoryLimit(turn: Turn, tokens: readonly string[]): void {
 
 const SLAB_CLASSES = 64;
 
-/** `all`, `hash` or a list of slab classes, as a choice of items; undefined names no such class. */
+/** Reads `all`, `hash` or a list of slab classes as a choice of items; undefined if a class does not exist. */
 function chooseClasses(text: string): ((slab: number) => boolean) | undefined {
   if (text === "all" || text === "hash") return () => true;
   const ids = text.split(",").filter((part) => part !== "").map(parseUint32);
@@ -70,7 +70,7 @@ function crawler(turn: Turn, tokens: readonly string[]): void {
       return crawl(turn, verb, argument as string);
     case "tocrawl":
     case "sleep": {
-      // Crawling is done at once here, so that there is no pace to set.
+      // Here the crawler runs at once, so there is no pace to set.
       const number = parseUint32(argument as string);
       if (number === undefined) return replies.line(BAD_FORMAT);
       const tooLong = verb === "sleep" && number > 1_000_000;
@@ -131,14 +131,14 @@ export const ADMIN_COMMANDS: readonly Command[] = [
       turn.close();
     },
   },
-  // What is about memcached's insides.
+  // Commands about memcached's insides.
   ...["slabs", "lru"].map((name): Command => ({
     name,
     tokens: [1, Infinity],
     run: ({ replies }) =>
       replies.line(`CLIENT_ERROR ${name} is not supported by the embedded server`),
   })),
-  // As a server answers that was started without -A, and with -W.
+  // These answer as a server does that was started without -A and with -W.
   {
     name: "shutdown",
     tokens: [1, Infinity],

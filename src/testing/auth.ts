@@ -1,7 +1,7 @@
 /**
- * What a connection may say before its client is known (`-Y`; protocol.txt, "Authentication"): a `set` of
- * any key whose value is a name and a password. Until then replies that were not sent yet make room
- * for the next one, as in memcached.
+ * What a connection may send before its client is authenticated (`-Y`; protocol.txt, "Authentication"): a
+ * `set` of any key whose value is a name and a password. Until then each reply replaces those that were not
+ * sent yet, as in memcached.
  */
 import { endsLine, textOf } from "./block.ts";
 import { tokenize } from "./line.ts";
@@ -9,10 +9,10 @@ import { parseUint32 } from "./numbers.ts";
 import type { Credentials } from "./settings.ts";
 import type { Turn } from "./turn.ts";
 
-/** A name and a password of more bytes are not read. */
+/** If a name and password have more bytes, the connection is closed. */
 const MAX_CREDENTIALS = 16 * 1024;
 
-/** Runs a line of a client that is not known yet; calls `known` once it is. */
+/** Runs a line of a client that is not authenticated yet; calls `known` once it is. */
 export function authenticate(
   turn: Turn,
   line: string,

@@ -1,27 +1,27 @@
 /**
- * A value and the CRLF behind it, as it is stored: short ones as text, one character per byte, which
- * takes half the memory of an array of bytes; long ones as bytes, which replies point at.
+ * A stored value with the CRLF after it. A short one is stored as text, one character per byte, which takes
+ * half the memory of an array of bytes. A long one is stored as bytes, which replies refer to without a copy.
  */
 import { Buffer } from "node:buffer";
 
-/** A value and the CRLF behind it; never written to once stored. */
+/** A value and the CRLF after it. It never changes once it is stored. */
 export type Block = string | Uint8Array;
 
-/** Up to this many bytes a block is text. */
+/** A block of at most this many bytes is stored as text. */
 export const MAX_TEXT_BLOCK = 4096;
 
-/** A block with these bytes, which may change later. */
+/** Makes a block of a copy of these bytes. */
 export function copyBlock(bytes: Buffer): Block {
   return bytes.length <= MAX_TEXT_BLOCK ? bytes.toString("latin1") : new Uint8Array(bytes);
 }
 
-/** Whether a block that was read ends where the client said that it would. */
+/** Whether a block ends with CRLF, so that the client gave its length correctly. */
 export function endsLine(block: Block): boolean {
   if (typeof block === "string") return block.endsWith("\r\n");
   return block.at(-2) === 0x0d && block.at(-1) === 0x0a;
 }
 
-/** Two values, each with its CRLF, as one. */
+/** Joins two values, each with its CRLF, into one. */
 export function joinBlocks(first: Block, second: Block): Block {
   const joined = Buffer.allocUnsafeSlow(first.length - 2 + second.length);
   write(joined, first, 0);
@@ -29,7 +29,7 @@ export function joinBlocks(first: Block, second: Block): Block {
   return joined.length <= MAX_TEXT_BLOCK ? joined.toString("latin1") : joined;
 }
 
-/** A block as text, one character per byte. */
+/** Returns a block as text, one character per byte. */
 export function textOf(block: Block): string {
   if (typeof block === "string") return block;
   return Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
@@ -40,12 +40,12 @@ function write(target: Buffer, block: Block, offset: number): void {
   else target.set(block, offset);
 }
 
-/** Where {@linkcode ownText} makes its copies. */
+/** The buffer through which {@linkcode ownText} copies. */
 const scratch = Buffer.allocUnsafeSlow(256);
 
 /**
- * The same text in memory of its own. What is cut from a line keeps the whole line alive, so that is
- * not what may be kept: a key, for example.
+ * Returns the same text in memory of its own. Text that is cut from a line keeps the whole line alive, so
+ * whatever is kept, such as a key, must be a copy.
  */
 export function ownText(text: string): string {
   if (text.length > scratch.length) return Buffer.from(text, "latin1").toString("latin1");

@@ -1,7 +1,7 @@
-/** What `MemcachedServer.calls` holds, in a file apart: its type is published and must not need @types/node. */
+/** The entries of `MemcachedServer.calls`. The type is published, so this file must not need @types/node. */
 
 /**
- * One command that a server was asked, once for each of its keys.
+ * One command that a server has received. A command with several keys has an entry for each key.
  *
  * @example
  * ```ts
@@ -19,8 +19,8 @@
  */
 export interface Call {
   /**
-   * The classic name of what was asked, in whichever dialect: `get`, `set`, `add`, `cas`, `delete`, `touch`,
-   * `incr` and so on, `version`, `mn` (a client's handshake).
+   * The command's classic name, whichever dialect it came in: `get`, `set`, `add`, `cas`, `delete`, `touch`,
+   * `incr` and so on; also `version` and `mn` (a client's handshake).
    */
   readonly command: string;
   /** The key; empty for a command without one. */

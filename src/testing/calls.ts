@@ -1,24 +1,24 @@
-/** What a server was asked: the last commands, by name and key. */
+/** Remembers the last commands that a server has received, by name and key. */
 import { Buffer } from "node:buffer";
 import { decodeBase64 } from "./base64_key.ts";
 import { ownText } from "./block.ts";
 import type { Call } from "./call.ts";
 import type { Command } from "./turn.ts";
 
-/** How many are kept. */
+/** How many commands are remembered. */
 export const MOST_CALLS = 10_000;
 
-/** A key cut from a line of more characters would keep too much of it alive. */
+/** A key is copied out of a line of more characters, because it would keep the whole line alive. */
 const SHORT_LINE = 256;
 
-/** The last commands. */
+/** The last commands that a server has received. */
 export class Calls {
   readonly #commands: string[] = [];
   readonly #keys: string[] = [];
-  /** Where the oldest is, once all places are taken. */
+  /** The index of the oldest command, once all places are taken. */
   #oldest = 0;
 
-  /** Notes a command by its line's tokens. `lineLength`: of the line that they were cut from. */
+  /** Notes a command, given as tokens. `lineLength` is the length of the line that they were cut from. */
   note(command: Command, tokens: readonly string[], lineLength: number): void {
     const name = operationOf(tokens);
     if (command.keys === undefined) return this.#add(name, "");
@@ -30,16 +30,16 @@ export class Calls {
     }
   }
 
-  /** Notes more keys of a long line. */
+  /** Notes more keys of a command whose line is long. */
   noteMore(command: string, keys: readonly string[]): void {
     for (const key of keys) this.#add(command, ownText(key));
   }
 
-  /** All that are kept, the oldest first. */
+  /** Returns the remembered commands, the oldest first. */
   list(): Call[] {
     return this.#commands.map((_, index) => {
       const at = (this.#oldest + index) % this.#commands.length;
-      return { command: this.#commands[at] as string, key: fromBytes(this.#keys[at] as string) };
+      return { command: this.#commands[at]!, key: fromBytes(this.#keys[at]!) };
     });
   }
 
@@ -55,7 +55,7 @@ export class Calls {
   }
 }
 
-/** A key as clients write it, from one character per byte. */
+/** Turns a key with one character per byte into the text that clients write. */
 function fromBytes(key: string): string {
   return /^[\0-\x7f]*$/.test(key) ? key : Buffer.from(key, "latin1").toString();
 }
@@ -67,9 +67,9 @@ const MS_MODES: Record<string, string> = {
   R: "replace",
 };
 
-/** What a command line asks for, by its classic name: what is `set` in one dialect is `ms` in the other. */
+/** Returns the classic name of what a command line asks for: `set` for an `ms`, for example. */
 export function operationOf(tokens: readonly string[]): string {
-  const name = tokens[0] as string;
+  const name = tokens[0]!;
   switch (name) {
     case "mg":
       return !has(tokens, "T", 2) ? "get" : has(tokens, "v", 2) ? "gat" : "touch";

@@ -1,4 +1,4 @@
-/** The rules by which an item is stored over another, and numbers counted up and down. */
+/** The rules for storing an item over another one, and for counting numbers up and down. */
 import { type Block, joinBlocks, textOf } from "./block.ts";
 import { isChunked, Item } from "./item.ts";
 import { parseUint64 } from "./numbers.ts";
@@ -7,18 +7,19 @@ import type { ServerState } from "./state.ts";
 /** How a value is to be stored. */
 export type StoreMode = "set" | "add" | "replace" | "append" | "prepend" | "cas";
 
-/** What became of it. */
+/** How a store ended. */
 export type StoreResult = "stored" | "exists" | "not_found" | "not_stored";
 
-/** A store's result; the new version is 0 unless it was stored. */
+/** The result of a store. `cas` is the new version, or 0 if the item was not stored. */
 export interface Stored {
   readonly result: StoreResult;
   readonly cas: number;
 }
 
 /**
- * Stores an item. `wanted` is the version that it may replace, 0 for none; `mayBeStale` lets an older
- * version through, marked as stale (meta set with `C` and `I`).
+ * Stores an item. `wanted` is the version that it may replace, 0 if none was given. With `mayBeStale` a
+ * wanted version that is older than the item's is accepted, and the result is marked as stale (a meta set
+ * with `C` and `I`).
  */
 export function storeItem(
   { store, settings, counters: { totals } }: ServerState,
@@ -27,7 +28,7 @@ export function storeItem(
   wanted: bigint = 0n,
   mayBeStale = false,
 ): Stored {
-  // What keeps no versions has no room for the wanted one either.
+  // In memcached without versions (-C) an item has no field for the wanted version either.
   const version = settings.cas ? wanted : 0n;
   const old = store.get(item.key);
   if (old === undefined) {
@@ -86,21 +87,21 @@ export function isVersion(item: Item, version: bigint): boolean {
   return BigInt(item.cas) === version;
 }
 
-/** What became of an increment or decrement. */
+/** How an increment or decrement ended. */
 export type DeltaResult =
   | { readonly kind: "ok"; readonly value: string; readonly item: Item }
   | { readonly kind: "non_numeric" | "not_found" | "cas_mismatch" | "out_of_memory" };
 
-/** A number as a stored value. */
+/** Makes a stored value of a number, filled up with spaces to `width`. */
 export function numberBlock(value: string, width: number = value.length): Block {
   return value.padEnd(width) + "\r\n";
 }
 
 /**
- * Counts a stored number up or down; `cas` of 0 takes any version.
+ * Counts a stored number up or down. A `cas` of 0 accepts any version.
  *
- * The item returned is the one that was found: where the number outgrew it, that is no longer the
- * stored one, and a change of its expiry comes to nothing. So it is in memcached.
+ * It returns the item that was found. If the number has outgrown that item, another one is stored now, and
+ * changing the expiry of the returned one has no effect. memcached does the same.
  */
 export function addDelta(
   { store, counters: { totals } }: ServerState,
@@ -121,7 +122,7 @@ export function addDelta(
   const value = sum.toString();
   const width = item.block.length - 2;
   if (value.length <= width && item.held === 0) {
-    // In its place: a shorter number is filled up with spaces, and all but the version stays.
+    // The number is changed in place: it is filled up with spaces, and the item keeps all but its version.
     item.block = numberBlock(value, width);
     item.cas = store.nextCas();
     store.touch(item);

@@ -1,4 +1,4 @@
-/** The classic dialect: `get` and its kin, the storage commands, `incr`, `touch`, `delete`. */
+/** The classic dialect: `get` and its variants, the storage commands, `incr`, `touch`, `delete`. */
 import { endsLine } from "./block.ts";
 import { addDelta, storeItem, type StoreMode, type StoreResult } from "./changes.ts";
 import { Item } from "./item.ts";
@@ -10,14 +10,14 @@ import { BAD_FORMAT, type Command, MAX_KEY, MAX_LENGTH, takeNoreply, type Turn }
 
 const BAD_EXPTIME = "CLIENT_ERROR invalid exptime argument";
 
-/** What refuses an item that does not fit. */
+/** The replies that refuse an item that does not fit. */
 export const NO_ROOM = {
   too_large: "SERVER_ERROR object too large for cache",
   out_of_memory: "SERVER_ERROR out of memory storing object",
   out_of_memory_reading: "SERVER_ERROR Out of memory during read",
 } as const;
 
-/** What an increment or decrement is refused with. */
+/** The replies that refuse an increment or decrement. */
 export const NO_DELTA = {
   non_numeric: "CLIENT_ERROR cannot increment or decrement non-numeric value",
   out_of_memory: "SERVER_ERROR out of memory",
@@ -25,11 +25,11 @@ export const NO_DELTA = {
 
 interface Retrieval {
   readonly withCas: boolean;
-  /** The first argument is an exptime, set on every item that is found. */
+  /** Whether the first argument is an exptime, which is set on every item that is found. */
   readonly touch: boolean;
 }
 
-/** A token that is no key. */
+/** Matches a token that is too long for a key. */
 const LONG_KEY = new RegExp(`[^ ]{${MAX_KEY + 1}}`);
 
 function retrieve(
@@ -39,7 +39,7 @@ function retrieve(
   rest: string,
 ): void {
   const { state: { store, timeline, calls, counters: { totals } }, replies } = turn;
-  const exptime = touch ? parseInt32(tokens[1] as string) : 0;
+  const exptime = touch ? parseInt32(tokens[1]!) : 0;
   if (exptime === undefined) return replies.line(BAD_EXPTIME);
   const expiry = timeline.expiry(exptime);
   const refused = LONG_KEY.test(rest) || tokens.some((key) => key.length > MAX_KEY);
@@ -48,7 +48,7 @@ function retrieve(
   function step(): boolean {
     for (const key of keys) {
       if (key.length > MAX_KEY) {
-        // memcached forgets all that it has not sent yet, replies to earlier commands included.
+        // memcached forgets everything that it has not sent yet, even replies to earlier commands.
         turn.drop();
         replies.begin();
         replies.line(BAD_FORMAT);
@@ -71,7 +71,7 @@ function retrieve(
     }
     ({ tokens: keys, rest } = tokenize(rest));
     if (keys.length > 0) {
-      calls.noteMore(tokens[0] as string, keys);
+      calls.noteMore(tokens[0]!, keys);
       return false;
     }
     replies.text("END\r\n");
@@ -94,7 +94,7 @@ function update(mode: StoreMode, turn: Turn, tokens: readonly string[]): void {
   const { state, replies } = turn;
   takeNoreply(turn, tokens);
   const [key, flagsText, exptimeText, lengthText, casText] = tokens.slice(1) as StorageTokens;
-  // A refused line does not take its value along: what follows is read as commands.
+  // After a refused line the value is not skipped: it is read as commands, as in memcached.
   if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
   const flags = parseUint32(flagsText);
   const exptime = parseInt32(exptimeText);
@@ -122,7 +122,7 @@ function update(mode: StoreMode, turn: Turn, tokens: readonly string[]): void {
   });
 }
 
-/** Counts a value that does not fit; where `drop` says so, what it could not replace must not live on. */
+/** Counts a value that does not fit. With `drop`, the item that it should have replaced is dropped. */
 export function refuse(
   { store, counters: { totals } }: ServerState,
   refusal: Refusal,
@@ -175,7 +175,7 @@ function remove(turn: Turn, tokens: readonly string[]): void {
   const { state: { store, counters: { totals } }, replies } = turn;
   const [, key, third] = tokens as [string, string, string | undefined];
   if (third !== undefined) {
-    // An old form has a time between key and noreply; 0 is the only one left.
+    // An old form has a time between key and noreply. Only 0 is still accepted.
     const silent = takeNoreply(turn, tokens);
     const valid = tokens.length === 3 ? third === "0" || silent : third === "0" && silent;
     if (!valid) return replies.line(`${BAD_FORMAT}.  Usage: delete <key> [noreply]`);

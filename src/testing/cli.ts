@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command `memwire`: `memwire serve --port 11211` starts an embedded memcached by hand. It takes
- * memcached's own options, as far as they mean something here, so that it can stand where `memcached` stood in
- * a script.
+ * The command `memwire`. `memwire serve --port 11211` starts an embedded memcached by hand. It takes
+ * memcached's own options as far as they mean something here, so that it can replace `memcached` in a script.
  *
  * @example
  * ```sh
@@ -18,7 +17,7 @@ import { parseCommandLine, parseUsers, type ServeOptions, USAGE } from "./cli_op
 import { type CheckedOptions, checkOptions } from "./options.ts";
 import { type MemcachedServer, startChecked } from "./server.ts";
 
-/** Exit codes: a failure, and a command line that makes no sense. */
+/** The exit codes for a failure and for a command line that makes no sense. */
 const FAILED = 1;
 const MISUSED = 2;
 
@@ -44,7 +43,7 @@ async function serve(options: ServeOptions): Promise<void> {
     process.exitCode = FAILED;
     return;
   }
-  // The server itself keeps no process alive.
+  // The server itself does not keep the process alive.
   const awake = setInterval(() => {}, 2 ** 31 - 1);
   process.stdout.write(`memwire: embedded memcached, for development, on ${server.address}\n`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {

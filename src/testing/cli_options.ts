@@ -1,4 +1,4 @@
-/** What is written behind `memwire` on a command line: memcached's own options, as far as they mean something. */
+/** Reads the command line of `memwire`: memcached's own options, as far as they mean something here. */
 import { DEFAULT_PORT } from "../address.ts";
 import type { MemcachedServerOptions } from "./options.ts";
 import type { Credentials } from "./settings.ts";
@@ -15,21 +15,21 @@ The options are memcached's own.
   -m, --memory-limit <MB>    memory for items, in megabytes (default 64)
   -I, --max-item-size <n>    largest item, in bytes or with k or m (default 1m)
   -c, --conn-limit <number>  connections at a time (default 1024)
-  -M, --disable-evictions    refuse what does not fit, instead of making room
-  -C, --disable-cas          no version tokens
+  -M, --disable-evictions    refuse items that do not fit, instead of making room
+  -C, --disable-cas          keep no version tokens
   -F, --disable-flush-all    refuse flush_all
   -X, --disable-dumping      refuse lru_crawler metadump
   -Y, --auth-file <path>     ask clients for a name and password: lines of name:password
-  -Z, --enable-ssl           TLS, with the next two
+  -Z, --enable-ssl           speak TLS, with the next two
   -o ssl_chain_cert=<path>,ssl_key=<path>
-  -o idle_timeout=<seconds>  close what is silent for so long
-  -h, --help                 this help
+  -o idle_timeout=<seconds>  close connections that are silent for so long
+  -h, --help                 show this help
 
-Accepted, and without effect here: -a -b -B ascii -f -k -L -n -r -R -t -u -U 0 -v -W, and what -o has for
+Accepted, but without effect here: -a -b -B ascii -f -k -L -n -r -R -t -u -U 0 -v -W, and the -o options for
 threads, slabs, hashing and logging.
 `;
 
-/** The options of a server, with files that are still to be read. */
+/** The options of a server, some of them as files that are still to be read. */
 export interface ServeOptions extends Omit<MemcachedServerOptions, "auth" | "tls"> {
   /** A file with names and passwords. */
   readonly authFile?: string;
@@ -58,7 +58,7 @@ function flags(list: string, value: boolean): Option[] {
   });
 }
 
-/** All that memcached 1.6.18 knows. */
+/** All options of memcached 1.6.18. */
 const OPTIONS: readonly Option[] = [
   ...flags(
     `p:port l:listen s:unix-socket m:memory-limit I:max-item-size c:conn-limit Y:auth-file o:extended
@@ -74,10 +74,10 @@ const OPTIONS: readonly Option[] = [
   ),
 ];
 
-/** What changes nothing that can be seen here. */
+/** Options that change nothing that can be seen here. */
 const HARMLESS = new Set("a b f k L n r R t u v W".split(" "));
 
-/** What `-o` has that changes nothing either. */
+/** Names after `-o` that change nothing either. */
 const HARMLESS_EXTENDED = new Set(
   `maxconns_fast hashpower tail_repair_time hash_algorithm lru_crawler lru_crawler_sleep
    lru_crawler_tocrawl read_buf_mem_limit lru_maintainer no_lru_maintainer hot_lru_pct warm_lru_pct
@@ -107,7 +107,7 @@ export function parseCommandLine(args: readonly string[]): CliRequest {
   }
 }
 
-/** Values by letter; of an option that is given twice the last, as in memcached, but all of `-o`. */
+/** Values by letter. If an option is given twice, the last one counts, as in memcached; `-o` collects all. */
 type Given = ReadonlyMap<string, string>;
 
 /** Reads options as getopt_long does: `-p 1`, `-p1`, `-vvM`, `--port 1`, `--port=1`. */
@@ -141,13 +141,13 @@ function readOptions(args: readonly string[]): { given: Given; words: readonly s
 }
 
 function serveOptions(given: Given): ServeOptions {
-  for (const letter of given.keys()) checkKnown(letter, given.get(letter) as string);
+  for (const letter of given.keys()) checkKnown(letter, given.get(letter)!);
   const extended = readExtended(given.get("o") ?? "");
   const path = given.get("s");
   if (path !== undefined && (given.has("p") || given.has("l"))) {
-    throw new Mistake("--unix-socket goes without --port and --listen");
+    throw new Mistake("--unix-socket cannot be combined with --port or --listen");
   }
-  const memory = whole(given, "m", 64, 1, "no number of megabytes") * MEGABYTE;
+  const memory = whole(given, "m", 64, 1, "not a number of megabytes") * MEGABYTE;
   const item = itemSize(given.get("I") ?? "1m", memory);
   const tlsFiles = tlsOf(given.has("Z"), extended);
   const authFile = given.get("Y");
@@ -157,7 +157,7 @@ function serveOptions(given: Given): ServeOptions {
     memoryLimit: memory,
     maxItemSize: item,
     ...(given.has("c") &&
-      { maxConnections: whole(given, "c", 1024, 1, "no number of connections") }),
+      { maxConnections: whole(given, "c", 1024, 1, "not a number of connections") }),
     ...(given.has("M") && { outOfMemory: true }),
     ...(given.has("C") && { cas: false }),
     ...(given.has("F") && { flush: false }),
@@ -168,22 +168,26 @@ function serveOptions(given: Given): ServeOptions {
   };
 }
 
-/** Refuses what memcached has and this server has not, by name. */
+/** Refuses, by name, the options that memcached has and this server lacks. */
 function checkKnown(letter: string, value: string): void {
-  const { name } = OPTIONS.find((one) => one.letter === letter) as Option;
+  const { name } = OPTIONS.find((one) => one.letter === letter)!;
   if (letter === "B" && !["ascii", "auto", "auto-negotiate"].includes(value)) {
-    throw new Mistake(`--protocol ${value} is not spoken here, only ascii`);
+    throw new Mistake(
+      `--protocol must be ascii, not ${value}: the embedded server speaks no other`,
+    );
   }
   if (letter === "U" && value !== "0") {
-    throw new Mistake("--udp-port: there is no UDP here, only 0");
+    throw new Mistake(`--udp-port must be 0, not ${value}: the embedded server has no UDP`);
   }
-  if (letter === "t" && !/^0*[1-9]/.test(value)) throw new Mistake(`--threads ${value} are none`);
+  if (letter === "t" && !/^0*[1-9]/.test(value)) {
+    throw new Mistake(`--threads must be at least 1, not ${value}`);
+  }
   if (!HARMLESS.has(letter) && !"plsmIcYoBUMCFXZh".includes(letter)) {
     throw new Mistake(`--${name} (-${letter}) is not supported by the embedded server`);
   }
 }
 
-/** What `-o` says, of which only what means something is kept. */
+/** Reads the value of `-o` and keeps the parts that mean something here. */
 function readExtended(text: string): Map<string, string> {
   const extended = new Map<string, string>();
   for (const part of text.split(",").filter((one) => one !== "")) {
@@ -210,13 +214,13 @@ function tlsOf(enabled: boolean, extended: Map<string, string>): ServeOptions["t
 
 function hostOf(given: Given): string {
   const host = given.get("l") ?? "127.0.0.1";
-  if (host.includes(",")) throw new Mistake(`--listen ${host} is more than one interface`);
+  if (host.includes(",")) throw new Mistake(`--listen ${host} names more than one interface`);
   return host;
 }
 
 function portOf(given: Given): number {
-  const port = whole(given, "p", DEFAULT_PORT, 0, "no port");
-  if (port > 65_535) throw new Mistake(`--port ${given.get("p")} is no port`);
+  const port = whole(given, "p", DEFAULT_PORT, 0, "not a port");
+  if (port > 65_535) throw new Mistake(`--port ${given.get("p")} is not a port`);
   return port;
 }
 
@@ -225,13 +229,13 @@ function whole(given: Given, letter: string, usual: number, least: number, not: 
   if (text === undefined) return usual;
   const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : -1;
   if (number >= least) return number;
-  const { name } = OPTIONS.find((one) => one.letter === letter) as Option;
+  const { name } = OPTIONS.find((one) => one.letter === letter)!;
   throw new Mistake(`--${name} ${text} is ${not}`);
 }
 
 function seconds(text: string): number {
   if (!/^[0-9]{1,9}$/.test(text)) {
-    throw new Mistake(`-o idle_timeout ${text} is no number of seconds`);
+    throw new Mistake(`-o idle_timeout ${text} is not a number of seconds`);
   }
   return Number(text);
 }
@@ -249,7 +253,7 @@ function itemSize(text: string, memory: number): number {
   return size;
 }
 
-/** The users of an authentication file, one character per byte; throws if a line is none. */
+/** Reads the users of an authentication file, which has one character per byte. Throws if a line is malformed. */
 export function parseUsers(text: string): Credentials[] {
   const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
   return lines.map((line, index) => {

@@ -1,14 +1,14 @@
 /**
- * Time as the server counts it: whole seconds since shortly before it started.
+ * The server's time: whole seconds since shortly before it started.
  *
- * memcached keeps every expiry in these relative seconds, and some replies show it (`t` of an item
- * that has just been expired wraps below zero), so the arithmetic here is part of the protocol.
+ * memcached keeps every expiry in these relative seconds. Some replies show it (the `t` of an item that has
+ * just expired wraps below zero), so this arithmetic is part of the protocol.
  */
 import { kindOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 
 /**
- * Where the server reads the time: seconds since 1970, fractions allowed.
+ * The clock that the server reads. It gives seconds since 1970, with or without fractions.
  *
  * @example
  * ```ts
@@ -24,8 +24,8 @@ export interface Clock {
 }
 
 /**
- * A clock that stands still until a test moves it. It is the server's alone: what a client turns into
- * an absolute time (a TTL over 30 days, a session's `absoluteTtl`) follows the machine's.
+ * A clock that stands still until a test moves it. Only the server reads it: where a client computes an
+ * absolute time (a ttl over 30 days, a session's `absoluteTtl`), it uses the machine's clock.
  *
  * @example
  * ```ts
@@ -41,7 +41,7 @@ export interface Clock {
 export class ManualClock implements Clock {
   #seconds: number;
 
-  /** Starts at `seconds` since 1970. Default: the present. */
+  /** Sets the clock to `seconds` since 1970. Default: the present time. */
   constructor(seconds: number = Math.floor(Date.now() / 1000)) {
     this.#seconds = checkSeconds(seconds);
   }
@@ -57,7 +57,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** NaN would stop the server's time for ever. */
+/** Refuses NaN and Infinity, which would stop the server's time for ever. */
 function checkSeconds(seconds: unknown): number {
   if (typeof seconds !== "number") {
     throw invalidType(`seconds must be a number, not ${kindOf(seconds)}`);
@@ -69,16 +69,16 @@ function checkSeconds(seconds: unknown): number {
 /** The machine's clock. */
 export const systemClock: Clock = { now: () => Date.now() / 1000 };
 
-/** An exptime up to this many seconds is relative, beyond it absolute (protocol.txt, "Expiration times"). */
+/** An exptime of up to this many seconds is relative, a larger one absolute (protocol.txt, "Expiration times"). */
 const MAX_RELATIVE = 60 * 60 * 24 * 30;
 
-/** memcached says that it started a minute and two seconds before it did, so that no relative time is ever 0. */
+/** memcached pretends to have started this many seconds earlier, so that no relative time is ever 0. */
 const HEAD_START = 62;
 
-/** What an uptime leaves out of {@linkcode HEAD_START}. */
+/** The part of {@linkcode HEAD_START} that the reported uptime does not count. */
 const UPDATE_INTERVAL = 60;
 
-/** The server's own time line: relative seconds, and the rules that lead to them. */
+/** The server's own time line: relative seconds, and the rules that turn other times into them. */
 export class Timeline {
   readonly #clock: Clock;
   /** Second 0 of the time line, in seconds since 1970. */
@@ -94,22 +94,22 @@ export class Timeline {
     return Math.floor(this.#clock.now()) - this.started;
   }
 
-  /** As `stats` tells it. */
+  /** The uptime in seconds, as `stats` reports it. */
   get uptime(): number {
     return this.now - UPDATE_INTERVAL;
   }
 
-  /** When an item with this exptime expires, in relative seconds; 0 is never. */
+  /** Returns when an item with this exptime expires, in relative seconds; 0 means never. */
   expiry(exptime: number): number {
-    // A negative one becomes a moment long past, so that it cannot wrap around to "never".
+    // A negative exptime becomes a moment in the far past, so that it cannot wrap around to "never".
     return this.moment(exptime < 0 ? MAX_RELATIVE + 1 : exptime);
   }
 
-  /** A delay or an absolute time as relative seconds; 0 stays 0. */
+  /** Turns a delay or an absolute time into relative seconds; 0 stays 0. */
   moment(time: number): number {
     if (time === 0) return 0;
     if (time <= MAX_RELATIVE) return (time + this.now) >>> 0;
-    // What is as old as the server becomes 1, since 0 would mean never.
+    // A time before the server's start becomes 1, because 0 would mean never.
     return time <= this.started ? 1 : time - this.started;
   }
 }

@@ -1,4 +1,4 @@
-/** From a line to its command. */
+/** Finds the command for a line, and runs it. */
 import { ADMIN_COMMANDS } from "./admin_commands.ts";
 import { operationOf } from "./calls.ts";
 import { CLASSIC_COMMANDS } from "./classic_commands.ts";
@@ -17,10 +17,10 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map(
 /** The names of all commands. */
 export const COMMAND_NAMES: readonly string[] = [...COMMANDS.keys()];
 
-/** Words with these beginnings are looked up before a browser is suspected. */
+/** Only a line whose first word does not begin like this may be taken for a browser's request. */
 const FAMILIAR = /^(?:[gsacidt]|m.$)/s;
 
-/** Runs a command line, which holds one character per byte and ends at its first NUL. */
+/** Runs a command line. It has one character per byte and ends at its first NUL. */
 export function runLine(turn: Turn, line: string): void {
   const nul = line.indexOf("\0");
   const { tokens, rest } = tokenize(nul < 0 ? line : line.slice(0, nul));
@@ -38,7 +38,7 @@ export function runLine(turn: Turn, line: string): void {
   command.run(turn, tokens, rest);
 }
 
-/** Answers with the line that a test has ordered, as memcached answers when memory is short. */
+/** Answers with the line that a test has ordered, in the way that memcached answers when memory is short. */
 function fail(turn: Turn, command: Command, tokens: readonly string[], line: string): void {
   if (operationOf(tokens) === command.name) takeNoreply(turn, tokens);
   turn.replies.line(line);

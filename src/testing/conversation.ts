@@ -1,9 +1,10 @@
 /**
- * One connection without its socket: bytes in, replies out.
+ * One connection without its socket: it takes bytes and gives replies.
  *
- * It reads as memcached does, through a buffer of 16 KiB, and sends when what it has read is used up;
- * a value that is still on its way holds back the replies before it. It stops after a few milliseconds for others to
- * have a turn, reads no more while its replies are not taken, and closes when it would keep too much.
+ * It reads as memcached does, through a buffer of 16 KiB, and sends when it has used up what it read. A value
+ * that has not arrived completely holds back the replies before it. After a few milliseconds it pauses, so
+ * that other connections have a turn. It does not read while the client does not take its replies, and it
+ * closes if it would have to keep too much.
  */
 import { Buffer } from "node:buffer";
 import { authenticate } from "./auth.ts";
@@ -17,34 +18,34 @@ import type { Turn } from "./turn.ts";
 
 /** The socket, as a conversation sees it. */
 export interface Wire {
-  /** Where the client is, and where it came in: `tcp:127.0.0.1:51234`. */
+  /** The addresses of the client's end and of this end, such as `tcp:127.0.0.1:51234`. */
   readonly peer: string;
   readonly local: string;
   /**
-   * Sends pieces in order, at the latest when {@linkcode push} is called; false asks to be left alone
-   * until {@linkcode Conversation.resume}.
+   * Sends pieces in order, at the latest when {@linkcode push} is called. If it returns false, the conversation
+   * must write no more until {@linkcode Conversation.resume} is called.
    */
   write(pieces: readonly Uint8Array[]): boolean;
   /** Sends what was written. */
   push(): void;
-  /** Reads nothing, and calls back when others have had their turn. */
+  /** Stops reading, and calls back when other connections have had their turn. */
   rest(done: () => void): void;
-  /** Closes the connection behind what was written. */
+  /** Closes the connection after everything that was written is sent. */
   end(): void;
   /** Closes the connection at once. */
   destroy(): void;
 }
 
-/** A line that goes on beyond this many bytes without an end must be a `get` of many keys. */
+/** Only the line of a `get` of many keys may be longer than this many bytes. */
 const MAX_UNFINISHED = 2048;
 
-/** The longest line of such a `get`; memcached has no limit. */
+/** The longest line of such a `get`, in bytes. memcached has no limit. */
 const MAX_LINE = 1024 * 1024;
 
-/** Commands after which memcached turns to its other connections, having sent what it has. */
+/** After this many commands memcached sends its replies and turns to its other connections. */
 const COMMANDS_A_TURN = 20;
 
-/** Replies of a long command leave when there are this many bytes of them. */
+/** The replies of a long command are sent whenever there are this many bytes of them. */
 const SEND_AT = 64 * 1024;
 
 interface Reading {
@@ -63,10 +64,10 @@ export class Conversation implements Turn, ConnectionInfo {
   #swallowing = 0;
   #task: (() => boolean) | undefined;
   #budget = 0;
-  /** Items in use, and bytes nowhere else, of replies that were written and not taken yet. */
+  /** The items that written but unsent replies refer to, and how many bytes those replies hold besides. */
   #unsent: Item[] = [];
   #unsentBytes = 0;
-  /** Bytes noted in `state.buffered`. */
+  /** How many bytes of `state.buffered` are this connection's. */
   #noted = 0;
   #known: boolean;
   #running = false;
@@ -74,7 +75,7 @@ export class Conversation implements Turn, ConnectionInfo {
   #blocked = false;
   #ended = false;
   #closed = false;
-  /** When it last sent a command, in relative seconds. */
+  /** When the client last sent a command, in relative seconds. */
   lastCommand: number;
 
   constructor(state: ServerState, wire: Wire) {
@@ -92,7 +93,7 @@ export class Conversation implements Turn, ConnectionInfo {
     return this.#wire.local;
   }
 
-  /** What it is about, in memcached's words. */
+  /** What the connection is doing, in memcached's words. */
   get condition(): string {
     if (this.#blocked) return "conn_mwrite";
     if (this.#reading !== undefined) return "conn_nread";
@@ -100,7 +101,7 @@ export class Conversation implements Turn, ConnectionInfo {
     return this.#running ? "conn_parse_cmd" : "conn_read";
   }
 
-  /** Takes bytes from the socket, which are not copied and must not change. */
+  /** Takes bytes from the socket. They are not copied, so they must not change. */
   receive(chunk: Uint8Array): void {
     if (this.#closed) return;
     this.state.counters.totals.bytes_read += chunk.length;
@@ -110,7 +111,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.#run();
   }
 
-  /** What was written is taken. */
+  /** Goes on, because the socket has taken what was written. */
   resume(): void {
     this.#blocked = false;
     this.#letGo();
@@ -118,7 +119,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.#run();
   }
 
-  /** The client has said all it had to say; it may still be reading replies. */
+  /** Notes that the client sends no more. It may still be reading replies. */
   end(): void {
     this.#ended = true;
     this.#run();
@@ -132,7 +133,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.close();
   }
 
-  /** The client shall go: what was written still reaches it. */
+  /** Closes the connection. The client still gets what was written. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -141,7 +142,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.#wire.end();
   }
 
-  /** The socket is closed. */
+  /** Cleans up, because the socket is closed. */
   gone(): void {
     this.close();
     this.#letGo();
@@ -201,7 +202,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.#note(this.#received.memory + this.#unsentBytes);
   }
 
-  /** Others have their turn if this one was long. */
+  /** Lets other connections have a turn if this one has taken long. */
   #yield(): void {
     if (this.#resting || this.state.schedule.hasTime()) return;
     this.#resting = true;
@@ -212,7 +213,7 @@ export class Conversation implements Turn, ConnectionInfo {
     });
   }
 
-  /** Notes how much memory the connection needs, and closes it if all need too much. */
+  /** Notes how much memory the connection needs, and closes it if all connections together need too much. */
   #note(bytes: number): void {
     if (bytes === this.#noted) return;
     this.state.buffered += bytes - this.#noted;
@@ -222,7 +223,7 @@ export class Conversation implements Turn, ConnectionInfo {
     this.#wire.destroy();
   }
 
-  /** Does what can be done next; false is "more bytes, please". */
+  /** Does the next thing that can be done. Returns false if more bytes are needed first. */
   #step(): boolean {
     if (this.#task !== undefined) return this.#work(this.#task);
     if (this.#reading !== undefined) return this.#fill(this.#reading);

@@ -1,4 +1,4 @@
-/** What the server counts for `stats`, under the names that `stats` gives them. */
+/** The server's counters, under the names that `stats` gives them. */
 
 const NAMES = [
   "total_connections",
@@ -57,25 +57,25 @@ export type ClassCounters = Record<ClassCounterName, number>;
 
 /** All counters of one server. */
 export class Counters {
-  /** Those of the whole server. */
+  /** The counters of the whole server. */
   readonly totals: Record<CounterName, number> = zeros(NAMES);
   readonly #classes = new Map<number, ClassCounters>();
 
-  /** Those of one slab class. */
+  /** Returns the counters of one slab class. */
   ofClass(id: number): ClassCounters {
     let counters = this.#classes.get(id);
     if (counters === undefined) this.#classes.set(id, counters = zeros(CLASS_NAMES));
     return counters;
   }
 
-  /** One counter, summed over the slab classes. */
+  /** Returns one counter, summed over all slab classes. */
   sum(name: ClassCounterName): number {
     let sum = 0;
     for (const counters of this.#classes.values()) sum += counters[name];
     return sum;
   }
 
-  /** `stats reset`. */
+  /** Sets all counters to 0, for `stats reset`. */
   reset(): void {
     Object.assign(this.totals, zeros(NAMES));
     this.#classes.clear();

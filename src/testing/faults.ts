@@ -1,19 +1,19 @@
-/** What a test has ordered to go wrong; the links and the commands look here. */
+/** The faults that a test has ordered. Links and commands look them up here. */
 import { operationOf } from "./calls.ts";
 
-/** A line that is slow. */
+/** How slow connections are. */
 export interface Slowness {
-  /** Milliseconds by which every reply comes later. Default 0. */
+  /** Milliseconds by which every reply is delayed. Default 0. */
   readonly latency?: number | undefined;
-  /** Bytes that a connection carries a second, in each direction. Default: as fast as it goes. */
+  /** Bytes per second that a connection carries in each direction. Default: no limit. */
   readonly bytesPerSecond?: number | undefined;
 }
 
-/** Where a connection is cut. */
+/** Where and how a connection is cut. */
 export interface Cut {
-  /** Bytes that it still sends. Default 0. */
+  /** How many bytes it still sends. Default 0. */
   readonly after?: number | undefined;
-  /** By a reset (RST) instead of an ordinary end (FIN). Default false. */
+  /** Whether it is cut by a reset (RST) instead of an ordinary end (FIN). Default false. */
   readonly reset?: boolean | undefined;
 }
 
@@ -57,28 +57,38 @@ export class Faults {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** The connection that sends next is to be cut. */
+  /** Does something now, or if the server is stalled, when the stall ends. */
+  whenFlowing(work: () => void): void {
+    if (!this.#stalled) return work();
+    const unwatch = this.watch(() => {
+      if (this.#stalled) return;
+      unwatch();
+      work();
+    });
+  }
+
+  /** Orders a cut of the connection that sends next. */
   orderCut({ after = 0, reset = false }: Cut): void {
     this.#cut = { after, reset };
   }
 
-  /** The cut that was ordered, for the one connection that takes it. */
+  /** Takes the ordered cut, so that only one connection gets it. */
   takeCut(): OrderedCut | undefined {
     const cut = this.#cut;
     this.#cut = undefined;
     return cut;
   }
 
-  /** The next `times` commands of this name are to be answered with a line. */
+  /** Orders this line as the answer to the next `times` commands of this name. */
   orderFailure(command: string, line: string, times: number): void {
     if (times > 0) this.#failures.set(command, { line, left: times });
     else this.#failures.delete(command);
   }
 
-  /** The line that stands in for this command's reply. */
+  /** Returns the line that was ordered as the answer to this command, if there is one. */
   takeFailure(tokens: readonly string[]): string | undefined {
     if (this.#failures.size === 0) return undefined;
-    const name = tokens[0] as string;
+    const name = tokens[0]!;
     const key = this.#failures.has(name) ? name : operationOf(tokens);
     const failure = this.#failures.get(key);
     if (failure === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What is stored under a key, and how much memory that takes, here and in memcached. */
+/** The item that is stored under a key, and how much memory it takes here and in memcached. */
 import type { Block } from "./block.ts";
 
 const FETCHED = 1;
@@ -6,25 +6,25 @@ const STALE = 2;
 const TOKEN_SENT = 4;
 const BINARY_KEY = 8;
 
-/** One stored value with its rules. There can be half a million, so what is true or false shares a number. */
+/** One stored value. There can be half a million items, so all their booleans share one number. */
 export class Item {
-  /** One character per byte. */
+  /** The key, one character per byte. */
   key: string;
-  /** The client's own 32 bits. */
+  /** The client's flags, 32 bits. */
   readonly flags: number;
-  /** The value and the CRLF behind it. */
+  /** The value and the CRLF after it. */
   block: Block;
-  /** In relative seconds; 0 is never. */
+  /** When the item expires, in relative seconds; 0 means never. */
   exptime: number;
-  /** The version; 0 on a server that keeps none. */
+  /** The version; 0 on a server that keeps no versions. */
   cas = 0;
-  /** Last access, in relative seconds. */
+  /** When the item was last used, in relative seconds. */
   time = 0;
-  /** Replies that point at it and were not sent yet. */
+  /** How many unsent replies refer to the item. */
   held = 0;
   /** The next item of its bucket in an {@linkcode ItemTable}. */
   chain: Item | undefined = undefined;
-  /** The neighbours in a {@linkcode UseList}; itself while it is in none. */
+  /** The neighbours in a {@linkcode UseList}; the item itself while it is in no list. */
   older: Item = this;
   newer: Item = this;
   #marks = 0;
@@ -36,7 +36,7 @@ export class Item {
     this.block = block;
   }
 
-  /** Whether it was ever read. */
+  /** Whether the item was ever read. */
   get fetched(): boolean {
     return (this.#marks & FETCHED) !== 0;
   }
@@ -44,7 +44,7 @@ export class Item {
     this.#mark(FETCHED, value);
   }
 
-  /** Invalidated, but still to be had (meta `I`). */
+  /** Whether the item was invalidated, but can still be read (meta `I`). */
   get stale(): boolean {
     return (this.#marks & STALE) !== 0;
   }
@@ -52,7 +52,7 @@ export class Item {
     this.#mark(STALE, value);
   }
 
-  /** Whether somebody was told to recache it (meta `W`). */
+  /** Whether a client was told to recache the item (meta `W`). */
   get tokenSent(): boolean {
     return (this.#marks & TOKEN_SENT) !== 0;
   }
@@ -60,7 +60,7 @@ export class Item {
     this.#mark(TOKEN_SENT, value);
   }
 
-  /** The key came as base64 and is shown as base64. */
+  /** Whether the key came as base64, so that it is shown as base64 too. */
   get binaryKey(): boolean {
     return (this.#marks & BINARY_KEY) !== 0;
   }
@@ -90,9 +90,9 @@ export function sizeOf(
 }
 
 /**
- * Bytes of the memory limit that an item of this size takes up. A small one takes more than in
- * memcached, because JavaScript needs some 165 bytes for it besides key and value: with five eighths
- * of that, all items together take at most 1.6 times the limit. (From 181 bytes on there is no difference.)
+ * How many bytes of the memory limit an item of this size uses. A small one uses more than in memcached,
+ * because JavaScript needs about 165 bytes for it besides key and value. The formula counts five eighths of
+ * that, so all items together take at most 1.6 times the limit. (From 181 bytes on there is no difference.)
  */
 export function costOf(size: number): number {
   return Math.max(size, Math.ceil(68 + size * 0.625));
@@ -116,13 +116,13 @@ function chunkSizes(): number[] {
   return [...sizes, LARGEST_CHUNK];
 }
 
-/** The slab class that an item of this size belongs to. */
+/** Returns the slab class that an item of this size belongs to. */
 export function slabClass(size: number): number {
   const index = CHUNKS.findIndex((chunk) => size <= chunk);
   return index < 0 ? CHUNKS.length : index + 1;
 }
 
-/** An item above this size is kept in pieces, and memcached does no arithmetic on it. */
+/** Whether memcached keeps an item of this size in pieces, and so refuses arithmetic on it. */
 export function isChunked(size: number): boolean {
   return size > LARGEST_CHUNK;
 }

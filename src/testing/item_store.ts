@@ -1,8 +1,8 @@
 /**
- * The items themselves: found by key, dropped when expired, flushed or least recently used.
+ * Keeps the items: finds them by key, and drops them when they are expired, flushed or least recently used.
  *
- * One list in order of use stands where memcached has four a slab class, so which item goes first
- * under memory pressure is simpler here. What expired is dropped when somebody meets it.
+ * memcached has four lists for each slab class; here one list in the order of use stands for all of them, so
+ * which item is evicted first is simpler. An expired item is dropped when somebody asks for it.
  */
 import { ownText } from "./block.ts";
 import type { Timeline } from "./clock.ts";
@@ -12,28 +12,28 @@ import { ItemTable } from "./item_table.ts";
 import { UseList } from "./use_list.ts";
 import type { StoreLimits } from "./settings.ts";
 
-/** Why an item cannot be stored. While it is read, memcached no longer drops the old one. */
+/** Why an item cannot be stored. If memory runs out while it is read, memcached keeps the old item. */
 export type Refusal = "too_large" | "out_of_memory" | "out_of_memory_reading";
 
-/** What an {@linkcode ItemStore} does. */
+/** The limits and rules of an {@linkcode ItemStore}. */
 export interface StoreRules {
   readonly limits: StoreLimits;
-  /** Whether the least recently used make room; otherwise what does not fit is refused. */
+  /** Whether the least recently used items make room; if not, items that do not fit are refused. */
   readonly evicts: boolean;
   /** Whether items have versions. */
   readonly cas: boolean;
 }
 
-/** Items and buckets that one step of a walk over all items looks at. */
+/** How many items and buckets one step of a walk over all items looks at. */
 export const ITEMS_A_STEP = 1000;
 
 /**
- * Items that are dropped at a time, at most: enough for a new item of 1 MiB among the smallest. What a larger
- * one needs, or a lower limit, follows with the next commands.
+ * How many items are dropped at a time at most. It is enough for a new item of 1 MiB among the smallest ones.
+ * If a larger item or a lower limit needs more, the next commands drop the rest.
  */
 const MOST_EVICTIONS = 10_000;
 
-/** Where nothing is evicted: items, the least recently used, among which memcached looks for expired ones. */
+/** Without evictions memcached looks for expired items among this many of the least recently used ones. */
 const RECLAIM_TRIES = 5;
 
 /** All items of one server. */
@@ -43,16 +43,16 @@ export class ItemStore {
   readonly #rules: StoreRules;
   readonly #table = new ItemTable();
   readonly #uses = new UseList();
-  /** Bytes as memcached counts them. */
+  /** The bytes of all items, as memcached counts them. */
   #bytes = 0;
-  /** What the limit counts: of the items, of those that are gone but for replies, of uploads. */
+  /** What counts towards the limit: items, dropped items that replies still refer to, and uploads. */
   #itemCost = 0;
   #goneCost = 0;
   #uploadCost = 0;
   #lastCas = 0;
-  /** What was last used at this second or before is flushed, once that second has come; 0 is none. */
+  /** Items last used at this second or before are flushed, once that second has come; 0: there was no flush. */
   #oldestLive = 0;
-  /** What has a lower version is flushed as well. */
+  /** Items with a lower version are flushed as well. */
   #oldestCas = 0;
 
   constructor(timeline: Timeline, counters: Counters, rules: StoreRules) {
@@ -61,12 +61,12 @@ export class ItemStore {
     this.#rules = rules;
   }
 
-  /** Bytes that the items take in memcached. */
+  /** How many bytes the items would take in memcached. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How many there are, expired ones that nobody met yet included. */
+  /** How many items there are. Expired ones that nobody has asked for count too. */
   get size(): number {
     return this.#table.size;
   }
@@ -76,15 +76,15 @@ export class ItemStore {
     return this.#oldestLive;
   }
 
-  /** Bytes that memcached takes for an item. */
+  /** Returns how many bytes the item would take in memcached. */
   sizeOf(item: Item): number {
     return sizeOf(item.key.length, item.flags, item.block.length, this.#rules.cas);
   }
 
   /**
-   * Shows some items, expired ones included, in no order; `see` may drop the one that it is shown.
-   * Returns where to go on, or undefined at the end. Begin at 0. What is added meanwhile may be shown, and
-   * what is there may then be shown twice.
+   * Shows some items in no particular order, expired ones included. `see` may drop the item that it is shown.
+   * Begin at 0; the result says where to go on, or is undefined at the end. Items that are added meanwhile may
+   * be shown, and others may then be shown twice.
    */
   visit(from: number, most: number, see: (item: Item) => void): number | undefined {
     let bucket = from;
@@ -100,12 +100,12 @@ export class ItemStore {
     return bucket < this.#table.buckets ? bucket : undefined;
   }
 
-  /** The next version. */
+  /** Returns the next version. */
   nextCas(): number {
     return this.#rules.cas ? ++this.#lastCas : 0;
   }
 
-  /** Why an item of this size cannot be stored now, if it cannot. */
+  /** Says why an item of this size cannot be stored now; undefined if it can. */
   refusal(keyLength: number, flags: number, blockLength: number): Refusal | undefined {
     const { limits, evicts, cas } = this.#rules;
     const size = sizeOf(keyLength, flags, blockLength, cas);
@@ -116,30 +116,30 @@ export class ItemStore {
     if (!evicts && size <= limits.memory) {
       this.#reclaim(cost);
       if (this.#fits(cost)) return undefined;
-      // A large one gets its memory piece by piece while it is read.
+      // memcached allocates a large item piece by piece while it reads the value.
       if (isChunked(size)) return "out_of_memory_reading";
     }
     this.#counters.ofClass(slabClass(size)).outofmemory++;
     return "out_of_memory";
   }
 
-  /** Makes room for a value that is on its way. */
+  /** Makes room for a value that is about to arrive. */
   beginUpload(bytes: number): void {
     this.#makeRoom(bytes);
     this.#uploadCost += bytes;
   }
 
-  /** Makes room if more is in use than may be. */
+  /** Makes room if more memory is in use than the limit allows. */
   trim(): void {
     this.#makeRoom(0);
   }
 
-  /** The value has come, or never will. */
+  /** Notes that the value has arrived, or that it never will. */
   endUpload(bytes: number): void {
     this.#uploadCost -= bytes;
   }
 
-  /** The item of a key; one that expired or was flushed is dropped here. */
+  /** Returns the item of a key. Drops it instead if it has expired or was flushed. */
   get(key: string): Item | undefined {
     const item = this.#table.get(key);
     if (item === undefined) return undefined;
@@ -150,20 +150,20 @@ export class ItemStore {
     return undefined;
   }
 
-  /** Notes a read. The first leaves the time of access alone, as in memcached. */
+  /** Notes a read. The first read does not change the time of the last use, as in memcached. */
   bump(item: Item): void {
     if (item.fetched) item.time = this.#timeline.now;
     item.fetched = true;
     this.#moveUp(item);
   }
 
-  /** Notes a change of an item that stays where it is. */
+  /** Notes that an item was used or changed in place. */
   touch(item: Item): void {
     item.time = this.#timeline.now;
     this.#moveUp(item);
   }
 
-  /** Adds an item under a new version, in the place of `old` if there is one. */
+  /** Adds an item under a new version. It replaces `old` if that is given. */
   link(item: Item, old?: Item): void {
     if (old !== undefined) this.unlink(old);
     const size = this.sizeOf(item);
@@ -188,27 +188,27 @@ export class ItemStore {
     if (item.held > 0) this.#goneCost += costOf(size);
   }
 
-  /** A reply points at an item, whose memory is in use until that is sent. */
+  /** Notes that a reply refers to an item, whose memory is in use until the reply is sent. */
   hold(item: Item): void {
     item.held++;
   }
 
-  /** A reply that pointed at an item is sent, or never will be. */
+  /** Notes that a reply that referred to an item was sent, or never will be. */
   letGo(item: Item): void {
     const gone = item.newer === item;
     if (--item.held === 0 && gone) this.#goneCost -= costOf(this.sizeOf(item));
   }
 
-  /** Whether a `flush_all` that has come into force covers an item. */
+  /** Whether a `flush_all` that is in force covers an item. */
   isFlushed(item: Item): boolean {
     if (this.#oldestLive === 0 || this.#oldestLive > this.#timeline.now) return false;
     return item.time <= this.#oldestLive || item.cas < this.#oldestCas;
   }
 
   /**
-   * `flush_all`: at once, or after a delay. Nothing is dropped here, so a later flush with a delay
-   * brings back what an earlier one had covered and nobody had asked for since, as in memcached.
-   * Without versions all items of the present second are flushed, those yet to come included.
+   * Does a `flush_all`, at once or after a delay. It drops nothing: so a later flush with a delay brings back
+   * items that an earlier flush covered and nobody has asked for since, as in memcached. Without versions all
+   * items of the present second are flushed, even those that are stored later in that second.
    */
   flush(delay: number): void {
     const { now } = this.#timeline;

@@ -1,18 +1,18 @@
 /**
- * Items by key. It grows by one bucket at a time (linear hashing), so no single insertion takes long:
- * a Map of a million entries takes 100 ms when it grows.
+ * A hash table of items by key. It grows by one bucket at a time (linear hashing), so that no single insertion
+ * takes long. A Map of a million entries takes 100 ms when it grows.
  */
 import type { Item } from "./item.ts";
 
-/** Buckets at the start; a power of two. */
+/** How many buckets there are at the start: a power of two. */
 const FIRST_BUCKETS = 1024;
 
-/** Items by key. */
+/** A hash table of items by key. */
 export class ItemTable {
   readonly #buckets: (Item | undefined)[] = new Array(FIRST_BUCKETS).fill(undefined);
-  /** A power of two: the buckets that there were before the present round of splits. */
+  /** How many buckets there were before the present round of splits: a power of two. */
   #round = FIRST_BUCKETS;
-  /** Makes the distribution one that clients cannot know. */
+  /** A random start for the hash, so that clients cannot predict which keys share a bucket. */
   readonly #seed = Math.floor(Math.random() * 2 ** 31);
   #size = 0;
 
@@ -26,12 +26,12 @@ export class ItemTable {
     return this.#buckets.length;
   }
 
-  /** The first item of a bucket; the others hang on its `chain`. */
+  /** Returns the first item of a bucket. The others follow by their `chain`. */
   bucket(index: number): Item | undefined {
     return this.#buckets[index];
   }
 
-  /** The item of a key. */
+  /** Returns the item of a key. */
   get(key: string): Item | undefined {
     let item = this.#buckets[this.#indexOf(key)];
     while (item !== undefined && item.key !== key) item = item.chain;
@@ -46,10 +46,10 @@ export class ItemTable {
     if (++this.#size > this.#buckets.length) this.#split();
   }
 
-  /** Takes an item out, which must be there. */
+  /** Removes an item, which must be there. */
   remove(item: Item): void {
     const index = this.#indexOf(item.key);
-    const first = this.#buckets[index] as Item;
+    const first = this.#buckets[index]!;
     if (first === item) {
       this.#buckets[index] = item.chain;
     } else {
@@ -83,7 +83,7 @@ export class ItemTable {
     return index < this.#buckets.length ? index : hash & (this.#round - 1);
   }
 
-  /** FNV-1a, with its bits mixed once more. */
+  /** Hashes by FNV-1a, and mixes the bits once more. */
   #hash(key: string): number {
     let hash = this.#seed;
     for (let at = 0; at < key.length; at++) {

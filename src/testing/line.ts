@@ -1,17 +1,17 @@
-/** A command line cut into tokens. */
+/** Cuts a command line into tokens. */
 
-/** Tokens that one pass yields; only `get` and its kin go on with the rest. */
+/** How many tokens one pass yields at most. Only `get` and its variants go on with the rest. */
 const MAX_TOKENS = 23;
 
 /** One pass over a line. */
 export interface Tokens {
-  /** What stood between spaces; a tab or any other byte belongs to its token. */
+  /** The words between spaces. A tab or any other byte is part of its word. */
   readonly tokens: readonly string[];
-  /** What was left after the last token of a full pass. */
+  /** The rest of the line after the last token of a full pass. */
   readonly rest: string;
 }
 
-/** Cuts a line, which holds one character per byte, at its spaces. */
+/** Cuts a line, which has one character per byte, at its spaces. */
 export function tokenize(line: string): Tokens {
   const tokens: string[] = [];
   let start = 0;

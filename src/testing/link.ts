@@ -1,4 +1,4 @@
-/** One socket of the embedded server: carries bytes, and goes wrong as a test has ordered. */
+/** One socket of the embedded server. It carries bytes, and causes the faults that a test has ordered. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { Conversation, type Wire } from "./conversation.ts";
@@ -7,16 +7,16 @@ import type { Schedule } from "./schedule.ts";
 import type { ServerState } from "./state.ts";
 import { after, milliseconds } from "./timers.ts";
 
-/** Replies up to this many bytes leave in one piece. */
+/** Replies of up to this many bytes are sent in one piece. */
 const JOIN_UP_TO = 16 * 1024;
 
-/** Replies that wait on a slow line; more are not made up. */
+/** How many bytes of replies may wait on a slow line before commands wait too. */
 const MOST_DELAYED = 16 * 1024;
 
-/** Milliseconds between the portions that a line of few bytes a second carries. */
+/** A line with a limited rate carries a portion of bytes every so many milliseconds. */
 const PORTION_TIME = 20;
 
-/** Why nothing is read. */
+/** The reasons for which a link does not read, as bits. */
 const BLOCKED = 1;
 const RESTING = 2;
 const STALLED = 4;
@@ -24,7 +24,7 @@ const THROTTLED = 8;
 
 interface Delayed {
   readonly bytes: Uint8Array;
-  /** When it has reached the client's end of the line. */
+  /** When the bytes should reach the client. */
   readonly due: number;
 }
 
@@ -38,16 +38,16 @@ export class Link implements Wire {
   readonly #conversation: Conversation;
   readonly #unwatch: () => void;
   #pauses = 0;
-  /** What was written since the last push. */
+  /** The pieces that were written since the last push. */
   #written: Uint8Array[] = [];
   #writtenBytes = 0;
-  /** What a slow line has not carried yet, and how much that is. */
+  /** The replies that a slow line has not carried yet, and their bytes. */
   readonly #delayed: Delayed[] = [];
   #delayedBytes = 0;
   #cancelPump: (() => void) | undefined;
-  /** What a slow line has not brought yet. */
+  /** The received bytes that a slow line has not delivered yet. */
   readonly #arriving: Uint8Array[] = [];
-  /** What could not be read while nothing is done. */
+  /** The work that waits until the server is no longer stalled. */
   #postponed: (() => void)[] = [];
   #cut: OrderedCut | undefined;
   #isCut = false;
@@ -126,7 +126,7 @@ export class Link implements Wire {
     this.#awaitArrival(chunk);
   }
 
-  /** Hands over what a slow line carries when it has carried it, one after the other. */
+  /** Hands over received chunks one after the other, each when a slow line would have delivered it. */
   #awaitArrival(chunk: Uint8Array): void {
     const rate = this.#faults.slow?.bytesPerSecond ?? Infinity;
     after((chunk.length / rate) * 1000, () =>
@@ -139,7 +139,7 @@ export class Link implements Wire {
       }));
   }
 
-  /** Does something now, or when the server is no longer stalled. */
+  /** Does something now, or if the server is stalled, when the stall ends. */
   #do(work: () => void): void {
     if (this.#faults.stalled || this.#postponed.length > 0) this.#postponed.push(work);
     else if (!this.#socket.destroyed) work();
@@ -162,7 +162,7 @@ export class Link implements Wire {
     });
   }
 
-  /** Sends pieces now or, on a slow line, later; false: no more for now. */
+  /** Sends pieces now or, on a slow line, later. Returns false if there should be no more for now. */
   #carry(pieces: readonly Uint8Array[], bytes: number): boolean {
     const { slow } = this.#faults;
     if (slow === null && this.#delayed.length === 0) return this.#send(pieces, bytes);
@@ -173,7 +173,7 @@ export class Link implements Wire {
     return this.#delayedBytes <= MOST_DELAYED;
   }
 
-  /** Carries what is due of what was delayed. */
+  /** Sends the delayed bytes that are due. */
   #pump(): void {
     this.#cancelPump?.();
     this.#cancelPump = undefined;
@@ -203,7 +203,7 @@ export class Link implements Wire {
     }
   }
 
-  /** Hands bytes to the socket, up to where the connection is to be cut. */
+  /** Hands bytes to the socket, up to the point where the connection is to be cut. */
   #send(pieces: readonly Uint8Array[], bytes: number): boolean {
     if (this.#socket.destroyed || this.#isCut) return true;
     this.#cut ??= this.#faults.takeCut();
@@ -246,7 +246,7 @@ export class Link implements Wire {
   }
 }
 
-/** Ends a connection by RST where there is such a thing: on a unix socket and over TLS it is just gone. */
+/** Ends a connection by RST. On a unix socket and over TLS, which have no RST, it is just closed. */
 function resetSocket(socket: Socket): void {
   try {
     socket.resetAndDestroy();
@@ -255,7 +255,7 @@ function resetSocket(socket: Socket): void {
   }
 }
 
-/** One end of a connection, as memcached writes it. */
+/** Formats one end of a connection as memcached does. */
 function describe(host = "", port = 0): string {
   return host.includes(":") ? `tcp6:[${host}]:${port}` : `tcp:${host}:${port}`;
 }

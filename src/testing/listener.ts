@@ -1,22 +1,32 @@
-/** The listening socket of the embedded server, and the connections that came in there. */
+/** The listening socket of the embedded server, and the connections that it has accepted. */
 import { Buffer } from "node:buffer";
 import { lstat, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import type { Faults } from "./faults.ts";
 import type { Certificate, Place } from "./place.ts";
 
-/** A listening socket that can be closed and opened again. It keeps no process alive. */
+const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true, highWaterMark: 16 * 1024 };
+
+/** A listening socket that can be closed and opened again. It does not keep the process alive. */
 export class Listener {
-  /** Where it listens; port 0 becomes the one that it got. */
+  /** Where it listens. Port 0 becomes the port that the system has chosen. */
   place: Place;
   readonly #tls: Certificate | undefined;
+  readonly #faults: Faults;
   readonly #serve: (socket: Socket) => void;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
 
-  constructor(place: Place, tls: Certificate | undefined, serve: (socket: Socket) => void) {
+  constructor(
+    place: Place,
+    tls: Certificate | undefined,
+    faults: Faults,
+    serve: (socket: Socket) => void,
+  ) {
     this.place = place;
     this.#tls = tls;
+    this.#faults = faults;
     this.#serve = serve;
   }
 
@@ -25,21 +35,10 @@ export class Listener {
     return this.#server !== undefined;
   }
 
-  /** Accepts connections; rejects with the system's error if that cannot be. */
+  /** Begins to accept connections. Rejects with the system's error if it cannot. */
   async open(): Promise<void> {
     if ("path" in this.place) await removeDeadSocket(this.place.path);
-    const options = { allowHalfOpen: true, noDelay: true, highWaterMark: 16 * 1024 };
-    const server = this.#tls === undefined
-      ? createServer(options)
-      : createTlsServer({ ...options, ...asBuffers(this.#tls) });
-    // With TLS these are other sockets than those that are served, and may never get that far.
-    server.on("connection", (socket) => this.#keep(socket));
-    server.on(this.#tls === undefined ? "connection" : "secureConnection", (socket: Socket) => {
-      this.#keep(socket);
-      this.#serve(socket);
-    });
-    // A client that is none, or that does not trust the certificate, is that client's affair.
-    server.on("tlsClientError", () => {});
+    const server = this.#tls === undefined ? this.#plain() : this.#secure(this.#tls);
     this.#server = server;
     try {
       await listen(server, this.place);
@@ -75,7 +74,32 @@ export class Listener {
     ));
   }
 
-  /** Keeps a socket in mind as long as it is open. */
+  #plain(): Server {
+    return createServer(SOCKET_OPTIONS, (socket) => {
+      this.#keep(socket);
+      this.#serve(socket);
+    });
+  }
+
+  /** Makes a TLS server. While it is stalled it accepts connections, but begins no handshake. */
+  #secure(certificate: Certificate): Server {
+    const secure = createTlsServer({ ...SOCKET_OPTIONS, ...asBuffers(certificate) }, (socket) => {
+      this.#keep(socket);
+      this.#serve(socket);
+    });
+    // A client that does not speak TLS, or does not trust the certificate, is not the server's problem.
+    secure.on("tlsClientError", () => {});
+    return createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true }, (socket) => {
+      this.#keep(socket);
+      this.#faults.whenFlowing(() => {
+        if (socket.destroyed) return;
+        secure.emit("connection", socket);
+        socket.resume();
+      });
+    });
+  }
+
+  /** Remembers a socket as long as it is open. */
   #keep(socket: Socket): void {
     if (this.#sockets.has(socket)) return;
     this.#sockets.add(socket);
@@ -102,7 +126,7 @@ function listen(server: Server, place: Place): Promise<void> {
   });
 }
 
-/** Removes the socket of a server that did not come to stop; a live one, or a file, is left alone. */
+/** Removes the socket that a killed server has left behind. A live socket or another file is left alone. */
 async function removeDeadSocket(path: string): Promise<void> {
   const isSocket = await lstat(path).then((stats) => stats.isSocket(), () => false);
   if (!isSocket) return;

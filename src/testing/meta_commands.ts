@@ -1,4 +1,4 @@
-/** The meta dialect but for `ms`: `mg`, `md`, `ma`, `me`, `mn`. */
+/** The commands of the meta dialect except `ms`: `mg`, `md`, `ma`, `me`, `mn`. */
 import { decodeBase64, encodeBase64 } from "./base64_key.ts";
 import { addDelta, isVersion, numberBlock, storeItem } from "./changes.ts";
 import { NO_DELTA } from "./classic_commands.ts";
@@ -13,21 +13,21 @@ import {
 } from "./meta_flags.ts";
 import { BAD_FORMAT, type Command, MAX_KEY, type Turn } from "./turn.ts";
 
-/** Name, key and flags of a meta command are at most this many tokens. */
+/** The most tokens that a meta command may have: name, key and flags. */
 export const MAX_META_TOKENS = 19;
 
 const BAD_FLAG = "CLIENT_ERROR invalid or duplicate flag";
 
 const NO_VALUE = "\r\n";
 
-/** The seconds that are left, or since, as memcached prints them: unsigned, -1 for never. */
+/** The seconds until an item expires, as memcached prints them: unsigned (so below 0 they wrap), -1 for never. */
 function remaining(item: Item, now: number): string {
   return item.exptime === 0 ? "-1" : `${(item.exptime - now) >>> 0}`;
 }
 
 function metaGet(turn: Turn, tokens: readonly string[]): void {
   const { state: { store, timeline, counters: { totals } }, replies } = turn;
-  const key = tokens[1] as string;
+  const key = tokens[1]!;
   if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
   if (tokens.length > MAX_META_TOKENS) {
     return replies.line("CLIENT_ERROR options flags are too long");
@@ -63,8 +63,8 @@ function metaGet(turn: Turn, tokens: readonly string[]): void {
 }
 
 /**
- * The answer to the flags of an `mg`, each in its turn: `t` before `T` shows the old time. Undefined
- * is an opaque that is too long; what stood before it has then happened.
+ * Answers the flags of an `mg` in their order, so `t` before `T` shows the old time. Returns undefined if an
+ * opaque is too long; the flags before it have taken effect then.
  */
 function showAndTouch(
   item: Item,
@@ -129,9 +129,9 @@ function showAndTouch(
   return text;
 }
 
-/** Key and flags of an `md` or `ma`, or undefined if they were refused. */
+/** Reads the key and the flags of an `md` or `ma`; undefined if they were refused. */
 function readFlags({ state, replies }: Turn, tokens: readonly string[]): MetaFlags | undefined {
-  const key = tokens[1] as string;
+  const key = tokens[1]!;
   if (key.length > MAX_KEY) {
     replies.line(BAD_FORMAT);
     return undefined;
@@ -168,7 +168,7 @@ function metaDelete(turn: Turn, tokens: readonly string[]): void {
   if (!flags.quiet) replies.line(`HD${echoes(flags)}`);
 }
 
-/** The modes of `ma`: whether each counts up. */
+/** The modes of `ma`, and whether each counts up. */
 const MA_MODES: Record<string, boolean> = { "": true, I: true, "+": true, D: false, "-": false };
 
 function metaArithmetic(turn: Turn, tokens: readonly string[]): void {
@@ -205,7 +205,7 @@ function metaArithmetic(turn: Turn, tokens: readonly string[]): void {
 
   let text = flags.value ? `VA ${value.length}` : "HD";
   for (const token of flags.tokens) {
-    // The number has been changed by now, whatever is answered.
+    // By now the number has changed, whatever the answer is.
     if (isOversizedOpaque(token)) return replies.line(OPAQUE_TOO_LONG);
     switch (token[0]) {
       case "c":
@@ -228,16 +228,16 @@ function metaArithmetic(turn: Turn, tokens: readonly string[]): void {
         break;
     }
   }
-  // Quiet hides a number that was there, but not one that was made.
+  // Quiet hides the reply for a number that existed, but not for one that was created.
   if (flags.quiet && !vivified) return;
   replies.text(flags.value ? `${text}\r\n${value}\r\n` : `${text}\r\n`);
 }
 
-/** `me`: what the server knows about an item, for people. */
+/** `me`: shows people what the server knows about an item. */
 function metaDebug({ state, replies }: Turn, tokens: readonly string[]): void {
   const { store, timeline: { now }, counters } = state;
-  if (tokens.length < 2 || (tokens[1] as string).length > MAX_KEY) return replies.line(BAD_FORMAT);
-  const key = tokens[2] === "b" ? decodeBase64(tokens[1] as string) : tokens[1];
+  if (tokens.length < 2 || tokens[1]!.length > MAX_KEY) return replies.line(BAD_FORMAT);
+  const key = tokens[2] === "b" ? decodeBase64(tokens[1]!) : tokens[1];
   if (key === undefined) return replies.line(BAD_FORMAT);
   counters.totals.cmd_meta++;
   const item = store.get(key);

@@ -1,32 +1,32 @@
-/** The flags of a meta command, read in the order of the request; protocol.txt, "Meta Commands". */
+/** Reads the flags of a meta command in the order of the request; protocol.txt, "Meta Commands". */
 import { decodeBase64, encodeBase64 } from "./base64_key.ts";
 import type { Timeline } from "./clock.ts";
 import { parseInt32, parseUint32, parseUint64 } from "./numbers.ts";
 import { BAD_FORMAT } from "./turn.ts";
 
-/** What the flags of a meta command ask for; which of it counts is the command's affair. */
+/** What the flags of a meta command ask for. Each command uses the fields that mean something to it. */
 export interface MetaFlags {
   /** The key, decoded if it came as base64. */
   key: string;
   /** `b`. */
   binaryKey: boolean;
-  /** The flags as they stand, for what depends on their order. */
+  /** The flags as they were sent, for replies that depend on their order. */
   readonly tokens: readonly string[];
   /** `q`. */
   quiet: boolean;
   /** `v`. */
   value: boolean;
-  /** `u`: the read is not to be noted. */
+  /** `u`: the read does not count as a use of the item. */
   unnoticed: boolean;
-  /** The read is noted after the reply was made up: some flag shows or changes what it would touch. */
+  /** The read is noted after the reply was made, because a flag shows or changes what noting it would change. */
   noteLate: boolean;
   /** `I`. */
   invalidate: boolean;
-  /** `N`, as an expiry. */
+  /** `N`, in relative seconds. */
   vivify: number | undefined;
-  /** `R`, as an expiry. */
+  /** `R`, in relative seconds. */
   recache: number | undefined;
-  /** `T`, as an expiry. */
+  /** `T`, in relative seconds. */
   expiry: number | undefined;
   /** `F`. */
   clientFlags: number;
@@ -40,18 +40,18 @@ export interface MetaFlags {
   delta: bigint;
 }
 
-/** Flags that stand alone, or mean something only to some commands. */
+/** Flags without an argument that is read here, and flags that only some commands use. */
 const PLAIN = new Set("OPLkstcfvhuqIl");
 
 const BAD_TOKEN = "CLIENT_ERROR bad token in command line format";
 
-/** Reads flags; a string is the refusal. The last of several mistakes is the one that is told. */
+/** Reads the flags, or returns a refusal as a string. Of several mistakes it reports the last one. */
 export function parseMetaFlags(
   key: string,
   tokens: readonly string[],
   timeline: Timeline,
 ): MetaFlags | string {
-  const letters = new Set(tokens.map((token) => token[0] as string));
+  const letters = new Set(tokens.map((token) => token[0]!));
   const flags: MetaFlags = {
     key,
     tokens,
@@ -73,7 +73,7 @@ export function parseMetaFlags(
 
   let failed = false;
   let refusal: string = BAD_FORMAT;
-  /** Takes an argument, or notes why not; without a reason an earlier one stands. */
+  /** Takes an argument that could be read, or else notes the refusal; without a reason the earlier one stays. */
   function take<T>(
     value: T | undefined,
     reason: string | undefined,
@@ -90,7 +90,7 @@ export function parseMetaFlags(
 
   const seen = new Set<string>();
   for (const token of tokens) {
-    const letter = token[0] as string;
+    const letter = token[0]!;
     const argument = token.slice(1);
     if (letter >= "\x7f" || seen.has(letter)) return "CLIENT_ERROR duplicate flag";
     seen.add(letter);
@@ -140,12 +140,12 @@ export function parseMetaFlags(
   return failed ? refusal : flags;
 }
 
-/** A `k` flag's answer. */
+/** Makes the answer to a `k` flag. */
 export function keyReply(key: string, binary: boolean): string {
   return binary ? ` k${encodeBase64(key)} b` : ` k${key}`;
 }
 
-/** What refuses an opaque token of more than 32 characters, its `O` included. */
+/** The refusal of an opaque token that has more than 32 characters with its `O`. */
 export const OPAQUE_TOO_LONG = "CLIENT_ERROR opaque token too long";
 
 const MAX_OPAQUE = 32;
@@ -155,7 +155,7 @@ export function isOversizedOpaque(token: string): boolean {
   return token[0] === "O" && token.length > MAX_OPAQUE;
 }
 
-/** The answer to the flags that echo what the request said: `O` and `k`. */
+/** Makes the answer to the flags that repeat parts of the request: `O` and `k`. */
 export function echoes({ tokens, key, binaryKey }: MetaFlags): string {
   return tokens.map((token) => {
     if (token[0] === "O") return ` ${token}`;

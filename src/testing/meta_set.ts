@@ -1,4 +1,4 @@
-/** `ms`: the meta dialect's one storage command. */
+/** `ms`, the meta dialect's only storage command. */
 import { type Block, endsLine } from "./block.ts";
 import { storeItem, type StoreMode, type StoreResult } from "./changes.ts";
 import { NO_ROOM, refuse as noteRefusal } from "./classic_commands.ts";
@@ -38,7 +38,7 @@ function metaSet(turn: Turn, tokens: readonly string[]): void {
   const length = parseInt32(lengthText);
   if (length === undefined || length < 0 || length > MAX_LENGTH) return replies.line(BAD_FORMAT);
 
-  // From here on the value is known to follow, and a refusal takes it along.
+  // From here on the length of the value is known, so a refusal also skips the value.
   function refuse(reason: string): void {
     replies.line(reason);
     turn.swallow(length as number + 2);
@@ -47,14 +47,14 @@ function metaSet(turn: Turn, tokens: readonly string[]): void {
   if (typeof flags === "string") return refuse(flags);
   let mode = Object.hasOwn(MODES, flags.mode) ? MODES[flags.mode] : undefined;
   if (mode === undefined) return refuse("CLIENT_ERROR invalid mode for ms M token");
-  // A version turns set and replace into cas; append and prepend look at it, add does not.
+  // With a version, set and replace become cas. append and prepend check the version, add ignores it.
   if (flags.cas !== undefined && (mode === "set" || mode === "replace")) mode = "cas";
   if (flags.tokens.some(isOversizedOpaque)) return refuse(OPAQUE_TOO_LONG);
 
   const refusal = state.store.refusal(flags.key.length, flags.clientFlags, length + 2);
   if (refusal !== undefined) {
     noteRefusal(state, refusal, flags.key, true);
-    // Quiet hides what fails while the value is read, and nothing else.
+    // Quiet hides only a failure that happens while the value is read.
     replies.noreply = refusal === "out_of_memory_reading" && flags.quiet;
     return refuse(NO_ROOM[refusal]);
   }

@@ -1,10 +1,10 @@
 /**
- * A memcached inside the process, for development and tests: nothing has to be installed to start, and
- * it fails when it is told to.
+ * A memcached inside the process, for development and tests. Nothing else has to be installed, and it can be
+ * told to fail.
  *
- * It speaks the text protocol of memcached 1.6.18, classic and meta, and answers as that does, byte for
- * byte, mistakes included; what concerns its insides (slabs, threads, logs) it refuses. It is not for
- * production: one thread, in a process that has other things to do.
+ * It speaks the text protocol of memcached 1.6.18, classic and meta, and answers as memcached does, byte for
+ * byte, mistakes included. It refuses commands about memcached's insides (slabs, threads, logs). It is not for
+ * production, because it has a single thread in a process that has other things to do.
  *
  * @example
  * ```ts

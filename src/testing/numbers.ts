@@ -1,7 +1,7 @@
 /**
- * Numbers as C reads them, for that is what decides which requests memcached accepts: leading white
- * space and a sign pass, anything may follow after white space, and what does not fit is cut to its
- * lower bits unless it does not even fit 64.
+ * Reads numbers as C does, because that decides which requests memcached accepts. Leading white space and a
+ * sign are allowed, and anything may follow after white space. A number that does not fit is cut to its lower
+ * bits, unless it does not even fit 64 bits.
  */
 
 const NUMBER = /^[\t-\r ]*([+-]?)0*([0-9]+)(.?)/s;
@@ -15,29 +15,29 @@ interface Digits {
 
 function readDigits(text: string): Digits | undefined {
   const parts = NUMBER.exec(text);
-  if (parts === null || !ENDS_NUMBER.test(parts[3] as string)) return undefined;
-  // More digits than 64 bits have fit no number, and could take seconds to read.
+  if (parts === null || !ENDS_NUMBER.test(parts[3]!)) return undefined;
+  // A number with more digits does not fit 64 bits, and could take seconds to read.
   if (parts[2]!.length > MOST_DIGITS) return undefined;
-  return { negative: parts[1] === "-", magnitude: BigInt(parts[2] as string) };
+  return { negative: parts[1] === "-", magnitude: BigInt(parts[2]!) };
 }
 
-/** An unsigned 64-bit number, or undefined. */
+/** Reads an unsigned 64-bit number, or returns undefined. */
 export function parseUint64(text: string): bigint | undefined {
   const digits = readDigits(text);
   if (digits === undefined || digits.magnitude > 0xffff_ffff_ffff_ffffn) return undefined;
   const value = BigInt.asUintN(64, digits.negative ? -digits.magnitude : digits.magnitude);
-  // C wraps -1 around to a huge number; memcached looks for the minus sign only then, and anywhere.
+  // C wraps -1 around to a huge number. Only then does memcached look for a minus sign, anywhere in the text.
   if (value >= 1n << 63n && beforeNul(text).includes("-")) return undefined;
   return value;
 }
 
-/** An unsigned number read with 64 bits, of which the lower 32 are kept, or undefined. */
+/** Reads an unsigned 64-bit number and keeps its lower 32 bits, or returns undefined. */
 export function parseUint32(text: string): number | undefined {
   const value = parseUint64(text);
   return value === undefined ? undefined : Number(BigInt.asUintN(32, value));
 }
 
-/** A signed number read with 64 bits, of which the lower 32 are kept, or undefined. */
+/** Reads a signed 64-bit number and keeps its lower 32 bits, or returns undefined. */
 export function parseInt32(text: string): number | undefined {
   const digits = readDigits(text);
   if (digits === undefined) return undefined;

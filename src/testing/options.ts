@@ -1,4 +1,4 @@
-/** What a server is started with, and what of it makes sense. */
+/** The options of a server, and the check that is made of them. */
 import { Buffer } from "node:buffer";
 import { type Given, readOptions } from "../checks/options.ts";
 import { checkBoolean, checkText, checkWhole } from "../checks/values.ts";
@@ -8,7 +8,7 @@ import type { Certificate, Place } from "./place.ts";
 import type { Credentials, ServerLimits, ServerSettings } from "./settings.ts";
 
 /**
- * What {@linkcode MemcachedServer.start} takes.
+ * The options of {@linkcode MemcachedServer.start}.
  *
  * @example
  * ```ts
@@ -21,40 +21,40 @@ import type { Credentials, ServerLimits, ServerSettings } from "./settings.ts";
  * ```
  */
 export interface MemcachedServerOptions {
-  /** TCP port, 0 to 65535. Default 0: one that is free. */
+  /** The TCP port, 0 to 65535. Default 0: the system chooses a free one. */
   port?: number | undefined;
-  /** Interface to listen on. Default `"127.0.0.1"`: nobody else's machine. */
+  /** The interface to listen on. Default `"127.0.0.1"`, which other machines cannot reach. */
   host?: string | undefined;
-  /** Path of a unix socket, instead of `port` and `host`. */
+  /** The path of a unix socket, instead of `port` and `host`. */
   path?: string | undefined;
-  /** Bytes of all items together; the least recently used make room. Default 64 MiB. */
+  /** The bytes of all items together. Beyond it the least recently used ones make room. Default 64 MiB. */
   memoryLimit?: number | undefined;
   /**
-   * Bytes of one item, its key and some 60 bytes of overhead included: at least 1024, at most 1 GiB and half of
-   * `memoryLimit`. Default 1 MiB.
+   * The largest item in bytes, with its key and about 60 bytes of overhead: at least 1024, at most 1 GiB and
+   * half of `memoryLimit`. Default 1 MiB.
    */
   maxItemSize?: number | undefined;
-  /** Connections that may be open at a time; one more is told so and closed. Default 1024. */
+  /** How many connections may be open. One more gets an error and is closed. Default 1024. */
   maxConnections?: number | undefined;
-  /** Where the time comes from. Default: the machine's clock. */
+  /** The clock that the server reads. Default: the machine's clock. */
   clock?: Clock | undefined;
-  /** Refuses what does not fit into `memoryLimit` instead of making room (memcached's `-M`). Default false. */
+  /** Refuses items that do not fit `memoryLimit` instead of making room (memcached's `-M`). Default false. */
   outOfMemory?: boolean | undefined;
-  /** Whether items have version tokens; without them `cas` always fails (`-C`). Default true. */
+  /** Whether items have version tokens. Without them `cas` always fails (`-C`). Default true. */
   cas?: boolean | undefined;
   /** Whether `flush_all` is allowed (`-F`). Default true. */
   flush?: boolean | undefined;
   /** Whether the keys can be listed, by `lru_crawler metadump` (`-X`). Default true. */
   dump?: boolean | undefined;
-  /** Seconds without a command after which a connection is closed (`-o idle_timeout`). Default 0: never. */
+  /** After how many seconds without a command a connection is closed (`-o idle_timeout`). Default 0: never. */
   idleTimeout?: number | undefined;
-  /** Name and password that a client must tell first (`-Y`). Neither may be empty or have a space in it. */
+  /** The name and password that a client must send first (`-Y`). Neither may be empty or contain a space. */
   auth?: { username: string; password: string } | undefined;
-  /** Speaks TLS with this certificate and private key, PEM. */
+  /** Makes the server speak TLS, with this certificate and private key in PEM. */
   tls?: { cert: string | Uint8Array; key: string | Uint8Array } | undefined;
 }
 
-/** Options that were looked at. */
+/** Options that were checked, with defaults filled in. */
 export interface CheckedOptions {
   readonly place: Place;
   readonly settings: ServerSettings;
@@ -63,7 +63,7 @@ export interface CheckedOptions {
 
 const MEGABYTE = 1024 * 1024;
 
-/** Looks at options; throws a `TypeError` or `RangeError` for a wrong one. */
+/** Checks options and fills in the defaults. Throws a `TypeError` or `RangeError` for a wrong one. */
 export function checkOptions(options: MemcachedServerOptions | undefined): CheckedOptions {
   const given = readOptions<MemcachedServerOptions>(options, {
     port: undefined,
@@ -126,13 +126,15 @@ function limitsOf(given: Given<MemcachedServerOptions>): ServerLimits {
   return { memory, item, connections: checkWhole(maxConnections, "maxConnections", 1) };
 }
 
-/** A name and password that can be sent as the value of a `set`, one character per byte. */
+/** Reads a name and password, as a client sends them in the value of a `set`: one character per byte. */
 function readCredentials(auth: { username: string; password: string }): Credentials {
   const given = readOptions(auth, { username: undefined, password: undefined }, "auth");
   const word = (value: unknown, name: string): string => {
     const text = checkText(value, name);
     // The password is a secret, so the message quotes nothing.
-    if (/[\0-\x20]/.test(text)) throw invalidType(`${name} must have no space in it`);
+    if (/[\0-\x20]/.test(text)) {
+      throw invalidType(`${name} must not contain a space or a control character`);
+    }
     return Buffer.from(text).toString("latin1");
   };
   return {

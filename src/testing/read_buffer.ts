@@ -1,53 +1,53 @@
 /**
- * The bytes of one connection that were received and not used yet. Lines are looked for in a window of
- * 16 KiB, as in memcached; only the line of a long `get` outgrows it.
+ * The bytes that one connection has received and not used yet. Lines are found in a window of 16 KiB, as in
+ * memcached; only the line of a long `get` makes the window larger.
  *
- * No byte is looked at twice for the end of a line, or copied more than twice, however it comes, and
- * what is kept between reads takes no more memory than twice its length.
+ * However the bytes arrive, no byte is searched twice for the end of a line or copied more than twice, and the
+ * bytes that are kept between reads take at most twice their length in memory.
  */
 import { Buffer } from "node:buffer";
 
-/** Bytes that are looked at together. */
+/** The size of the window in bytes. */
 const WINDOW = 16 * 1024;
 
 const LF = 0x0a;
 const CR = 0x0d;
 const EMPTY: Buffer = Buffer.alloc(0);
 
-/** Received bytes. */
+/** The bytes that one connection has received and not used yet. */
 export class ReadBuffer {
-  /** The window; what is before `#start` is used up, and up to `#scanned` there is no LF. */
+  /** The window. The bytes before `#start` are used up, and there is no LF before `#scanned`. */
   #window = EMPTY;
   #start = 0;
   #scanned = 0;
-  /** What the window is a part of, if it was copied. */
+  /** The buffer that the window is a part of, if it was copied. */
   #storage: Buffer | undefined;
-  /** Received, but not in the window yet. */
+  /** Chunks that were received, but are not in the window yet. */
   readonly #backlog: Buffer[] = [];
   #backlogBytes = 0;
 
-  /** Bytes in the window. */
+  /** How many unused bytes are in the window. */
   get length(): number {
     return this.#window.length - this.#start;
   }
 
-  /** All bytes that wait. */
+  /** How many bytes are unused in all. */
   get total(): number {
     return this.length + this.#backlogBytes;
   }
 
-  /** Bytes of memory in use. */
+  /** How many bytes of memory are in use. */
   get memory(): number {
     return (this.#storage?.length ?? 0) + this.#backlogBytes;
   }
 
-  /** Takes bytes, which are not copied yet and must not change. */
+  /** Adds received bytes. They are not copied yet, so they must not change. */
   push(chunk: Uint8Array): void {
     this.#backlog.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
     this.#backlogBytes += chunk.length;
   }
 
-  /** The next line in the window, without its end and one character per byte. */
+  /** Takes the next line from the window, without its end and with one character per byte. */
   line(): string | undefined {
     const lf = this.#window.indexOf(LF, this.#scanned);
     if (lf < 0) {
@@ -60,12 +60,12 @@ export class ReadBuffer {
     return line;
   }
 
-  /** The first bytes of the window as text, one character each. */
+  /** Returns the first bytes of the window as text, one character per byte, and leaves them there. */
   peek(most: number): string {
     return this.#window.toString("latin1", this.#start, this.#start + most);
   }
 
-  /** Takes out at most `most` bytes, from the window or straight from what was received. */
+  /** Takes at most `most` bytes, from the window or, if that is empty, straight from what was received. */
   take(most: number): Buffer {
     if (this.length === 0) return this.#takeBacklog(most);
     const bytes = this.#window.subarray(this.#start, this.#start + most);
@@ -73,7 +73,7 @@ export class ReadBuffer {
     return bytes;
   }
 
-  /** Moves bytes into the window; false: there are none, and none in the window that are not used. */
+  /** Moves received bytes into the window. Returns false if there were none. */
   refill(): boolean {
     const kept = this.length;
     const bytes = this.#takeBacklog(kept < WINDOW ? WINDOW - kept : Infinity);
@@ -87,7 +87,7 @@ export class ReadBuffer {
     return bytes.length > 0;
   }
 
-  /** Puts what is kept of the window and some bytes into memory of their own. */
+  /** Copies the unused bytes of the window and the new bytes into one buffer. */
   #append(kept: number, bytes: Buffer): void {
     const length = kept + bytes.length;
     let storage = this.#storage;

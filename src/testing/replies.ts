@@ -1,16 +1,16 @@
 /**
- * The replies of one connection that were not sent yet. memcached collects them and sends them
- * together when a read is used up; a few of its habits show that it does.
+ * The unsent replies of one connection. memcached collects replies and sends them together when a read is
+ * used up. This can be seen in some of its behaviour, so it is done here too.
  */
 import { Buffer } from "node:buffer";
 import type { Block } from "./block.ts";
 import type { Item } from "./item.ts";
 
-/** What is to be sent at once. */
+/** The replies that are sent together. */
 export interface Batch {
   readonly pieces: readonly Uint8Array[];
   readonly bytes: number;
-  /** Those of the bytes that are nowhere else. */
+  /** How many of the bytes belong to no stored item. */
   readonly copied: number;
   /** Items that are in use until the pieces are sent. */
   readonly items: readonly Item[];
@@ -18,45 +18,45 @@ export interface Batch {
 
 const NOTHING: readonly Item[] = [];
 
-/** The replies of one connection that were not sent yet. */
+/** The unsent replies of one connection. */
 export class Replies {
   #pieces: Uint8Array[] = [];
-  /** Bytes of the pieces, and those of them that are values of their own. */
+  /** The bytes of all pieces, and of those pieces that are stored values. */
   #pieceBytes = 0;
   #blockBytes = 0;
   #text = "";
   #commands = 0;
   #items: Item[] = [];
-  /** The present command asked for silence. */
+  /** Whether the present command wants no reply. */
   noreply = false;
 
-  /** A new command starts, which may say `noreply`. */
+  /** Begins a new command, which has not said `noreply` yet. */
   begin(): void {
     this.noreply = false;
     this.#commands++;
   }
 
-  /** Whether commands before the present one wait to be answered, were it with nothing. */
+  /** Whether commands before the present one are unanswered, even if their answer will be empty. */
   get behindOthers(): boolean {
     return this.#commands > 1;
   }
 
-  /** Bytes that wait. */
+  /** How many bytes wait to be sent. */
   get bytes(): number {
     return this.#pieceBytes + this.#text.length;
   }
 
-  /** A line, unless the client wants none. */
+  /** Adds a line, unless the client wants no reply. */
   line(text: string): void {
     if (!this.noreply) this.text(text + "\r\n");
   }
 
-  /** Text as it stands, one character per byte. */
+  /** Adds text as it is, one character per byte. */
   text(text: string): void {
     this.#text += text;
   }
 
-  /** A value with its CRLF. Whoever adds bytes must also {@linkcode use} their item. */
+  /** Adds a value with its CRLF. If it is bytes, the caller must also {@linkcode use} their item. */
   block(block: Block): void {
     if (typeof block === "string") return this.text(block);
     this.#endText();
@@ -70,7 +70,7 @@ export class Replies {
     this.#items.push(item);
   }
 
-  /** Takes what there is, to be sent. */
+  /** Takes all replies, to be sent. */
   take(): Batch {
     this.#endText();
     const bytes = this.#pieceBytes;
@@ -79,7 +79,7 @@ export class Replies {
     return { pieces, bytes, copied, items: this.drop() };
   }
 
-  /** Forgets what there is; returns the items that were in use. */
+  /** Forgets all replies, and returns the items that were in use. */
   drop(): readonly Item[] {
     const items = this.#items;
     if (items.length > 0) this.#items = [];

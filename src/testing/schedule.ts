@@ -1,7 +1,7 @@
-/** Who works when: all connections together hold the event loop for a few milliseconds at a time. */
+/** Decides which connection works when. All together they hold the event loop for a few ms at a time. */
 import { milliseconds, soon } from "./timers.ts";
 
-/** Milliseconds of one turn of the event loop that are spent on connections. */
+/** How many milliseconds of one turn of the event loop connections may use. */
 const SLICE = 10;
 
 /** The turns of one server's connections. */
@@ -20,7 +20,7 @@ export class Schedule {
     return milliseconds() - this.#begun < SLICE;
   }
 
-  /** Calls back in a later turn, after those that wait already. */
+  /** Calls back in a later turn, after those that are already waiting. */
   later(work: () => void): void {
     this.#waiting.push(work);
     this.#arm();

@@ -1,4 +1,4 @@
-/** The embedded server, as tests hold it. */
+/** The embedded server, as tests use it. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { formatAddress } from "../address.ts";
@@ -15,19 +15,19 @@ import { type CheckedOptions, checkOptions, type MemcachedServerOptions } from "
 import { type ListenInfo, newState, type ServerState } from "./state.ts";
 import { after, every } from "./timers.ts";
 
-/** Milliseconds between two looks for connections that are idle. */
+/** How often idle connections are looked for, in milliseconds. */
 const IDLE_LOOK = 100;
 
-/** Starts a server from options that were looked at; for the command line, which has more users than one. */
+/** Starts a server with checked options. For the command line, which may have more than one user. */
 export let startChecked: (checked: CheckedOptions) => Promise<MemcachedServer>;
 
 /**
- * A memcached inside this process, for development and tests: the text protocol of memcached 1.6.18,
- * classic and meta. It is single-threaded and forgets everything when it stops; for anything that matters,
- * run the real one.
+ * A memcached inside this process, for development and tests. It speaks the text protocol of memcached 1.6.18,
+ * classic and meta. It is single-threaded and forgets everything when it stops, so for anything that matters
+ * run a real memcached.
  *
- * Its own methods make it fail: `stall`, `slow`, `cut`, `refuse`, `fail`, `forget`, `restart`. Each takes
- * effect before it returns or, where it returns a promise, before that resolves.
+ * Methods make it fail on purpose: `stall`, `slow`, `cut`, `refuse`, `fail`, `forget`, `restart`. Each takes
+ * effect before it returns or, if it returns a promise, before that resolves.
  *
  * @example
  * ```ts
@@ -47,15 +47,21 @@ export class MemcachedServer implements AsyncDisposable {
   readonly address: string;
   readonly #options: CheckedOptions;
   readonly #listener: Listener;
-  readonly #faults = new Faults();
+  readonly #faults: Faults;
   readonly #calls = new Calls();
   #state: ServerState;
   #endStall: () => void = () => {};
   readonly #endIdleLooks: () => void;
   #stopped: Promise<void> | undefined;
 
-  private constructor(options: CheckedOptions, listener: Listener, listening: ListenInfo) {
+  private constructor(
+    options: CheckedOptions,
+    faults: Faults,
+    listener: Listener,
+    listening: ListenInfo,
+  ) {
     this.#options = options;
+    this.#faults = faults;
     this.#listener = listener;
     this.#state = newState(options.settings, listening, this.#faults, this.#calls);
     const { host, port, path } = listening;
@@ -68,8 +74,8 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a server and resolves when it listens. It does not keep the process alive: a test that forgets to
-   * stop it still ends.
+   * Starts a server and resolves when it listens. The server does not keep the process alive, so a test that
+   * forgets to stop it still ends.
    *
    * Rejects with a `TypeError` or `RangeError` for a wrong option, and with the system's error if it cannot
    * listen.
@@ -90,34 +96,35 @@ export class MemcachedServer implements AsyncDisposable {
   static {
     startChecked = async (checked) => {
       const { place, tls } = checked;
-      // A connection can come in as soon as there is a socket, and is served a moment later.
+      // A connection can arrive before the server object exists; it is closed.
       let serve = (socket: Socket): void => void socket.destroy();
-      const listener = new Listener(place, tls, (socket) => serve(socket));
+      const faults = new Faults();
+      const listener = new Listener(place, tls, faults, (socket) => serve(socket));
       await listener.open();
       const bound = listener.place;
       const listening: ListenInfo = "path" in bound
         ? { host: undefined, port: 0, path: bound.path }
         : { ...bound, path: undefined };
-      const server = new MemcachedServer(checked, listener, listening);
+      const server = new MemcachedServer(checked, faults, listener, listening);
       serve = (socket) => server.#serve(socket);
       return server;
     };
   }
 
   /**
-   * What the server was asked, the oldest first: the last 10,000 commands, once for each key. A client's
-   * handshake (`version`, `mn`) is there too; what a client says to authenticate is not.
+   * The last 10,000 commands that the server has received, the oldest first, with an entry for each key. A
+   * client's handshake (`version`, `mn`) is included, its authentication is not.
    */
   get calls(): readonly Call[] {
     return this.#calls.list();
   }
 
   /**
-   * Neither reads nor answers for `ms` milliseconds, as a process that is stopped: connections are still
-   * accepted, and what comes meanwhile is answered afterwards. (Over TLS the handshake still succeeds.)
+   * Neither reads nor answers for `ms` milliseconds, like a stopped process. Connections are still accepted, and
+   * what arrives meanwhile is answered afterwards, even a TLS handshake.
    *
-   * @param ms From now on, whatever was ordered before; 0 ends a stall, `Infinity` is until then. Anything
-   * else than a number from 0 on throws a `RangeError`.
+   * @param ms The duration from now on, which replaces that of an earlier call. 0 ends a stall, and `Infinity`
+   * stalls until a call with 0. A number below 0 throws a `RangeError`.
    *
    * @example
    * ```ts
@@ -141,11 +148,11 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Closes the connection that sends next, as a server or a network that fails in the middle of a reply.
+   * Closes the connection that sends next, like a server or a network that fails in the middle of a reply.
    *
-   * @param cut `after`: bytes that it still sends, over one or several replies; default 0, so the command is
-   * carried out and its reply lost. `reset`: by a reset (RST) instead of an ordinary end (FIN); over TLS and on
-   * unix sockets, where there is none, the connection just ends.
+   * @param cut `after`: how many bytes it still sends, in one reply or several. Default 0: the command is
+   * carried out and its reply is lost. `reset`: closes by a reset (RST) instead of an ordinary end (FIN). Over
+   * TLS and on unix sockets, which have no reset, the connection just ends.
    *
    * @example
    * ```ts
@@ -169,10 +176,10 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * `true`: closes all connections and refuses new ones, as if there were no server; nothing is forgotten.
-   * `false`: listens again, on the same port.
+   * With `true` closes all connections and refuses new ones, as if there were no server; nothing is forgotten.
+   * With `false` listens again, on the same port.
    *
-   * Rejects with the system's error if the port cannot be had again.
+   * Rejects with the system's error if the port is taken by then.
    *
    * @example
    * ```ts
@@ -192,10 +199,10 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Slows all connections down, until they are told otherwise; `null` makes them fast again.
+   * Slows all connections down until the next call; `null` makes them fast again.
    *
-   * @param slowness `latency`: milliseconds by which each reply comes later. `bytesPerSecond`: what one
-   * connection carries, in each direction. A wrong one throws a `TypeError` or `RangeError`.
+   * @param slowness `latency`: by how many milliseconds each reply is delayed. `bytesPerSecond`: how much one
+   * connection carries in each direction. A wrong value throws a `TypeError` or `RangeError`.
    *
    * @example
    * ```ts
@@ -229,17 +236,17 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Answers the next commands of a name with a line, and does not carry them out; the value behind a `set` is
+   * Answers the next commands of this name with a line and does not carry them out. The value after a `set` is
    * read and thrown away, as memcached does when memory is short.
    *
-   * @param command A classic name, which counts for the meta dialect too (`set` is what memwire sends as `ms`),
-   * or the name of a meta command in all its forms. As in {@linkcode Call}.
-   * @param line What the client gets, without the line's end: `SERVER_ERROR out of memory`, for example. If a
-   * client asked for silence by `noreply`, it gets nothing.
-   * @param options `times`: how many such commands fail; default 1. 0 takes the order back, `Infinity` is until
-   * then.
+   * @param command A classic name, which counts for the meta dialect too (memwire sends a `set` as `ms`), or the
+   * name of a meta command in all its forms. Names are as in {@linkcode Call}.
+   * @param line What the client gets, without the line's end: `SERVER_ERROR out of memory`, for example. A
+   * client that has said `noreply` gets nothing.
+   * @param options `times`: how many such commands fail. Default 1. 0 cancels an earlier call, and `Infinity`
+   * fails all of them until a call with 0.
    *
-   * Throws a `TypeError` or `RangeError` for a command that there is not, more than a line, or a wrong number.
+   * Throws a `TypeError` or `RangeError` for an unknown command, more than one line, or a wrong number.
    *
    * @example
    * ```ts
@@ -260,14 +267,14 @@ export class MemcachedServer implements AsyncDisposable {
       throw invalidType(`there is no command "${command}", only ${COMMAND_NAMES.join(", ")}`);
     }
     if (/[\r\n]/.test(checkText(line, "line"))) {
-      throw invalidType("line must be one line, without its end");
+      throw invalidType("line must be a single line, without CR or LF");
     }
     if (times !== Infinity) checkWhole(times, "times", 0);
     this.#faults.orderFailure(command, Buffer.from(line).toString("latin1"), times);
   }
 
   /**
-   * Drops an item, as if it had been evicted; false: there was none.
+   * Drops an item, as if it had been evicted. Returns false if there was none.
    *
    * @example
    * ```ts
@@ -289,11 +296,11 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Does what a crash and a new start do: all connections are closed, and the server is there again on the
-   * same port, with nothing in it and all its counters at 0. A stall and a refusal end; what else was ordered
-   * stays, and so do the {@linkcode calls}.
+   * Does what a crash and a new start do: closes all connections and starts again on the same port, with no
+   * items and all counters at 0. A stall and a refusal end. Other ordered faults stay, and so do the
+   * {@linkcode calls}.
    *
-   * Rejects with the system's error if it was refusing and the port cannot be had again.
+   * Rejects with the system's error if it was refusing connections and the port is taken by then.
    *
    * @example
    * ```ts
@@ -321,8 +328,8 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Closes all connections and the listening socket, and resolves when they are closed. What was stored
-   * is gone. Stopping again does nothing.
+   * Closes all connections and the listening socket, and resolves when they are closed. The items are gone.
+   * Stopping again does nothing.
    *
    * @example
    * ```ts

@@ -1,21 +1,21 @@
-/** What a server is started with, checked; apart from its state, for these types are published. */
+/** The checked settings of a server. They are apart from its state, because these types are published. */
 import type { Clock } from "./clock.ts";
 
-/** How much an {@linkcode ItemStore} takes. */
+/** How much an {@linkcode ItemStore} may hold. */
 export interface StoreLimits {
-  /** Bytes of all items together, uploads and what replies still point at included. */
+  /** The bytes of all items together, with uploads and dropped items that replies still refer to. */
   memory: number;
-  /** Bytes of one item, key and overhead included. */
+  /** The bytes of one item, with its key and overhead. */
   readonly item: number;
 }
 
-/** What a server takes. */
+/** How much a server may hold. */
 export interface ServerLimits extends StoreLimits {
-  /** Open connections. */
+  /** How many connections may be open. */
   readonly connections: number;
 }
 
-/** What a server does, and how much. */
+/** The settings of a server. */
 export interface ServerSettings {
   readonly clock: Clock;
   readonly limits: ServerLimits;
@@ -27,9 +27,9 @@ export interface ServerSettings {
   readonly flush: boolean;
   /** Whether `lru_crawler metadump` is allowed. */
   readonly dump: boolean;
-  /** Seconds after which a silent connection is closed; 0 is never. */
+  /** After how many seconds a silent connection is closed; 0 means never. */
   readonly idleTimeout: number;
-  /** Who may use it; everybody if there is no list. */
+  /** Who may use the server; everybody if there is no list. */
   readonly users: readonly Credentials[] | undefined;
   readonly tls: boolean;
 }

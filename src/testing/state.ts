@@ -1,4 +1,4 @@
-/** What all connections of one server share. */
+/** The state that all connections of one server share. */
 import { Calls } from "./calls.ts";
 import { Timeline } from "./clock.ts";
 import { Counters } from "./counters.ts";
@@ -9,7 +9,7 @@ import type { ServerLimits, ServerSettings } from "./settings.ts";
 
 /** Where a server listens, as `stats settings` shows it. */
 export interface ListenInfo {
-  /** 0 on a unix socket. */
+  /** The TCP port; 0 on a unix socket. */
   port: number;
   readonly host: string | undefined;
   readonly path: string | undefined;
@@ -17,18 +17,18 @@ export interface ListenInfo {
 
 /** An open connection, as `stats conns` shows it. */
 export interface ConnectionInfo {
-  /** Where the client is, and where it came in: `tcp:127.0.0.1:51234`. */
+  /** The addresses of the client's end and of this end, such as `tcp:127.0.0.1:51234`. */
   readonly peer: string;
   readonly local: string;
-  /** In memcached's words: `conn_read`... */
+  /** What the connection is doing, in memcached's words: `conn_read`, for example. */
   readonly condition: string;
-  /** When it last sent a command, in relative seconds. */
+  /** When the client last sent a command, in relative seconds. */
   readonly lastCommand: number;
-  /** Closes it if it has been silent for too long. */
+  /** Closes the connection if it has been silent for too long. */
   closeIfIdle(): void;
 }
 
-/** What all connections of one server share. */
+/** The state that all connections of one server share. */
 export interface ServerState {
   readonly settings: ServerSettings;
   readonly timeline: Timeline;
@@ -43,15 +43,15 @@ export interface ServerState {
   verbosity: number;
   /** Set by `lru_crawler enable` and `disable`. */
   crawler: boolean;
-  /** Bytes that connections keep: lines without an end, requests and replies that wait. */
+  /** How many bytes all connections keep: unfinished lines, and requests and replies that wait. */
   buffered: number;
   /** Open connections, by number. */
   readonly connections: Map<number, ConnectionInfo>;
-  /** The number of the last one. */
+  /** The number of the last connection. */
   lastConnection: number;
 }
 
-/** A server with nothing in it. */
+/** Makes the state of a server with nothing in it. */
 export function newState(
   settings: ServerSettings,
   listening: ListenInfo,
@@ -81,10 +81,10 @@ export function newState(
   };
 }
 
-/** Bytes that all connections together may keep. */
+/** Returns how many bytes all connections together may keep. */
 export function bufferLimit({ limits }: ServerState): number {
   return Math.max(LEAST_BUFFERS, limits.memory / 4);
 }
 
-/** A small memory limit leaves the connections this many bytes. */
+/** Even with a small memory limit the connections may keep this many bytes. */
 const LEAST_BUFFERS = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-/** `stats`: the fields that mean something in this server, under memcached's names and in its order. */
+/** `stats`: the fields that mean something in this server, with memcached's names and in its order. */
 import process from "node:process";
 import { VERSION } from "./admin_commands.ts";
 import type { ClassCounterName, CounterName, Counters } from "./counters.ts";
@@ -49,7 +49,7 @@ function general(state: ServerState): Fields {
   ];
 }
 
-/** Microseconds as seconds. */
+/** Formats microseconds as seconds. */
 function cpu(microseconds: number): string {
   return (microseconds / 1e6).toFixed(6);
 }
@@ -88,14 +88,14 @@ function settingsOf(state: ServerState): Fields {
   ];
 }
 
-/** The least recently used item of a slab class, and what all of them take. */
+/** The number, the oldest time of use and the bytes of the items in a slab class. */
 interface ClassSummary {
   number: number;
   oldest: number;
   bytes: number;
 }
 
-/** `stats items`, which looks at all of them in steps. */
+/** `stats items`, which looks at all items in steps. */
 function items(turn: Turn): void {
   const { store, timeline: { now }, counters } = turn.state;
   const classes = new Map<number, ClassSummary>();
@@ -140,7 +140,7 @@ function classFields(
   return fields.map(([name, value]) => [`items:${slab}:${name}`, value] as const);
 }
 
-/** The listening socket as number 0, and the connections. */
+/** `stats conns`: the listening socket as number 0, and the connections. */
 function conns({ listening, connections, timeline }: ServerState): Fields {
   const { host = "", port, path } = listening;
   const address = host.includes(":") ? `tcp6:[${host}]:${port}` : `tcp:${host}:${port}`;
@@ -163,7 +163,7 @@ function conns({ listening, connections, timeline }: ServerState): Fields {
 const REPORTS: Record<string, (state: ServerState) => Fields> = {
   settings: settingsOf,
   conns,
-  // There are no slabs here, and sizes are not tracked unless memcached is told to.
+  // This server has no slabs, and memcached does not track sizes either unless it is told to.
   slabs: () => [["active_slabs", 0], ["total_malloced", 0]],
   sizes: () => [["sizes_status", "disabled"]],
 };

@@ -1,53 +1,53 @@
-/** What a command is given to do its work, and how commands are listed. */
+/** The interface between commands and their connection, and the type of a command. */
 import type { Block } from "./block.ts";
 import type { Item } from "./item.ts";
 import type { Replies } from "./replies.ts";
 import type { ServerState } from "./state.ts";
 
-/** One command's view of its connection. */
+/** A connection as a command sees it. */
 export interface Turn {
   readonly state: ServerState;
   readonly replies: Replies;
-  /** Reads `length` bytes after the line and hands them over; the command ends with that. */
+  /** Reads `length` bytes after the line and hands them to `done`, with which the command ends. */
   readBlock(length: number, done: (block: Block) => void): void;
-  /** Reads past `length` bytes after the line. */
+  /** Skips `length` bytes after the line. */
   swallow(length: number): void;
   /**
-   * Does the rest of a command that may be long, step by step, until a step returns true; others have
-   * their turns between. A step takes at most a few milliseconds.
+   * Does the rest of a long command step by step, until a step returns true. Other connections have turns in
+   * between. A step must take at most a few milliseconds.
    */
   work(step: () => boolean): void;
-  /** Keeps an item from being changed in its place, and its memory in use, until its reply is sent. */
+  /** Until the reply is sent, keeps the item from being changed in place and counts its memory as used. */
   hold(item: Item): void;
   /** Sends the replies collected so far. */
   flush(): void;
   /** Forgets the replies collected so far. */
   drop(): void;
-  /** Closes the connection; what was not flushed is lost. */
+  /** Closes the connection. Replies that were not flushed are lost. */
   close(): void;
 }
 
-/** A command: its name, how many tokens its line may have (name included), and what it does. */
+/** A command: its name, how many tokens its line may have (with the name), and what it does. */
 export interface Command {
   readonly name: string;
   readonly tokens: readonly [least: number, most: number];
-  /** Where its keys stand: the first one's token, and whether more may follow. Default: it has none. */
+  /** The index of the first key's token, and whether more keys may follow. Default: it has no keys. */
   readonly keys?: readonly [first: number, more: boolean];
-  /** The token that tells the length of the value behind the line. Default: it has none. */
+  /** The index of the token with the length of the value after the line. Default: it has no value. */
   readonly length?: number;
   run(turn: Turn, tokens: readonly string[], rest: string): void;
 }
 
-/** A key of more bytes is refused. */
+/** The longest key, in bytes. */
 export const MAX_KEY = 250;
 
-/** How a line that breaks a rule is refused. */
+/** The reply to a line that breaks a rule. */
 export const BAD_FORMAT = "CLIENT_ERROR bad command line format";
 
-/** The largest value length that is not refused out of hand. */
+/** The largest length of a value that is not refused at once. */
 export const MAX_LENGTH: number = 2 ** 31 - 1 - 2;
 
-/** Whether the last token asks for silence; the command is then silent. */
+/** Returns whether the last token is `noreply`, and if so keeps the command from replying. */
 export function takeNoreply({ replies }: Turn, tokens: readonly string[]): boolean {
   replies.noreply = tokens.at(-1) === "noreply";
   return replies.noreply;

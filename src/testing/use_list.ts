@@ -1,22 +1,22 @@
-/** Items in the order of their last use. */
+/** A linked list of items in the order of their last use. */
 import { Item } from "./item.ts";
 
-/** Items in the order of their last use. */
+/** A linked list of items in the order of their last use. */
 export class UseList {
-  /** Stands between the newest and the oldest. */
+  /** The end of the ring, between the newest and the oldest item. */
   readonly #end = new Item("", 0, 0, "");
 
-  /** The one that was not used for longest. */
+  /** The item that has been unused for the longest time. */
   get oldest(): Item | undefined {
     return this.newerThan(this.#end);
   }
 
-  /** The one that was used next after this one. */
+  /** Returns the item that was used next after this one. */
   newerThan(item: Item): Item | undefined {
     return item.newer === this.#end ? undefined : item.newer;
   }
 
-  /** Puts an item, which is in no list, at the newer end. */
+  /** Adds an item, which must be in no list, as the newest. */
   add(item: Item): void {
     item.older = this.#end.older;
     item.newer = this.#end;
@@ -24,7 +24,7 @@ export class UseList {
     this.#end.older = item;
   }
 
-  /** Takes an item out. */
+  /** Removes an item. */
   remove(item: Item): void {
     item.older.newer = item.newer;
     item.newer.older = item.older;

@@ -1,6 +1,6 @@
 /**
- * The way in for the rest of memwire: encoding into a buffer that is used again, decoding out of the
- * middle of a receive buffer.
+ * The codec as the rest of memwire uses it: it encodes into a buffer that is used again, and decodes
+ * from the middle of a receive buffer.
  */
 import { CorruptValueError, SerializationError } from "../errors.ts";
 import { Decoder } from "./decoder.ts";
@@ -15,15 +15,15 @@ import {
 } from "./options.ts";
 import { corrupt } from "./reader.ts";
 
-/** An encoder at rest; absent while at work, so that a getter that encodes gets another one. */
+/** The encoder that is free. It is taken while it works, so that a getter that encodes gets another one. */
 let idle: Encoder | undefined;
 
 /**
- * Encodes a value into the codec's own buffer, as the client and the sessions store it: an instance of a
- * class as what its `toJSON` returns.
+ * Encodes a value into the codec's own buffer. By default an instance of a class is encoded as what its
+ * `toJSON` returns, as the client and the sessions store it.
  *
  * @param value Anything that the format can hold.
- * @param options Limits and leanings, if others are meant.
+ * @param options The limits, and what is left out of a value.
  * @returns A view on the codec's buffer, **valid until the next encode**: copy it at once.
  * @throws SerializationError when something in the value cannot be stored.
  */
@@ -42,10 +42,10 @@ export function encode(
 }
 
 /**
- * Encodes a value into bytes for the caller to keep.
+ * Encodes a value into bytes that the caller may keep.
  *
  * @param value Anything that the format can hold.
- * @param options Limits and leanings.
+ * @param options The limits, and what is left out of a value.
  * @returns The bytes, over a buffer of their own.
  * @throws SerializationError when something in the value cannot be stored.
  */
@@ -62,13 +62,12 @@ function run(encoder: Encoder, value: unknown, options: EncoderOptions): void {
 }
 
 /**
- * Decodes `bytes[start]` to `bytes[end - 1]`. The result shares no memory with `bytes`. A `Buffer` saves
- * the making of one.
+ * Decodes `bytes[start]` to `bytes[end - 1]`. The result shares no memory with `bytes`.
  *
- * @param bytes What holds the value.
- * @param start Where it begins.
- * @param end Where it ends.
- * @param options Limits.
+ * @param bytes The bytes that hold the value. A `Buffer` is faster, because any other view is wrapped in one.
+ * @param start The offset of the value's first byte.
+ * @param end The offset after its last byte.
+ * @param options The limits.
  * @returns The value.
  * @throws CorruptValueError when the bytes are not one whole value.
  */
@@ -83,11 +82,12 @@ export function decode(
     return decoder.run();
   } catch (error) {
     if (error instanceof CorruptValueError) throw error;
-    throw corrupt("more than this runtime can build", error); // a RangeError of stack, length or memory
+    // A RangeError: the stack, a length or memory is at its limit.
+    throw corrupt("it holds more than this runtime can build", error);
   }
 }
 
-/** A larger `maxDepth` than the stack has room for; every engine names it so. */
+/** Whether `maxDepth` allowed more than the stack has room for. Every engine's message says "call stack". */
 function stackOverflowed(error: unknown): boolean {
   return error instanceof RangeError && error.message.includes("call stack");
 }

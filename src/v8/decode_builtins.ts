@@ -1,6 +1,4 @@
-/**
- * The objects besides plain ones and arrays that the format knows, one function for each.
- */
+/** Decodes the objects that are neither plain nor arrays, with one function for each kind. */
 import { Buffer } from "node:buffer";
 import type { Decoder } from "./decoder.ts";
 import type { KnownKey } from "./known_keys.ts";
@@ -14,9 +12,9 @@ import {
   type ViewConstructor,
 } from "./views.ts";
 
-/** Reads what follows `tag`. */
+/** Reads the object that follows `tag`. */
 export function readBuiltin(decoder: Decoder, tag: number, within: KnownKey): unknown {
-  // All but Date and boxed numbers.
+  // Every object counts but Dates and boxed numbers.
   if (tag !== 0x44 && tag !== 0x6e) {
     decoder.takeHeavy(tag === 0x72 || tag === 0x52 ? COSTLY_WEIGHT : 1);
   }
@@ -48,17 +46,17 @@ export function readBuiltin(decoder: Decoder, tag: number, within: KnownKey): un
     case 0x73: // s
       return leaf(decoder, Object(decoder.string()));
     default:
-      // Shared memory, transferred buffers and WebAssembly (t u w m p) are of another process.
-      throw corrupt("an unknown tag");
+      // Shared memory, transferred buffers and WebAssembly (t u w m p) make sense in one process only.
+      throw corrupt("it has an unknown tag");
   }
 }
 
-/** Registers an object that holds no others. */
+/** Gives an id to an object that holds no others. */
 function leaf<T extends object>(decoder: Decoder, object: T): T {
   return decoder.close(decoder.open(object));
 }
 
-/** `;`: keys and values in turn up to `:`, then the count of both. */
+/** `;`: keys and values in turn up to `:`, then the number of keys and values together. */
 function readMap(decoder: Decoder, within: KnownKey): Map<unknown, unknown> {
   const map = decoder.open(new Map<unknown, unknown>());
   let count = 0;
@@ -66,7 +64,7 @@ function readMap(decoder: Decoder, within: KnownKey): Map<unknown, unknown> {
     const key = decoder.value(within);
     map.set(key, decoder.value(within));
   }
-  if (decoder.varint() !== count) throw corrupt("a wrong count");
+  if (decoder.varint() !== count) throw corrupt("it has a wrong count");
   return decoder.close(map);
 }
 
@@ -75,7 +73,7 @@ function readSet(decoder: Decoder, within: KnownKey): Set<unknown> {
   const set = decoder.open(new Set<unknown>());
   let count = 0;
   for (; !decoder.takes(0x2c); count++) set.add(decoder.value(within));
-  if (decoder.varint() !== count) throw corrupt("a wrong count");
+  if (decoder.varint() !== count) throw corrupt("it has a wrong count");
   return decoder.close(set);
 }
 
@@ -83,13 +81,15 @@ function readSet(decoder: Decoder, within: KnownKey): Set<unknown> {
 function readRegExp(decoder: Decoder): RegExp {
   const source = decoder.string();
   const bits = decoder.varint();
-  if (bits >>> REGEXP_FLAGS.length !== 0) throw corrupt("an unknown flag of a regular expression");
-  if (!decoder.budget.takePattern(source)) throw corrupt("too long regular expressions");
+  if (bits >>> REGEXP_FLAGS.length !== 0) {
+    throw corrupt("it has a regular expression with an unknown flag");
+  }
+  if (!decoder.budget.takePattern(source)) throw corrupt("its regular expressions are too long");
   const flags = Array.from(REGEXP_FLAGS).filter((_, bit) => bits & (1 << bit)).join("");
   try {
     return leaf(decoder, new RegExp(source, flags));
-  } catch { // no cause: the engine's own words quote the pattern
-    throw corrupt("a regular expression that this runtime refuses");
+  } catch { // no cause, because the engine's message quotes the pattern
+    throw corrupt("it has a regular expression that this runtime refuses");
   }
 }
 
@@ -103,8 +103,8 @@ const ERRORS: Readonly<Record<string, new () => Error>> = {
 };
 
 /**
- * `r`: class, then message `m`, stack `s` and cause `c` up to `.`: the message first, the others in
- * any order (Node 18 and 20 put the cause before the stack).
+ * `r`: the class, then message `m`, stack `s` and cause `c` up to `.`. The message comes first, the others
+ * in any order (Node 18 and 20 put the cause before the stack).
  */
 function readError(decoder: Decoder, within: KnownKey): Error {
   let part = decoder.byte();
@@ -124,16 +124,16 @@ function readError(decoder: Decoder, within: KnownKey): Error {
     if (part === 0x6d) hidden(error, "message", decoder.string()); // m
     else if (part === 0x73) hidden(error, "stack", decoder.string()); // s
     else if (part === 0x63) hidden(error, "cause", decoder.value(within)); // c
-    else throw corrupt("an unknown part of an error");
+    else throw corrupt("it has an error with an unknown part");
   }
-  if (!("stack" in error)) hidden(error, "stack", String(error)); // Bun, of an error without stack
+  if (!("stack" in error)) hidden(error, "stack", String(error)); // Bun gave the error no stack
   return decoder.close(error);
 }
 
-/** A new error whose stack is but its first line: a walk along the stack would name this codec's lines. */
+/** Makes an error whose stack is only its first line, because a real stack would name this codec's lines. */
 function errorWithoutStack(Class: new (message?: string) => Error, message?: string): Error {
   const limit = Error.stackTraceLimit;
-  Reflect.set(Error, "stackTraceLimit", 0); // where Error is frozen this does nothing, and no harm
+  Reflect.set(Error, "stackTraceLimit", 0); // if Error is frozen, this does nothing and throws nothing
   const error = new Class(message);
   Reflect.set(Error, "stackTraceLimit", limit);
   return error;
@@ -153,12 +153,14 @@ function readArrayBuffer(decoder: Decoder): object {
   return readViewsOf(decoder, leaf(decoder, decoder.copy(decoder.varint()).buffer));
 }
 
-/** `~`: length, the length it may grow to, bytes. */
+/** `~`: length, the length that it may grow to, bytes. */
 function readResizableBuffer(decoder: Decoder): object {
   const length = decoder.varint();
   const maxByteLength = decoder.varint();
-  if (length > maxByteLength) throw corrupt("a buffer longer than its own limit");
-  if (!decoder.budget.takeResizable(maxByteLength)) throw corrupt("too large resizable buffers");
+  if (length > maxByteLength) throw corrupt("it has a buffer longer than the buffer's own limit");
+  if (!decoder.budget.takeResizable(maxByteLength)) {
+    throw corrupt("its resizable buffers are too large");
+  }
   const bytes = decoder.copy(length);
   const Resizable = ArrayBuffer as new (
     length: number,
@@ -169,7 +171,7 @@ function readResizableBuffer(decoder: Decoder): object {
   return readViewsOf(decoder, leaf(decoder, buffer));
 }
 
-/** `V`: the views that plain V8 writes after a buffer, or the buffer itself where none follows. */
+/** `V`: the view that plain V8 writes after a buffer; the buffer itself if no view follows. */
 export function readViewsOf(decoder: Decoder, buffer: ArrayBuffer): object {
   if (!decoder.takes(0x56)) return buffer; // V
   const index = VIEW_LETTERS[String.fromCharCode(decoder.varint())];
@@ -179,23 +181,25 @@ export function readViewsOf(decoder: Decoder, buffer: ArrayBuffer): object {
   const View = viewClass(index);
   const size = View.BYTES_PER_ELEMENT ?? 1;
   const fits = offset <= buffer.byteLength && length <= buffer.byteLength - offset;
-  if (!fits || offset % size !== 0 || length % size !== 0) throw corrupt("a view past its buffer");
+  if (!fits || offset % size !== 0 || length % size !== 0) {
+    throw corrupt("it has a view that does not fit its buffer");
+  }
   const tracksLength = flags & 1;
   if (tracksLength && !(buffer as { resizable?: boolean }).resizable) {
-    throw corrupt("a view that tracks a buffer of fixed length");
+    throw corrupt("it has a view that tracks the length of a buffer of fixed length");
   }
   decoder.takeHeavy(1);
   const view = tracksLength ? new View(buffer, offset) : new View(buffer, offset, length / size);
   return leaf(decoder, view);
 }
 
-/** `\`: a view as Node and Deno write it, index of its class, length and bytes. */
+/** `\`: a view as Node and Deno write it: the index of its class, length and bytes. */
 function readHostObject(decoder: Decoder): object {
   const index = decoder.varint();
   const length = decoder.varint();
   const View = viewClass(index);
   const size = View.BYTES_PER_ELEMENT ?? 1;
-  if (length % size !== 0) throw corrupt("a view of half an element");
+  if (length % size !== 0) throw corrupt("it has a view that ends within an element");
   if (index === BYTES_INDEX) return leaf(decoder, decoder.copy(length));
   if (index === BUFFER_INDEX) return leaf(decoder, Buffer.from(decoder.copy(length).buffer));
   return leaf(decoder, new View(decoder.copy(length).buffer));
@@ -203,6 +207,6 @@ function readHostObject(decoder: Decoder): object {
 
 function viewClass(index: number | undefined): ViewConstructor {
   const View = HOST_VIEWS[index ?? -1];
-  if (View === undefined) throw corrupt("a view of a class that this runtime has not");
+  if (View === undefined) throw corrupt("it has a view of a class that this runtime lacks");
   return View;
 }

@@ -1,5 +1,5 @@
 /**
- * Bytes to values: primitives, plain objects and arrays here, all other objects in
+ * Turns bytes into values. Primitives, plain objects and arrays are decoded here, all other objects in
  * `decode_builtins.ts`. Whatever the bytes claim, time and memory stay in proportion to their number.
  */
 import { readBuiltin, readViewsOf } from "./decode_builtins.ts";
@@ -11,22 +11,22 @@ import { corrupt, Reader } from "./reader.ts";
 /** The largest index of an array. */
 const MAX_INDEX = 0xffff_fffe;
 
-/** No look at the prototypes' names: those of an array's prototype are not looked at. */
+/** A look that never holds, for arrays: the names of their prototype are checked each time. */
 const NEVER = -1;
 
 const knownKeys = new KnownKeys();
 
 /** Reads one value. */
 export class Decoder extends Reader {
-  /** All objects by id. */
+  /** All objects of the value, by id. */
   readonly objects: object[] = [];
-  /** Of the format, as the header names it. */
+  /** The format's version, from the header. */
   version = 0;
   #budget: Budget | null = null;
-  /** What is known of the prototypes' names. */
+  /** What is known about the prototypes' names; see prototypes.ts. */
   readonly #look = currentLook();
   readonly #size: number;
-  /** How many objects deeper it may still go. */
+  /** How many more objects may be nested below this point. */
   #depth: number;
 
   constructor(bytes: Uint8Array, start: number, end: number, maxDepth: number) {
@@ -35,23 +35,23 @@ export class Decoder extends Reader {
     this.#size = end - start;
   }
 
-  /** What this value may still claim. */
+  /** What this value may still use of the limits. */
   get budget(): Budget {
     return this.#budget ??= new Budget();
   }
 
-  /** Counts an object that takes far more memory than bytes. */
+  /** Counts an object that takes far more memory than the bytes that encode it. */
   takeHeavy(weight: number): void {
     if (!this.budget.takeHeavy(weight, this.#size)) {
-      throw corrupt("too many objects for so few bytes");
+      throw corrupt("it has too many objects for its number of bytes");
     }
   }
 
-  /** Header, value, and nothing after it. */
+  /** Reads the header and the value, after which nothing may follow. */
   run(): unknown {
     this.#header();
     const value = this.value(knownKeys.top);
-    if (this.pos !== this.end) throw corrupt("bytes after its end");
+    if (this.pos !== this.end) throw corrupt("bytes follow its end");
     return value;
   }
 
@@ -60,19 +60,21 @@ export class Decoder extends Reader {
     if (end - pos >= 4 && isJavaScriptCore(buf, pos)) {
       throw corrupt("Bun's own node:v8 wrote it, in JavaScriptCore's format");
     }
-    if (this.byte() !== 0xff) throw corrupt("no header");
+    if (this.byte() !== 0xff) throw corrupt("it has no header");
     this.version = this.varint();
-    if (this.version < 13 || this.version > 16) throw corrupt("not a version from 13 to 16");
+    if (this.version < 13 || this.version > 16) {
+      throw corrupt(`its version is ${this.version}, not 13 to 16`);
+    }
   }
 
-  /** The next tag; padding before it is skipped. */
+  /** Skips padding and reads the next tag. */
   tag(): number {
     let tag = this.byte();
     while (tag === 0) tag = this.byte();
     return tag;
   }
 
-  /** Skips padding; whether `tag` follows, which then is taken. */
+  /** Skips padding, then takes `tag` if it follows. Returns whether it did. */
   takes(tag: number): boolean {
     while (this.pos < this.end && this.buf[this.pos] === 0) this.pos++;
     if (this.pos >= this.end || this.buf[this.pos] !== tag) return false;
@@ -80,7 +82,7 @@ export class Decoder extends Reader {
     return true;
   }
 
-  /** Any value; `within` is the key in whose value it is. */
+  /** Reads any value. `within` is the key whose value it is, or is part of. */
   value(within: KnownKey): unknown {
     const tag = this.tag();
     switch (tag) {
@@ -115,25 +117,25 @@ export class Decoder extends Reader {
       case 0x5e: // ^
         return this.#reference();
       case 0x3f: // ?
-        do this.varint(); while (this.takes(0x3f)); // a loop, for a million of them would fill the stack
+        do this.varint(); while (this.takes(0x3f)); // not by recursion: a million would overflow the stack
         return this.value(within);
       default:
         return readBuiltin(this, tag, within);
     }
   }
 
-  /** A string value: any of the three tags. */
+  /** Reads a string, which begins with one of three tags. */
   string(): string {
     const tag = this.tag();
     if (tag === 0x22) return this.latin1(this.varint()); // "
     if (tag === 0x63) return this.utf16(this.varint()); // c
     if (tag === 0x53) return this.utf8(this.varint()); // S
-    throw corrupt("something else in place of a string");
+    throw corrupt("it has something else in place of a string");
   }
 
-  /** Gives an object its id; its contents follow until `close`. */
+  /** Begins an object and gives it its id. Its contents follow until `close`. */
   open<T extends object>(object: T): T {
-    if (--this.#depth < 0) throw corrupt("objects nested too deeply");
+    if (--this.#depth < 0) throw corrupt("its objects are nested too deeply");
     const { objects } = this;
     if (!inheritsIndex(objects.length + 1)) objects.push(object);
     else define(objects, objects.length, object);
@@ -146,10 +148,10 @@ export class Decoder extends Reader {
     return object;
   }
 
-  /** `^`; a view tag after it belongs to it as it would to the buffer itself. */
+  /** `^`: the id of an earlier object. If that is a buffer, a view tag may follow as after the buffer itself. */
   #reference(): unknown {
     const object = this.objects[this.varint()];
-    if (object === undefined) throw corrupt("a reference to nothing");
+    if (object === undefined) throw corrupt("it refers to an object that is not there");
     return object instanceof ArrayBuffer ? readViewsOf(this, object) : object;
   }
 
@@ -160,7 +162,7 @@ export class Decoder extends Reader {
     return this.close(object);
   }
 
-  /** `A`: length, as many values or holes, named properties up to `$`, their count, the length again. */
+  /** `A`: length, that many values or holes, named properties up to `$`, their count, the length again. */
   #denseArray(within: KnownKey): unknown[] {
     const array = this.open([] as unknown[]);
     const length = this.varint();
@@ -185,7 +187,7 @@ export class Decoder extends Reader {
     return this.close(array);
   }
 
-  /** An array of holes; past the budget one that the engine allots no slots for, whatever its length. */
+  /** Makes an array of holes. Past the budget it is one for which the engine reserves no slots at any length. */
   #emptyArray(length: number): unknown[] {
     const array: unknown[] = [];
     if (this.budget.takeHoles(length)) array.length = length;
@@ -198,10 +200,10 @@ export class Decoder extends Reader {
   }
 
   #count(expected: number): void {
-    if (this.varint() !== expected) throw corrupt("a wrong count");
+    if (this.varint() !== expected) throw corrupt("it has a wrong count");
   }
 
-  /** Reads keys and values into `target` up to the tag `end`; how many there were. */
+  /** Reads keys and values into `target` up to the tag `end`. Returns how many there were. */
   #properties(target: object, end: number, within: KnownKey): number {
     const properties = target as Record<string, unknown>;
     const plain = end === 0x7b;
@@ -228,7 +230,7 @@ export class Decoder extends Reader {
     }
   }
 
-  /** Whether a name may be assigned, which of plain objects is then known for as long as this look holds. */
+  /** Whether a name may be assigned. For plain objects the answer is remembered as long as this look holds. */
   #mayAssign(name: KnownKey, target: object, plain: boolean): boolean {
     if (!plain) return !(name.key in target);
     if (isInherited(name.key)) return false;
@@ -246,12 +248,12 @@ export class Decoder extends Reader {
     return true;
   }
 
-  /** Takes a one-byte key that was not foretold, known already or from now on; null for all others. */
+  /** Reads a one-byte key that was not predicted and makes it known if it is not. Returns null for other keys. */
   #knownKey(last: KnownKey, place: Place): KnownKey | null {
     const { buf, pos } = this;
     if (buf[pos] !== 0x22 || this.end - pos < 3) return null; // "
-    const length = buf[pos + 1] as number;
-    const slot = slotOf(length, buf[pos + 2] as number, buf[pos + 1 + length] as number);
+    const length = buf[pos + 1]!;
+    const slot = slotOf(length, buf[pos + 2]!, buf[pos + 1 + length]!);
     for (let key = place.slots[slot]; key; key = key.sibling) {
       if (this.#isNext(key.bytes)) return last.next = key;
     }
@@ -262,7 +264,7 @@ export class Decoder extends Reader {
     return key;
   }
 
-  /** A key that is not to be known, and its value. */
+  /** Reads a key that does not become known, and its value. */
   #unknownKey(properties: Record<string, unknown>, within: KnownKey): void {
     const key = this.#key();
     const value = this.value(within);
@@ -270,7 +272,7 @@ export class Decoder extends Reader {
     else properties[key] = value;
   }
 
-  /** A key: a string or a number. */
+  /** Reads a key, which is a string or a number. */
   #key(): string | number {
     const { pos } = this;
     switch (this.tag()) {
@@ -287,13 +289,13 @@ export class Decoder extends Reader {
   }
 }
 
-/** `0d` or `0e` as four bytes, or "\xffBUN" where a Buffer is in the value. */
+/** Whether the bytes begin as JavaScriptCore's: 0d or 0e as four bytes, or "\xffBUN" if it holds a Buffer. */
 function isJavaScriptCore(b: Uint8Array, at: number): boolean {
   if (b[at] === 0xff) return b[at + 1] === 0x42 && b[at + 2] === 0x55 && b[at + 3] === 0x4e;
   return (b[at] === 0x0d || b[at] === 0x0e) && !(b[at + 1] || b[at + 2] || b[at + 3]);
 }
 
-/** Makes an own property of a name that assignment might take for something else. */
+/** Defines an own property whose name could run a setter or fail if it were assigned. */
 function define(target: object, key: string | number, value: unknown): void {
   Object.defineProperty(target, key, {
     value,

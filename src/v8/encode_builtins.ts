@@ -1,6 +1,4 @@
-/**
- * The objects besides plain ones and arrays that the format knows, one function for each.
- */
+/** Encodes the objects that are neither plain nor arrays, with one function for each kind. */
 import type { Encoder } from "./encoder.ts";
 import type { KnownKey } from "./known_keys.ts";
 import { type Kind, kindOf, refusal } from "./kinds.ts";
@@ -13,7 +11,7 @@ import {
 } from "./limits.ts";
 import { hostIndex } from "./views.ts";
 
-/** An ES2024 buffer; Node 20 has it, the type library of ES2023 not, Deno's has it as required. */
+/** An ES2024 buffer. Node 20 has it, but ES2023's type library does not; in Deno's its fields are required. */
 type MaybeResizable = ArrayBuffer & {
   readonly resizable?: boolean;
   readonly maxByteLength?: number;
@@ -62,7 +60,7 @@ export function writeBuiltin(encoder: Encoder, object: object, within: KnownKey)
   }
 }
 
-/** Whether an object that the format has no tag for says by itself what is to be stored of it. */
+/** Whether the format has no tag for an object, and its `toJSON` says what to store. */
 export function hasToJson(object: object): object is { toJSON(key: string): unknown } {
   if (typeof (object as { toJSON?: unknown }).toJSON !== "function") return false;
   if (Object.getPrototypeOf(object) === Date.prototype || ArrayBuffer.isView(object)) return false;
@@ -70,13 +68,13 @@ export function hasToJson(object: object): object is { toJSON(key: string): unkn
   return kind === undefined || kind === "plain";
 }
 
-/** Whether nothing would be stored of an instance; a plain object of another realm is none. */
+/** Whether nothing of an instance would be stored. A plain object of another realm is not an instance. */
 function isShapeless(object: object): boolean {
   return Object.keys(object).length === 0 &&
     Object.getPrototypeOf(Object.getPrototypeOf(object)) !== null;
 }
 
-/** `D`: milliseconds since 1970; false if it is no Date. Sessions have many, so they are asked for first. */
+/** `D`: milliseconds since 1970. Returns false if it is not a Date. Sessions have many, so this check is first. */
 function writeDate(encoder: Encoder, object: object): boolean {
   let time: number;
   try {
@@ -89,13 +87,13 @@ function writeDate(encoder: Encoder, object: object): boolean {
   return true;
 }
 
-/** By how much an object takes more memory than bytes. */
+/** How much an object counts, because it takes far more memory than the bytes that encode it. */
 function weightOf(kind: Kind | "view" | undefined): number {
   if (kind === "plain" || kind === "Date" || kind === "Number") return 0;
   return kind === "Error" || kind === "RegExp" ? COSTLY_WEIGHT : 1;
 }
 
-/** `;`: keys and values in turn; the count is of both. A copy, for a getter may change the Map. */
+/** `;`: keys and values in turn, then the number of both. They are copied first: a getter may change the Map. */
 function writeMap(encoder: Encoder, map: Map<unknown, unknown>, within: KnownKey): void {
   const members: unknown[] = [];
   Map.prototype.forEach.call(map, (value, key) => members.push(key, value));
@@ -110,7 +108,7 @@ function writeMap(encoder: Encoder, map: Map<unknown, unknown>, within: KnownKey
   encoder.varint(members.length);
 }
 
-/** `'`: members; the count is theirs. */
+/** `'`: members, then their number. */
 function writeSet(encoder: Encoder, set: Set<unknown>, within: KnownKey): void {
   const members: unknown[] = [];
   Set.prototype.forEach.call(set, (member) => members.push(member));
@@ -125,7 +123,7 @@ function writeSet(encoder: Encoder, set: Set<unknown>, within: KnownKey): void {
   encoder.varint(members.length);
 }
 
-/** `R`: source and flag bits; `lastIndex` has no place in the format. */
+/** `R`: source and flag bits. The format has no place for `lastIndex`. */
 function writeRegExp(encoder: Encoder, regexp: RegExp): void {
   const { source, flags } = regexp;
   if (!encoder.budget.takePattern(source)) {
@@ -156,14 +154,14 @@ const ERROR_LETTERS: Readonly<Record<string, number>> = {
 };
 
 /**
- * `r`: class by `name`, then message, stack, cause in the order that Node 22 and later insist on.
- * Message and cause count only as own data properties, as in native.
+ * `r`: the class by its `name`, then message, stack and cause in the order that Node 22 and later require.
+ * As in `node:v8`, message and cause count only if they are own data properties.
  */
 function writeError(encoder: Encoder, error: Error, within: KnownKey): void {
-  encoder.room(20); // three tags and a cause
+  encoder.room(20); // for three tags and the cause
   encoder.byte(0x72); // r
   const name = String(error.name);
-  if (Object.hasOwn(ERROR_LETTERS, name)) encoder.byte(ERROR_LETTERS[name] as number);
+  if (Object.hasOwn(ERROR_LETTERS, name)) encoder.byte(ERROR_LETTERS[name]!);
   const message = Object.getOwnPropertyDescriptor(error, "message");
   if (message !== undefined && "value" in message) {
     encoder.byte(0x6d); // m
@@ -185,7 +183,7 @@ function writeError(encoder: Encoder, error: Error, within: KnownKey): void {
   encoder.byte(0x2e); // .
 }
 
-/** `B`, or `~` for a resizable one with its limit between length and bytes. */
+/** `B`: length and bytes. `~`, for a resizable buffer: length, limit, bytes. */
 function writeArrayBuffer(encoder: Encoder, buffer: MaybeResizable): void {
   let bytes: Uint8Array;
   try {
@@ -207,7 +205,7 @@ function writeArrayBuffer(encoder: Encoder, buffer: MaybeResizable): void {
   encoder.raw(bytes);
 }
 
-/** `\`: the bytes that the view shows and nothing else of its buffer. */
+/** `\`: the bytes that the view shows, and nothing else of its buffer. */
 function writeView(encoder: Encoder, view: ArrayBufferView): void {
   const index = hostIndex(view);
   if (index < 0) throw encoder.unstorableHere("a view of an unknown type");

@@ -1,6 +1,6 @@
 /**
- * Values to bytes: primitives, plain objects and arrays here, all other objects in
- * `encode_builtins.ts`. Layouts: version 15 of V8's format.
+ * Turns values into bytes, in version 15 of V8's format. Primitives, plain objects and arrays are encoded
+ * here, all other objects in `encode_builtins.ts`.
  */
 import { hasToJson, writeBuiltin } from "./encode_builtins.ts";
 import { arrayIndex, type KnownKey, KnownKeys, type Place } from "./known_keys.ts";
@@ -13,21 +13,21 @@ import { Writer } from "./writer.ts";
 const { hasOwnProperty } = Object.prototype;
 const knownKeys = new KnownKeys();
 
-/** Writes one value at a time; see `codec.ts` for who owns it. */
+/** Writes one value at a time. `codec.ts` keeps an encoder and lends it out. */
 export class Encoder extends Writer {
   errorStacks = false;
   asJson = false;
   #maxDepth = 0;
   #arrayProps = true;
-  /** Whether `Object.prototype` has enumerable properties, which `for..in` would show of every object. */
+  /** Whether `Object.prototype` has enumerable properties, which `for..in` would list for every object. */
   #polluted = false;
   #depth = 0;
-  /** The way to what is being written: one step for each object that is open. */
+  /** The path to what is being written, with one step for each open object. */
   readonly #steps: Step[] = [];
   readonly #ids = new ObjectIds();
   #budget: Budget | null = null;
 
-  /** Writes header and value. */
+  /** Writes the header and the value. */
   run(value: unknown, options: EncoderOptions): void {
     this.pos = 0;
     this.#maxDepth = options.maxDepth;
@@ -47,33 +47,33 @@ export class Encoder extends Writer {
     }
   }
 
-  /** Only at the end it is known how many bytes there are to carry the objects. */
+  /** Checks the limit on heavy objects, which depends on the number of bytes, so it comes last. */
   #weigh(): void {
     if (this.#budget === null || this.#budget.takeHeavy(0, this.pos)) return;
-    throw this.unstorable("so many Maps, Sets, buffers, views or errors in so few bytes");
+    throw this.unstorable("too many Maps, Sets, buffers, views or errors for the number of bytes");
   }
 
-  /** What this value may still claim. */
+  /** What this value may still use of the limits. */
   get budget(): Budget {
     return this.#budget ??= new Budget();
   }
 
-  /** An error about what is at the current step. */
+  /** Makes the error for something at the current step. */
   unstorable(what: string, cause?: unknown): Error {
     return unstorable(what, this.#steps.slice(0, this.#depth), cause);
   }
 
-  /** An error about the innermost open object itself. */
+  /** Makes the error for the innermost open object itself. */
   unstorableHere(what: string, cause?: unknown): Error {
     return unstorable(what, this.#steps.slice(0, this.#depth - 1), cause);
   }
 
-  /** Goes on to a member of the innermost open object. */
+  /** Notes which member of the innermost open object comes next. */
   step(step: Step): void {
     this.#steps[this.#depth - 1] = step;
   }
 
-  /** Any value; `within` is the key in whose value it is. Needs room for 16 bytes. */
+  /** Writes any value. `within` is the key whose value it is, or is part of. Needs room for 16 bytes. */
   value(value: unknown, within: KnownKey): void {
     if (typeof value === "string") this.string(value);
     else if (typeof value === "number") this.number(value);
@@ -106,12 +106,12 @@ export class Encoder extends Writer {
     this.#member(object, isPlain, within);
   }
 
-  /** The step that leads to the value, which `toJSON` is told as by `JSON.stringify`. */
+  /** The name of the value in its object, which `toJSON` gets as an argument, as from `JSON.stringify`. */
   #name(): string {
     return this.#depth === 0 ? "" : String(this.#steps[this.#depth - 1]);
   }
 
-  /** What a `toJSON` has returned, whose own `toJSON` is not asked then, as in JSON. */
+  /** Writes what a `toJSON` has returned. If that has a `toJSON` too, it is not called, as in JSON. */
   #shown(shown: unknown, within: KnownKey): void {
     if (shown === undefined) throw this.unstorable("an object whose toJSON returns undefined");
     if (typeof shown !== "object" || shown === null) return this.value(shown, within);
@@ -144,8 +144,8 @@ export class Encoder extends Writer {
   }
 
   /**
-   * `o`: own enumerable string keys in the engine's order, which is the format's: indexes first.
-   * `inherits` says that `for..in` may show others too; to ask for each costs 6 to 9 %.
+   * `o`: own enumerable string keys in the engine's order, which is the format's: indexes come first.
+   * `inherits` says that `for..in` may list inherited keys too. Checking each key costs 6 to 9 %.
    */
   plain(object: object, within: KnownKey, inherits: boolean): void {
     const source = object as Record<string, unknown>;
@@ -169,14 +169,14 @@ export class Encoder extends Writer {
     this.varint(count);
   }
 
-  /** `arguments` looks like a plain object, but has no key or begins with "0". */
+  /** Refuses `arguments`, which looks like a plain object. It has no keys, or its first key is "0". */
   #refuseArguments(object: object): void {
     if (Object.prototype.toString.call(object) === "[object Arguments]") {
       throw this.unstorableHere("an arguments object");
     }
   }
 
-  /** Writes a key, and makes room for its value; the known one that it is, or the beginning of its place. */
+  /** Writes a key and makes room for its value. Returns the known key, or the start of the place for others. */
   #key(key: string, last: KnownKey, place: Place): KnownKey {
     let known = last.next;
     if (known === null || known.key !== key) {
@@ -188,7 +188,7 @@ export class Encoder extends Writer {
     const length = bytes.length;
     this.room(length + 16);
     const { buf, pos } = this;
-    for (let i = 0; i < length; i++) buf[pos + i] = bytes[i] as number;
+    for (let i = 0; i < length; i++) buf[pos + i] = bytes[i]!;
     this.pos = pos + length;
     return known;
   }
@@ -203,12 +203,12 @@ export class Encoder extends Writer {
     const start = this.pos;
     this.string(key);
     this.room(16);
-    if (this.buf[start] !== 0x22) return place.start; // two-byte keys are padded according to their place
+    if (this.buf[start] !== 0x22) return place.start; // the padding of a two-byte key depends on its offset
     const added = knownKeys.add(place, key, this.buf.subarray(start, this.pos));
     return added === null ? place.start : last.next = added;
   }
 
-  /** `A`: as many values as its length, then named properties; the count is of the named ones. */
+  /** `A`: length, that many values, named properties, the number of named properties, the length again. */
   #array(array: unknown[], within: KnownKey): void {
     const names = this.#arrayProps ? Object.keys(array) : null;
     const length = array.length;
@@ -235,7 +235,7 @@ export class Encoder extends Writer {
     this.varint(length);
   }
 
-  /** `a`: for arrays with holes, indexes and names alike as key and value; the count is of both. */
+  /** `a`, for arrays with holes: indexes and names as keys with their values, then the number of all keys. */
   #sparseArray(array: unknown[], length: number, names: string[] | null, within: KnownKey): void {
     this.byte(0x61); // a
     this.varint(length);
@@ -247,7 +247,7 @@ export class Encoder extends Writer {
     this.varint(length);
   }
 
-  /** Writes the named ones of an array's own properties; how many there still were. */
+  /** Writes these own properties of an array. Returns how many of them were still there. */
   #properties(array: unknown[], names: readonly string[], within: KnownKey): number {
     const source = array as unknown as Record<string, unknown>;
     const place = knownKeys.placeIn(within);
@@ -269,7 +269,7 @@ function isPolluted(): boolean {
   return false;
 }
 
-/** Whether an array has no holes; of its names indexes come first, so the last one's place tells. */
+/** Whether an array has no holes. Indexes come first among its names, so the last index's position shows it. */
 function isDense(array: readonly unknown[], names: readonly string[] | null): boolean {
   const { length } = array;
   if (names !== null) return length === 0 || names[length - 1] === String(length - 1);

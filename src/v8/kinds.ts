@@ -1,9 +1,9 @@
 /**
- * What an object really is, whatever its prototype or `Symbol.toStringTag` claim: the objects with an
- * internal slot are told by a method that throws on all others.
+ * Finds out what an object really is, whatever its prototype or `Symbol.toStringTag` claim. Built-in objects
+ * have an internal slot, and a method that needs the slot throws for every other object.
  */
 
-/** Objects that have a tag of their own in the format; `plain` are all others that can be stored. */
+/** The objects that have their own tag in the format. `plain` stands for all others that can be stored. */
 export type Kind =
   | "plain"
   | "Map"
@@ -17,7 +17,7 @@ export type Kind =
   | "BigInt"
   | "String";
 
-/** What `instanceof` takes: `BigInt` has no constructor to call. */
+/** A class for `instanceof`. It is not a constructor type, because `new BigInt` is not allowed. */
 type Family = { readonly prototype: object } & { [Symbol.hasInstance](value: unknown): boolean };
 
 function getter(prototype: object, name: string): (this: unknown) => unknown {
@@ -41,12 +41,15 @@ const BRANDS: readonly (readonly [Kind, Family, (value: object) => unknown])[] =
   ["String", String, (value) => String.prototype.valueOf.call(value)],
 ];
 
-/** By prototype: most objects have the one of their class. */
+/** Kinds by prototype, because most objects have the prototype of their class. */
 const BY_PROTOTYPE: ReadonlyMap<object, readonly [Kind, (value: object) => unknown]> = new Map(
   BRANDS.map(([kind, family, probe]) => [family.prototype, [kind, probe]]),
 );
 
-/** Classes whose real objects have passed before: what is left is a Proxy, or inherits from a prototype. */
+/**
+ * Classes whose real objects were recognized before. Any other `instanceof` one of them is a Proxy, or
+ * inherits from the prototype without the slot.
+ */
 const IMITATED: readonly Family[] = [
   ...BRANDS.map(([, family]) => family),
   Object.getPrototypeOf(Uint8Array) as Family,
@@ -70,10 +73,10 @@ const REFUSED: Readonly<Record<string, string>> = {
   CryptoKey: "a CryptoKey",
 };
 
-/** Built-in families that are refused as a whole: nothing of them is in the format. */
+/** Built-in families that are refused as a whole, because the format has none of them. */
 const REFUSED_FAMILY = /^(?:Intl|WebAssembly|Temporal)\.| Iterator$|^Iterator Helper$/;
 
-/** The kind of an object that is not an array or a view; `undefined` when it cannot be stored. */
+/** Returns the kind of an object that is neither an array nor a view; `undefined` if it cannot be stored. */
 export function kindOf(object: object): Kind | undefined {
   const likely = BY_PROTOTYPE.get(Object.getPrototypeOf(object));
   if (likely !== undefined && passes(likely[1], object)) return likely[0];
@@ -89,11 +92,11 @@ export function kindOf(object: object): Kind | undefined {
   return refusal(object) === undefined ? "plain" : undefined;
 }
 
-/** Why an object cannot be stored, such as "a Promise"; `undefined` when it can. */
+/** Says what an object is that cannot be stored, "a Promise" for example; `undefined` if it can be stored. */
 export function refusal(object: object): string | undefined {
   const tag = tagOf(object);
   if (Object.hasOwn(REFUSED, tag)) return REFUSED[tag];
-  if (REFUSED_FAMILY.test(tag)) return "an object of the engine's own";
+  if (REFUSED_FAMILY.test(tag)) return "an Intl, WebAssembly, Temporal or iterator object";
   if (object instanceof Promise) return "a Promise";
   return imitates(object) ? "a Proxy or an imitation of a built-in object" : undefined;
 }

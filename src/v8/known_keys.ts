@@ -1,10 +1,11 @@
 /**
- * Objects of one kind name the same keys in the same order, so each key foretells the next. Every place
- * for objects (the top, the value of `user`, that of `user.address`...) has its known keys, ready encoded,
- * each with a guess at its successor: writing a known key is a copy, reading one a comparison.
+ * Objects of one kind have the same keys in the same order, so each key predicts the next. Every place
+ * for objects (the top, the value of `user`, the value of `user.address`...) keeps its known keys in encoded
+ * form, each with a guess at the key after it. Then writing a known key is a copy, and reading one is a
+ * comparison.
  *
- * Keys may be chosen by strangers, so their number is bounded, and all are forgotten when the bounds
- * have refused many.
+ * Strangers may choose the keys, so the number of known keys is bounded. When the bounds have refused many,
+ * all known keys are forgotten.
  */
 
 const MAX_PLACES_AND_KEYS = 4096;
@@ -15,18 +16,18 @@ const SLOTS = 32;
 
 const NO_BYTES = new Uint8Array(0);
 
-/** A key in its place, or the beginning of an object there. */
+/** A key in its place. A key without a name stands for the beginning of an object there. */
 export class KnownKey {
   readonly key: string;
-  /** The key as it is written: tag, length, characters. */
+  /** The encoded key: tag, length, characters. */
   readonly bytes: Uint8Array;
   /** The key that followed last time. */
   next: KnownKey | null = null;
-  /** The place of objects in this key's value. */
+  /** The place for objects in this key's value. */
   inner: Place | null = null;
   /** The next one in the same slot. */
   sibling: KnownKey | null = null;
-  /** The last look at Object.prototype that did not find this name: see prototypes.ts. */
+  /** The last look at Object.prototype that did not find this name; see prototypes.ts. */
   look = 0;
 
   constructor(key: string, bytes: Uint8Array) {
@@ -37,12 +38,12 @@ export class KnownKey {
 
 /** The keys of the objects in one place. */
 export class Place {
-  /** What comes before the first key; its `inner` is that of all keys that are not known. */
+  /** What comes before the first key. All keys that are not known share its `inner`. */
   readonly start: KnownKey = new KnownKey("", NO_BYTES);
   readonly slots: (KnownKey | null)[] = new Array(SLOTS).fill(null);
   keys = 0;
 
-  /** The known key of that name. */
+  /** Returns the known key of this name, or null. */
   find(key: string): KnownKey | null {
     const length = key.length;
     let known = this.slots[slotOf(length, key.charCodeAt(0), key.charCodeAt(length - 1))];
@@ -51,31 +52,31 @@ export class Place {
   }
 }
 
-/** The slot of a key by its length, first and last character. */
+/** Computes a key's slot from its length, first and last character. */
 export function slotOf(length: number, first: number, last: number): number {
   return (length * 5 + first * 3 + last) & (SLOTS - 1);
 }
 
-/** All places, reached from the top. */
+/** All places, which are reached from the top. */
 export class KnownKeys {
   top: KnownKey = new KnownKey("", NO_BYTES);
   #count = 0;
   #refusals = 0;
 
-  /** The place of objects in the value of `key`. */
+  /** Returns the place for objects in the value of `key`. */
   placeIn(key: KnownKey): Place {
     if (key.inner !== null) return key.inner;
     if (!this.#grant()) return SHARED;
     return key.inner = new Place();
   }
 
-  /** Makes a one-byte key known, if the bounds permit; never `__proto__`, which is not assigned like others. */
+  /** Makes a one-byte key known if the bounds allow it; never `__proto__`, which must not be assigned. */
   add(place: Place, key: string, bytes: Uint8Array): KnownKey | null {
     if (bytes.length > MAX_KEY_BYTES || bytes.length < 3 || key === "__proto__") return null;
     if (place.keys === MAX_KEYS_OF_PLACE || !this.#grant()) return null;
     const known = new KnownKey(internalized(key), new Uint8Array(bytes));
     const slot = slotOf(key.length, key.charCodeAt(0), key.charCodeAt(key.length - 1));
-    known.sibling = place.slots[slot] as KnownKey | null;
+    known.sibling = place.slots[slot]!;
     place.slots[slot] = known;
     place.keys++;
     return known;
@@ -95,16 +96,16 @@ export class KnownKeys {
   }
 }
 
-/** Of all objects past the bounds; it has no keys and takes none. */
+/** The place that all objects past the bounds share. It has no keys and accepts none. */
 const SHARED = new Place();
 SHARED.keys = MAX_KEYS_OF_PLACE;
 
-/** The engine's one copy of a name: what was just read is another string, to be looked up at each use. */
+/** Returns the engine's own copy of a name. A string that was just read would be looked up at each use. */
 function internalized(key: string): string {
   return Object.keys({ [key]: 0 })[0] as string;
 }
 
-/** The number that a key is, where an array would take it for an index; else -1. */
+/** Returns the key as a number if an array would take it for an index, otherwise -1. */
 export function arrayIndex(key: string): number {
   const first = key.charCodeAt(0);
   if (!(first >= 0x30 && first <= 0x39) || key.length > 10) return -1;

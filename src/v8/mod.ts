@@ -1,7 +1,7 @@
 /**
- * V8's value format in pure TypeScript: the same bytes in Node, Deno and Bun, whatever each calls
- * `node:v8`. Keeps Map, Set, Date, RegExp, Error, bigint, typed arrays, `undefined`, cycles and shared
- * references. Writes version 15, reads 13 to 16.
+ * V8's value format in pure TypeScript. It gives the same bytes in Node, Deno and Bun, whose own `node:v8`
+ * modules differ. It keeps Map, Set, Date, RegExp, Error, bigint, typed arrays, `undefined`, cycles and
+ * shared references. It writes version 15 of the format and reads 13 to 16.
  *
  * @example
  * ```ts
@@ -22,23 +22,23 @@ import type { DeserializeOptions, SerializeOptions } from "./options.ts";
 export type { DeserializeOptions, SerializeOptions };
 
 /**
- * Writes a value as bytes that {@linkcode deserialize} reads, and so does `node:v8` in Node and Deno.
+ * Encodes a value as bytes that {@linkcode deserialize} can read, and `node:v8` in Node and Deno too.
  *
- * Class instances become plain objects of their own enumerable properties, getters run, symbol keys
- * are left out, and the properties of a Map, Set, Date, RegExp or Error besides what makes it are
- * lost. A Proxy of a plain object or an array is stored as what it shows, a URL, Headers and their
- * like as the empty object that they seem to be.
+ * A class instance becomes a plain object of its own enumerable properties. Getters run, and symbol keys
+ * are left out. Extra properties that were added to a Map, Set, Date, RegExp or Error are lost. A Proxy of
+ * a plain object or an array is stored as what it shows. A URL, Headers and similar objects have no own
+ * properties, so they are stored as empty objects.
  *
- * Limits, so that stored bytes cannot hurt who reads them: resizable buffers may grow to 16 MiB together,
- * regular expressions have 2048 characters and 10 escapes such as `\p{L}` together, and Maps, Sets,
- * buffers, views and boxed values number at most 32,768 plus one for each 16 bytes of the value (an error
- * or regular expression counts as eight).
+ * Limits keep stored bytes from hurting whoever reads them: all resizable buffers of a value may grow to
+ * 16 MiB together; its regular expressions may have 2048 characters and 10 escapes such as `\p{L}`
+ * together; and it may have 32,768 Maps, Sets, buffers, views and boxed values, plus one for each 16 bytes
+ * of the value (an error or a regular expression counts as eight).
  *
  * @param value Anything that is not, and does not hold, a function, symbol, Promise, WeakMap, WeakSet,
  * WeakRef, generator, iterator, `arguments`, SharedArrayBuffer, detached ArrayBuffer or Intl object.
- * @param options Limits and leanings.
- * @returns The bytes, for the caller to keep: over an `ArrayBuffer` of their own.
- * @throws {SerializationError} Something cannot be stored; `path` says where it is.
+ * @param options The depth limit, and what is left out of the value.
+ * @returns The bytes, over an `ArrayBuffer` of their own, which the caller may keep.
+ * @throws {SerializationError} Something in the value cannot be stored; `path` says where it is.
  * @throws {RangeError} `maxDepth` is out of range.
  *
  * @example
@@ -53,15 +53,15 @@ export function serialize(value: unknown, options?: SerializeOptions): Uint8Arra
 }
 
 /**
- * Reads bytes that {@linkcode serialize} wrote, or `node:v8` in Node or Deno. The value shares no memory with
- * the bytes. However hostile they are, time and memory stay in proportion to their number.
+ * Decodes bytes that {@linkcode serialize}, or `node:v8` in Node or Deno, has encoded. The value shares no
+ * memory with the bytes. However hostile the bytes are, time and memory stay in proportion to their number.
  *
- * @param bytes One whole value.
- * @param options Limits.
+ * @param bytes The bytes of one whole value.
+ * @param options The depth limit.
  * @returns The value.
- * @throws {CorruptValueError} The bytes are something else, cut short, or too deeply nested.
+ * @throws {CorruptValueError} The bytes are not a value, are cut short, or are nested too deeply.
  * @throws {RangeError} `maxDepth` is out of range.
- * @throws {TypeError} `bytes` are none.
+ * @throws {TypeError} `bytes` is not a Uint8Array.
  *
  * @example
  * ```ts

@@ -1,15 +1,15 @@
-/** The ids that objects get in the order in which they are met: 0 and up. */
+/** The ids that objects get while a value is encoded: 0, 1, 2 and so on, in the order of their appearance. */
 
-/** A list is faster to search than a Map as long as it is short. */
+/** Up to this many objects a list is faster to search than a Map. */
 const LISTED = 48;
 
-/** Tells objects that were met before. */
+/** Recognizes objects that have appeared before. */
 export class ObjectIds {
   #count = 0;
   readonly #listed: (object | undefined)[] = [];
   #ids: Map<object, number> | null = null;
 
-  /** The id of an object that was met before; otherwise gives it the next one and returns -1. */
+  /** Returns the id of an object that has appeared before; otherwise gives it the next id and returns -1. */
   find(object: object): number {
     const count = this.#count;
     if (this.#ids !== null) return this.#findMapped(object, this.#ids);
@@ -32,7 +32,7 @@ export class ObjectIds {
     return -1;
   }
 
-  /** Lets all objects go. */
+  /** Forgets all objects, so that they can be collected. */
   forget(): void {
     for (let i = Math.min(this.#count, LISTED); --i >= 0;) this.#listed[i] = undefined;
     this.#ids = null;

@@ -1,32 +1,33 @@
-/** What callers may choose, and what they get if they do not. */
+/** The codec's options and their defaults. */
 import { readOptions } from "../checks/options.ts";
 import { checkBoolean, checkWhole } from "../checks/values.ts";
 import { MAX_DEPTH } from "./limits.ts";
 
-/** What `serialize` may be told. */
+/** Options of `serialize`. */
 export interface SerializeOptions {
-  /** How many objects may be in one another, 1 to 100,000. Default 1000, which `deserialize` reads. */
+  /** How deep objects may be nested, 1 to 100,000. Default 1000, which `deserialize` reads by default. */
   maxDepth?: number | undefined;
-  /** Whether properties of arrays other than their elements are kept. Default true; false is faster. */
+  /** Whether arrays keep properties that are not elements. Default true; false is faster. */
   arrayProps?: boolean | undefined;
-  /** Whether the stacks of errors are written, which show paths of files. Default false. */
+  /** Whether the stacks of errors are written. They show file paths. Default false. */
   errorStacks?: boolean | undefined;
 }
 
-/** What `deserialize` may be told. */
+/** Options of `deserialize`. */
 export interface DeserializeOptions {
-  /** How many objects may be in one another, 1 to 100,000. Default 1000. */
+  /** How deep objects may be nested, 1 to 100,000. Default 1000. */
   maxDepth?: number | undefined;
 }
 
-/** Options with nothing left open. */
+/** The encoder's options, with all defaults filled in. */
 export interface EncoderOptions {
   readonly maxDepth: number;
   readonly arrayProps: boolean;
   readonly errorStacks: boolean;
   /**
-   * An instance of a class is stored as what its `toJSON` returns, and refused if it has neither that nor
-   * a field; else it is stored as a plain object of its fields, whatever that leaves out, as `node:v8` does.
+   * If true, an instance of a class is stored as what its `toJSON` returns; without a `toJSON` it is stored
+   * as a plain object of its fields, and refused if it has none. If false, it is always stored as a plain
+   * object of its fields, as `node:v8` does, whatever that loses.
    */
   readonly asJson: boolean;
 }
@@ -40,10 +41,10 @@ const DEFAULTS: EncoderOptions = {
   asJson: false,
 };
 
-/** How the client and the sessions store values. */
+/** The options with which the client and the sessions store values. */
 export const STORING: EncoderOptions = { ...DEFAULTS, asJson: true };
 
-/** The options with their defaults. Throws for an unknown one, or a `maxDepth` out of range. */
+/** Fills in the defaults. Throws for an unknown option, or a `maxDepth` out of range. */
 export function encoderOptions(options: SerializeOptions | undefined): EncoderOptions {
   if (options === undefined) return DEFAULTS;
   const { maxDepth = MAX_DEPTH, arrayProps = true, errorStacks = false } = readOptions<
@@ -57,7 +58,7 @@ export function encoderOptions(options: SerializeOptions | undefined): EncoderOp
   };
 }
 
-/** `maxDepth` or its default. Throws for an unknown option, or a `maxDepth` out of range. */
+/** Returns `maxDepth` or its default. Throws for an unknown option, or a `maxDepth` out of range. */
 export function maxDepthOf(options: DeserializeOptions | undefined): number {
   if (options === undefined) return MAX_DEPTH;
   const { maxDepth = MAX_DEPTH } = readOptions<DeserializeOptions>(options, {

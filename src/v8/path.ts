@@ -1,6 +1,6 @@
 /**
- * Where in a value something is that cannot be stored, in words for an error message: names of
- * properties and positions, never values.
+ * Words for an error message where in a value the part is that cannot be stored. It names properties and
+ * positions, never values.
  */
 import { SerializationError } from "../errors.ts";
 
@@ -9,7 +9,7 @@ export type Step = string | number;
 
 const MAX_NAME = 64;
 
-/** `["user", "cb"]` as `user.cb`; an index or a member's position as `[2]`, other names quoted. */
+/** Formats `["user", "cb"]` as `user.cb`, an index or a member's position as `[2]`, other names in quotes. */
 export function formatPath(steps: readonly Step[]): string {
   let path = "";
   for (const step of steps) {
@@ -25,7 +25,7 @@ function shorten(name: string): string {
   return name.length > MAX_NAME ? name.slice(0, MAX_NAME) + "..." : name;
 }
 
-/** The error for a `what` (such as "a function") at the end of `steps`. */
+/** Makes the error for `what` ("a function", for example) at the end of `steps`. */
 export function unstorable(what: string, steps: readonly Step[], cause?: unknown): Error {
   const path = formatPath(steps);
   const place = path === "" ? "" : ` at ${path}`;

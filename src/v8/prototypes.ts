@@ -1,23 +1,24 @@
 /**
- * What the prototypes of decoded objects hold. A property that `Object.prototype` has too may not be
- * assigned: a setter there would be run, and where the prototype is frozen it fails. To define each
- * property instead would take 20 times as long. To ask for each name takes 14 to 25 ns in V8, so what was
- * found holds until other code may have run: to the end of the microtask at the latest.
+ * Finds out which names the prototypes of decoded objects have. A property that `Object.prototype` has too
+ * must not be assigned: a setter there would run, and if the prototype is frozen, assigning fails. Defining
+ * every property instead would take 20 times as long. Checking one name takes 14 to 25 ns in V8, so the
+ * result of a check (a "look") is used until other code may have run, which is at the latest when the
+ * current microtask ends.
  */
 const hasOwnProperty = Object.prototype.hasOwnProperty;
 const then = Promise.prototype.then;
 const settled: Promise<void> = Promise.resolve();
 
-// Up to here indexes are asked for one by one; to list all names takes as long as some 30 of them.
+// Up to this many indexes are checked one by one. Listing all names takes as long as about 30 checks.
 const FEW = 16;
 
-/** A number that stands for what was found; it changes when that no longer holds. */
+/** The number of the present look. It changes when what was found may no longer be true. */
 let look = 1;
 let lasting = false;
-/** Below this no index is taken, as far as was looked. */
+/** The present look has found no index below this. */
 let freeBelow = 0;
 
-/** The look that holds now. */
+/** Returns the present look, and ends it when the current microtask has run. */
 export function currentLook(): number {
   if (!lasting) {
     lasting = true;
@@ -26,7 +27,7 @@ export function currentLook(): number {
   return look;
 }
 
-/** Other code may have run. */
+/** Ends the present look, because other code may have run. */
 export function lookAgain(): void {
   look++;
   freeBelow = 0;

@@ -1,10 +1,10 @@
 /**
- * Views on buffers: their numbers in the host object that Node and Deno write (`\`), and the letters
- * of plain V8's own view tag (`V`), which is only read.
+ * The classes of views on buffers: their indexes in the host object that Node and Deno write (`\`), and their
+ * letters in plain V8's view tag (`V`), which memwire reads but never writes.
  */
 import { Buffer } from "node:buffer";
 
-/** Makes a view of a whole number of elements. */
+/** The constructor of a view. */
 export interface ViewConstructor {
   readonly name: string;
   readonly prototype: object;
@@ -14,7 +14,7 @@ export interface ViewConstructor {
 
 const Float16 = (globalThis as { Float16Array?: ViewConstructor }).Float16Array;
 
-/** By host index; a hole where this runtime has no such class. */
+/** The classes by host index; undefined if this runtime lacks the class. */
 export const HOST_VIEWS: readonly (ViewConstructor | undefined)[] = [
   Int8Array,
   Uint8Array,
@@ -39,7 +39,7 @@ export const BUFFER_INDEX = 10;
 /** The host index of `DataView`. */
 export const DATA_VIEW_INDEX = 9;
 
-/** Host indexes by the letter of a `V` view. */
+/** Host indexes by the letter that a `V` view has. */
 export const VIEW_LETTERS: Readonly<Record<string, number>> = {
   b: 0,
   B: 1,
@@ -66,7 +66,7 @@ const INDEXES: ReadonlyMap<string | undefined, number> = new Map([
   [undefined, DATA_VIEW_INDEX],
 ]);
 
-/** The host index of a view; of a subclass its base's; -1 when the format has none. */
+/** Returns a view's host index (a subclass has its base's), or -1 if the format has none. */
 export function hostIndex(view: ArrayBufferView): number {
   if (Object.getPrototypeOf(view) === Buffer.prototype) return BUFFER_INDEX;
   return INDEXES.get(typedArrayName.call(view)) ?? -1;

@@ -1,24 +1,22 @@
-/**
- * The bytes of a value in the making: one growing buffer and the format's number and string layouts.
- */
+/** Writes the format's numbers and strings into one growing buffer. */
 import { Buffer } from "node:buffer";
 
-/** What a buffer has at first, and what it may keep from one value to the next, bytes. */
+/** The first size of the buffer in bytes, and the largest size that it keeps for the next value. */
 const SMALL = 16_384;
 const KEPT = 262_144;
 
 /**
- * Up to this many characters a string is copied by a loop, above it by one native call. Measured at
- * 20 / 36 / 128 characters, ns, loop and `Buffer.write`: Node 20 36/59/183 and 65/73/80, Node 24
- * 26/44/148 and 26/33/51, Deno 25/37/136 and 131/142/114, Bun 15/38/103 and 52/66/36.
+ * Up to this many characters a string is copied by a loop, longer ones by one native call. Measured in ns at
+ * 20/36/128 characters, the loop against `Buffer.write`: Node 20 36/59/183 against 65/73/80, Node 24
+ * 26/44/148 against 26/33/51, Deno 25/37/136 against 131/142/114, Bun 15/38/103 against 52/66/36.
  */
 const LOOP_MAX = 40;
 
-/** Through here doubles become bytes: `writeDoubleLE` takes 6 to 9 % of all encoding in Node 20. */
+/** Doubles become bytes through this array; `writeDoubleLE` takes 6 to 9 % of all encoding in Node 20. */
 const DOUBLE = new Float64Array(1);
 const DOUBLE_BYTES = new Uint8Array(DOUBLE.buffer);
 
-/** A buffer that grows, a position in it, and the layouts that all tags share. */
+/** A buffer that grows, a position in it, and the layouts of numbers and strings. */
 export class Writer {
   buf: Buffer = Buffer.allocUnsafeSlow(SMALL);
   pos = 0;
@@ -34,19 +32,19 @@ export class Writer {
     this.buf = larger;
   }
 
-  /** What has been written, for a look; a buffer that has grown giant is given up. */
+  /** Returns a view on what has been written. A buffer that has grown past `KEPT` is replaced by a small one. */
   written(): Uint8Array<ArrayBuffer> {
     const { buf, pos } = this;
     if (buf.length > KEPT) this.buf = Buffer.allocUnsafeSlow(SMALL);
     return new Uint8Array(buf.buffer as ArrayBuffer, buf.byteOffset, pos);
   }
 
-  /** One byte, mostly a tag; needs room for it. */
+  /** Writes one byte, usually a tag. Needs room for it. */
   byte(byte: number): void {
     this.buf[this.pos++] = byte;
   }
 
-  /** Unsigned LEB128 of 0 to 2^32 - 1: 5 bytes at most; needs room for them. */
+  /** Writes 0 to 2^32 - 1 as unsigned LEB128, which takes at most 5 bytes. Needs room for them. */
   varint(value: number): void {
     const buf = this.buf;
     let at = this.pos;
@@ -58,15 +56,15 @@ export class Writer {
     this.pos = at;
   }
 
-  /** 8 bytes in the host's order, as V8 has them; needs room for them. */
+  /** Writes a double as 8 bytes in the host's byte order, as V8 does. Needs room for them. */
   double(value: number): void {
     DOUBLE[0] = value;
     const { buf, pos } = this;
-    for (let i = 0; i < 8; i++) buf[pos + i] = DOUBLE_BYTES[i] as number;
+    for (let i = 0; i < 8; i++) buf[pos + i] = DOUBLE_BYTES[i]!;
     this.pos = pos + 8;
   }
 
-  /** A number value: `I` zigzag varint for an int32 other than -0, else `N` double; needs room for 9 bytes. */
+  /** Writes `I` and a zigzag varint for an int32 other than -0, else `N` and a double. Needs room for 9 bytes. */
   number(value: number): void {
     if ((value | 0) === value && !Object.is(value, -0)) {
       this.byte(0x49); // I
@@ -77,21 +75,21 @@ export class Writer {
     }
   }
 
-  /** Bytes as they are. */
+  /** Writes bytes as they are. */
   raw(bytes: Uint8Array): void {
     this.room(bytes.length);
     this.buf.set(bytes, this.pos);
     this.pos += bytes.length;
   }
 
-  /** Length and bytes. */
+  /** Writes a length and as many bytes. */
   sized(bytes: Uint8Array): void {
     this.room(5);
     this.varint(bytes.length);
     this.raw(bytes);
   }
 
-  /** A string value: `"` if all characters are Latin-1, else `c`. */
+  /** Writes a string: as `"` if all characters are Latin-1, else as `c`. */
   string(value: string): void {
     const length = value.length;
     if (length > LOOP_MAX) return this.#longString(value);
@@ -111,8 +109,8 @@ export class Writer {
 
   #longString(value: string): void {
     const length = value.length;
-    // As many UTF-8 bytes as characters prove ASCII, but only where more would fit: a character of
-    // 4 bytes that is cut off at the end must not bring the count back down to `length`.
+    // If the string has as many UTF-8 bytes as characters, it is ASCII. There must be room for 4 bytes more:
+    // else a 4-byte character that does not fit at the end could bring the count back to `length`.
     this.room(length + 10);
     const start = this.pos;
     this.byte(0x22); // "
@@ -133,7 +131,7 @@ export class Writer {
     this.pos += length;
   }
 
-  /** `c`: UTF-16LE, padded before the tag so that the characters start at an even offset. */
+  /** Writes `c` and UTF-16LE, with padding before the tag so that the characters start at an even offset. */
   #twoByte(value: string): void {
     const bytes = 2 * value.length;
     this.room(bytes + 7);
@@ -150,7 +148,7 @@ export class Writer {
     this.pos = at;
   }
 
-  /** A `Z` or `z` body: sign and byte length as a bit field, then the magnitude in 8-byte digits. */
+  /** Writes the body of `Z` or `z`: a bit field of sign and byte length, then the magnitude in 8-byte digits. */
   bigint(value: bigint): void {
     const negative = value < 0n;
     let hex = (negative ? -value : value).toString(16);

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Session, SessionStore } from "../../mod.ts";
-import { withNodeSession } from "../../src/adapters/node.ts";
+import { type StoreOutcome, withNodeSession } from "../../src/adapters/node.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import { type Shop, Visitor } from "./visitor.ts";
 
@@ -13,7 +13,7 @@ type Handler = (
   request: IncomingMessage,
   response: ServerResponse,
   session: Session<Shop>,
-  save: () => Promise<void>,
+  save: () => Promise<StoreOutcome>,
 ) => void | Promise<void>;
 
 const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
@@ -30,14 +30,15 @@ describe("withNodeSession", () => {
     await memcached.stop();
   });
 
-  /** A visitor of a server with this handler; errors that it throws on are kept. */
+  /** Makes a visitor of a server with this handler, and keeps the errors with which the listener rejects. */
   async function serve(
     t: TestContext,
     handler: Handler,
     of: SessionStore<Shop> = store,
+    options?: Parameters<typeof withNodeSession<Shop, IncomingMessage, ServerResponse>>[2],
   ): Promise<{ visitor: Visitor; errors: unknown[] }> {
     const errors: unknown[] = [];
-    const listener = withNodeSession(of, handler);
+    const listener = withNodeSession(of, handler, options);
     const server: Server = createServer((request, response) => {
       listener(request, response).catch((error) => {
         errors.push(error);
@@ -75,7 +76,7 @@ describe("withNodeSession", () => {
   };
 
   for (const [what, write] of Object.entries(WRITES)) {
-    test(`what is written waits until the session is stored: ${what}`, async (t) => {
+    test(`written output waits until the session is stored: ${what}`, async (t) => {
       let id = "";
       const { visitor } = await serve(t, (_request, response, session) => {
         session.set("note", what);
@@ -92,7 +93,7 @@ describe("withNodeSession", () => {
     });
   }
 
-  test("a large body by pipe comes whole", async (t) => {
+  test("a large piped body arrives complete", async (t) => {
     const piece = "x".repeat(60_000);
     const { visitor } = await serve(t, (_request, response, session) => {
       session.set("note", "large");
@@ -130,7 +131,7 @@ describe("withNodeSession", () => {
     });
   }
 
-  test("save stores before the response, and again what has changed since", async (t) => {
+  test("save stores before the response, and later changes are stored again", async (t) => {
     const seen: unknown[] = [];
     const { visitor } = await serve(t, async (_request, response, session, save) => {
       session.set("note", "early");
@@ -173,7 +174,46 @@ describe("withNodeSession", () => {
     assert.deepEqual(errors, []);
   });
 
-  test("what the handler throws is thrown on; nothing is stored, and the response is the caller's", async (t) => {
+  test("save resolves to what it did with the session", async (t) => {
+    const { visitor } = await serve(t, async (request, response, session, save) => {
+      if (request.url === "/logged-out-elsewhere") await store.delete(session.id);
+      if (request.url === "/logout") session.destroy();
+      else if (request.url !== "/look") session.set("note", request.url as string);
+      response.end(await save());
+    });
+    const outcomes = [];
+    for (const path of ["/look", "/first", "/look", "/logout", "/first", "/logged-out-elsewhere"]) {
+      outcomes.push((await visitor.visit(path)).text);
+    }
+    assert.deepEqual(outcomes, ["unchanged", "stored", "unchanged", "deleted", "stored", "gone"]);
+  });
+
+  test("unreachable: onUnavailable answers, without the handler's headers", async (t) => {
+    const port = await freePort();
+    const down = new SessionStore<Shop>({ servers: `127.0.0.1:${port}` });
+    t.after(() => down.close());
+    const handler: Handler = (_request, response, session) => {
+      session.set("note", "x");
+      response.setHeader("X-Own", "1").setHeader("Set-Cookie", "own=1");
+      response.end("body");
+    };
+    const { visitor, errors } = await serve(t, handler, down, {
+      async onUnavailable({ code }, request, response) {
+        await sleep(1);
+        response.writeHead(500).end(`${code} at ${request.url}`);
+      },
+    });
+    for (const cookie of ["", "__Host-session=somebodys"]) {
+      visitor.cookie = cookie;
+      const { status, headers, setCookie, text } = await visitor.visit("/there");
+      assert.deepEqual([status, text], [500, "SERVER_DOWN at /there"]);
+      assert.equal(headers.get("x-own"), null);
+      assert.deepEqual(setCookie, []);
+    }
+    assert.deepEqual(errors, []);
+  });
+
+  test("an error of the handler is passed on; nothing is stored, and the response is left to the caller", async (t) => {
     let id = "";
     const { visitor, errors } = await serve(t, async (request, response, session) => {
       session.set("note", "x");
@@ -192,7 +232,7 @@ describe("withNodeSession", () => {
     assert.equal(errors.length, 2);
   });
 
-  test("what cannot be stored is thrown on", async (t) => {
+  test("an error of storing is passed on", async (t) => {
     const { visitor, errors } = await serve(t, (_request, response, session) => {
       session.set("note", (() => 1) as never);
       response.end("body");
@@ -219,7 +259,7 @@ describe("withNodeSession", () => {
     await over;
   });
 
-  test("what cannot be is refused at once", () => {
+  test("wrong arguments are refused at once", () => {
     assert.throws(() => withNodeSession(store, undefined as never), REFUSED);
     assert.throws(() => withNodeSession(store, () => {}, { name: "sid" } as never), REFUSED);
     assert.throws(() => withNodeSession(store, () => {}, { cookie: { name: "a b" } }), REFUSED);

@@ -1,4 +1,4 @@
-// Real servers of this runtime, real requests: a login beside a slow reader and a slow writer.
+// Real servers of this runtime and real requests: a login beside a slow reader and a slow writer.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, describe, test, type TestContext } from "node:test";
@@ -10,13 +10,13 @@ import { Application, type Shop, Visitor } from "./visitor.ts";
 
 type Handler = (request: Request) => Promise<Response>;
 
-/** Where the application is reached, until it is stopped. */
+/** A running application: its address, and how to stop it. */
 interface Running {
   readonly origin: string;
   stop(): Promise<unknown>;
 }
 
-/** The global of a runtime, which the others do not have. */
+/** A global that only one of the runtimes has. */
 const runtime = globalThis as {
   readonly Deno?: {
     serve(options: object, handler: Handler): { addr: { port: number }; shutdown(): Promise<void> };

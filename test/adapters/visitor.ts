@@ -1,7 +1,7 @@
 /** A visitor with a browser's cookie jar, and the application that adapters' tests visit. */
 import type { Session } from "../../mod.ts";
 
-/** What a visit has brought. */
+/** The result of a visit. */
 export interface Answer {
   readonly status: number;
   readonly text: string;
@@ -9,10 +9,10 @@ export interface Answer {
   readonly setCookie: readonly string[];
 }
 
-/** Sends a request, by whatever way. */
+/** Sends a request to the application. */
 export type Send = (request: Request) => Promise<Response>;
 
-/** Keeps one cookie, as its last response has left it. */
+/** A visitor who keeps one cookie, as the last response has left it. */
 export class Visitor {
   readonly #send: Send;
   readonly #origin: string;
@@ -23,7 +23,7 @@ export class Visitor {
     this.#send = send;
   }
 
-  /** Another tab of the same visitor, with the cookie that there is now. */
+  /** Opens another tab of the same visitor, with the present cookie. */
   async visit(path: string, cookie: string = this.cookie): Promise<Answer> {
     const headers: Record<string, string> = cookie === "" ? {} : { cookie };
     const response = await this.#send(new Request(`${this.#origin}${path}`, { headers }));
@@ -50,12 +50,12 @@ export class Application {
   #released: Promise<void> = Promise.resolve();
   #arrived: (() => void)[] = [];
 
-  /** From now on slow requests wait. */
+  /** Makes slow requests wait from now on. */
   hold(): void {
     this.#released = new Promise((resolve) => this.#release = resolve);
   }
 
-  /** Lets them go on. */
+  /** Lets the waiting requests go on. */
   release(): void {
     this.#release();
   }
@@ -70,7 +70,7 @@ export class Application {
     });
   }
 
-  /** What a path answers. */
+  /** Answers a path. */
   async answer(path: string, session: Session<Shop>): Promise<string> {
     if (path.startsWith("/slow")) {
       this.#arrived.pop()?.();

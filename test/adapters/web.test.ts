@@ -29,7 +29,7 @@ describe("withSession", () => {
     return new Visitor("http://localhost", handler);
   }
 
-  test("the cookie: set for an id that is stored and new to the request, cleared at logout", async () => {
+  test("the cookie is set for a stored id that is new to the request, and cleared at logout", async () => {
     const visitor = visitorOf();
     assert.deepEqual((await visitor.visit("/")).setCookie, [], "nothing to store");
     const first = await visitor.visit("/cart/tea");
@@ -60,7 +60,7 @@ describe("withSession", () => {
     assert.deepEqual((await visitor.visit("/")).setCookie, []);
   });
 
-  test("the name is the strictest that the cookie's parts allow", async () => {
+  test("the name is the strictest that the cookie's attributes allow", async () => {
     const names: readonly [cookie: WithSessionOptions["cookie"], name: string][] = [
       [{}, "__Host-session"],
       [{ maxAge: 5, sameSite: "Strict" }, "__Host-session"],
@@ -81,7 +81,7 @@ describe("withSession", () => {
     assert.equal((await sid.visit("/")).text, "nobody tea", "and it is read");
   });
 
-  test("Vary: Cookie is added to what varies already", async () => {
+  test("Cookie is added to an existing Vary header", async () => {
     const varied: readonly [given: string | undefined, sent: string][] = [
       [undefined, "Cookie"],
       ["Accept", "Accept, Cookie"],
@@ -95,7 +95,7 @@ describe("withSession", () => {
     }
   });
 
-  test("the response is a copy: one that is used for all visitors is nobody's", async () => {
+  test("the response is copied, so that a handler may return one response to all visitors", async () => {
     const shared = new Response(null, { status: 204, headers: { "set-cookie": "theme=dark" } });
     const handler = withSession(store, (_request, session) => {
       session.set("note", "mine");
@@ -119,7 +119,7 @@ describe("withSession", () => {
     assert.equal(response.headers.getSetCookie().length, 1);
   });
 
-  test("stored before the body's first byte; what a stream changes later is not", async () => {
+  test("the session is stored before the body's first byte; a stream's later changes are not", async () => {
     let stored: Promise<unknown> | undefined;
     const handler = withSession(store, (_request, session) => {
       session.set("note", "early");
@@ -166,7 +166,7 @@ describe("withSession", () => {
     }
   });
 
-  test("every other error is thrown on, and nothing is stored", async () => {
+  test("every other error is passed on, and nothing is stored", async () => {
     const visitor = visitorOf();
     await visitor.visit("/cart/tea");
     await assert.rejects(visitor.visit("/throw"), /the handler has failed/);
@@ -178,7 +178,7 @@ describe("withSession", () => {
     await assert.rejects(visitor.visit("/"), CorruptValueError);
   });
 
-  test("what cannot be is refused at once", () => {
+  test("wrong arguments are refused at once", () => {
     const ok = (): Response => new Response();
     assert.throws(() => withSession(store, undefined as never), REFUSED);
     assert.throws(() => withSession(store, ok, { cookies: {} } as never), REFUSED);

@@ -1,5 +1,6 @@
 /** memwire, as shipped: deadlines, key checks, bounds, hashing and diagnostics in place. */
 import { Memcached, SessionStore } from "../../mod.ts";
+import { withSession } from "../../src/adapters/web.ts";
 import { closedLoop, type Contender } from "./contender.ts";
 import { keysOf, manyKeysOf } from "./workloads.ts";
 
@@ -9,6 +10,7 @@ export const memwire: Contender = async (workload, place) => {
   const servers = place.memcached.slice(0, workload.servers ?? 1);
   const protocol = workload.dialect ?? "meta";
   if (kind === "session") return await session(servers, inFlight);
+  if (kind === "withSession") return await web(servers, inFlight);
   const keys = keysOf(workload);
   const client = new Memcached(servers, { protocol });
   const text = "x".repeat(size);
@@ -36,6 +38,36 @@ async function session(
   servers: readonly string[],
   inFlight: number,
 ): ReturnType<Contender> {
+  const { store, ids } = await fill(servers);
+  const cycle = async (i: number): Promise<void> => {
+    const session = await store.open(ids[i % ids.length]);
+    session.set("visits", i);
+    await store.storeSession(session);
+  };
+  return closedLoop(inFlight, cycle, () => store.close());
+}
+
+/** The same by `withSession`, with the request and the response that a server would have. */
+async function web(
+  servers: readonly string[],
+  inFlight: number,
+): ReturnType<Contender> {
+  const { store, ids } = await fill(servers);
+  const visit = withSession(store, (_request, session) => {
+    session.update("visits", (visits = 0) => visits as number + 1);
+    return new Response("ok");
+  });
+  const cycle = async (i: number): Promise<void> => {
+    const headers = { cookie: `__Host-session=${ids[i % ids.length]}` };
+    const { status } = await visit(new Request("https://example.org/", { headers }));
+    if (status !== 200) throw new Error(`status ${status}`);
+  };
+  return closedLoop(inFlight, cycle, () => store.close());
+}
+
+async function fill(
+  servers: readonly string[],
+): Promise<{ store: SessionStore; ids: readonly string[] }> {
   const store = new SessionStore({ servers, protocol: "meta" });
   const ids: string[] = [];
   for (let i = 0; i < 1000; i++) {
@@ -46,12 +78,7 @@ async function session(
     await store.storeSession(session);
     ids.push(session.id);
   }
-  const cycle = async (i: number): Promise<void> => {
-    const session = await store.open(ids[i % ids.length]);
-    session.set("visits", i);
-    await store.storeSession(session);
-  };
-  return closedLoop(inFlight, cycle, () => store.close());
+  return { store, ids };
 }
 
 /** About 300 bytes of what a shop keeps. */

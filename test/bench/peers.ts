@@ -25,12 +25,15 @@ interface Peer {
   readonly binary: boolean;
 }
 
+/** What a client of keys and values can do. */
+const OF_PEERS: ReadonlySet<string> = new Set(["get", "set", "getMany"]);
+
 function contender(
   open: (server: string, redis: string | undefined) => Peer | undefined,
 ): Contender {
   return async (workload, place) => {
     const { kind, value, inFlight, servers, dialect } = workload;
-    if (kind === "session" || kind === "fetch" || (servers ?? 1) > 1 || dialect === "classic") {
+    if (!OF_PEERS.has(kind) || (servers ?? 1) > 1 || dialect === "classic") {
       return undefined;
     }
     const peer = open(place.memcached[0] as string, place.redis);

@@ -2,11 +2,14 @@
 import type { Result } from "./child.ts";
 import type { Curve, Workload } from "./workloads.ts";
 
-/** One workload's medians, by contender. */
+/** One workload's rounds, by contender. */
 export interface Measured {
   readonly workload: Workload;
-  readonly results: ReadonlyMap<string, Result>;
+  readonly results: ReadonlyMap<string, readonly Result[]>;
 }
+
+/** Rounds that differ by more are not to be believed. */
+const MOST_SPREAD = 1.2;
 
 /** The middle of the values. */
 export function median(values: readonly number[]): number {
@@ -16,39 +19,93 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
 }
 
-const NOT_MEMCACHED = new Set(["floor", "memwire", "ioredis", "redis", "connect-redis"]);
+/** The medians of one contender's rounds; undefined if it cannot do the workload. */
+export function medians(rounds: readonly Result[] | undefined): Result | undefined {
+  if (rounds === undefined) return undefined;
+  return {
+    able: true,
+    opsPerSecond: median(rounds.map(({ opsPerSecond }) => opsPerSecond)),
+    cpuMicrosPerOp: median(rounds.map(({ cpuMicrosPerOp }) => cpuMicrosPerOp)),
+    rssMiB: Math.max(...rounds.map(({ rssMiB }) => rssMiB)),
+  };
+}
 
-/** One line a workload: throughput, CPU, memory, ratio to the floor and to the best memcached peer. */
+/** CPU a call, memwire's to another's: the median of the rounds' ratios, if these agree. */
+function cpuRatio(own: readonly Result[], other: readonly Result[] | undefined): string {
+  if (other === undefined) return "";
+  const ratios = own.map((round, i) => round.cpuMicrosPerOp / (other[i] as Result).cpuMicrosPerOp);
+  return spread(ratios) > MOST_SPREAD ? "withheld" : median(ratios).toFixed(2);
+}
+
+function spread(values: readonly number[]): number {
+  return Math.max(...values) / Math.min(...values);
+}
+
+const NOT_MEMCACHED = new Set([
+  "floor",
+  "memwire",
+  "base",
+  "c",
+  "ioredis",
+  "redis",
+  "connect-redis",
+]);
+
+const HEADS = [
+  "workload",
+  "floor op/s",
+  "memwire op/s",
+  "of the floor",
+  "asked",
+  "CPU us/op (floor, C)",
+  "CPU to C",
+  "CPU to base",
+  "MiB",
+  "best peer",
+  "times it",
+  "others",
+];
+
+/**
+ * One line a workload: throughput, CPU, memory, ratio to the floor and to the best memcached peer. A line
+ * with `~` has rounds that differ by more than a fifth; a ratio of CPU whose pairs do is withheld.
+ */
 export function table(measured: readonly Measured[], column: number): string {
-  const lines = [
-    "| workload | floor op/s | memwire op/s | of the floor | asked | CPU us/op | MiB | best peer | times it | others |",
-    "|---|---|---|---|---|---|---|---|---|---|",
-  ];
+  const lines = [`| ${HEADS.join(" | ")} |`, `|${"---|".repeat(HEADS.length)}`];
   for (const { workload, results } of measured) {
-    const floor = results.get("floor");
-    const own = results.get("memwire");
-    if (own === undefined) continue;
-    const peers = [...results].filter(([name]) => !NOT_MEMCACHED.has(name));
-    peers.sort(([, a], [, b]) => b.opsPerSecond - a.opsPerSecond);
-    const [best] = peers;
-    const others = [...results].filter(([name]) => name !== best?.[0])
-      .filter(([name]) => name !== "floor" && name !== "memwire")
-      .map(([name, result]) => `${name} ${times(own, result)}`);
+    const rounds = results.get("memwire");
+    const own = medians(rounds);
+    if (rounds === undefined || own === undefined) continue;
+    const floor = medians(results.get("floor"));
+    const c = medians(results.get("c"));
+    const others = [...results.keys()].filter((name) =>
+      !["floor", "memwire", "base", "c"].includes(name)
+    )
+      .map((name) => [name, medians(results.get(name)) as Result] as const);
+    others.sort(([, a], [, b]) => b.opsPerSecond - a.opsPerSecond);
+    const best = others.find(([name]) => !NOT_MEMCACHED.has(name));
     const asked = workload.target?.[column];
+    const busy = spread(rounds.map(({ opsPerSecond }) => opsPerSecond)) > MOST_SPREAD;
+    const cpus = [floor, c].flatMap((one) =>
+      one === undefined ? [] : [one.cpuMicrosPerOp.toFixed(2)]
+    );
     lines.push(
       "| " + [
-        workload.name,
+        workload.name + (busy ? " ~" : ""),
         floor === undefined ? "" : thousands(floor.opsPerSecond),
         thousands(own.opsPerSecond),
         floor === undefined ? "" : (own.opsPerSecond / floor.opsPerSecond).toFixed(2),
         asked === undefined || asked === 0 ? "" : asked.toFixed(2),
-        `${own.cpuMicrosPerOp.toFixed(2)}${
-          floor === undefined ? "" : ` (${floor.cpuMicrosPerOp.toFixed(2)})`
-        }`,
+        own.cpuMicrosPerOp.toFixed(2) + (cpus.length === 0 ? "" : ` (${cpus.join(", ")})`),
+        cpuRatio(rounds, results.get("c")),
+        cpuRatio(rounds, results.get("base")),
         own.rssMiB.toFixed(0),
         best === undefined ? "" : `${best[0]} ${thousands(best[1].opsPerSecond)}`,
         best === undefined ? "" : times(own, best[1]),
-        others.join(", "),
+        others.filter((other) => other !== best).map(([name, result]) =>
+          `${name} ${times(own, result)}`
+        )
+          .join(", "),
       ].join(" | ") + " |",
     );
   }
@@ -63,7 +120,7 @@ export function curveTable(
   const lines = [`| ${what} | op/s | CPU us/op | cost, of the row before |`, "|---|---|---|---|"];
   let before: number | undefined;
   for (const { workload, results } of measured) {
-    const { opsPerSecond, cpuMicrosPerOp } = results.get("memwire") as Result;
+    const { opsPerSecond, cpuMicrosPerOp } = medians(results.get("memwire")) as Result;
     const cost = cpuMicrosPerOp * operations(workload);
     const growth = before === undefined ? "" : (cost / before).toFixed(2);
     lines.push(

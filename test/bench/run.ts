@@ -1,6 +1,7 @@
 /**
  * The benchmark: memwire, the floor and the peers, each in a process of its own, one after the other in
- * every round, on the same servers; medians of the rounds, and their ratios.
+ * every round, on the same servers; medians of the rounds, and their ratios. A row whose rounds differ by
+ * more than a fifth is marked: the machine was too busy then.
  *
  *     npm run bench                          the table
  *     npm run bench -- --svg chart.svg       and a chart
@@ -8,21 +9,23 @@
  *     npm run bench -- --only "get 100"      rows whose name begins so
  *     npm run bench -- --rounds 5 --ms 500   how often and how long; 5 and 400
  *     npm run bench -- --no-peers --curves
+ *     npm run bench -- --c                   and CPU a call beside a client in C, which `cc` compiles
+ *     npm run bench -- --base ../before      and CPU a call beside another checkout of memwire
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import { startMemcached } from "../support/memcached.ts";
 import type { Job, Result } from "./child.ts";
 import { chart } from "./chart.ts";
 import type { Place } from "./contender.ts";
-import { curveTable, type Measured, median, table } from "./report.ts";
+import { curveTable, type Measured, table } from "./report.ts";
 import { curves, type Workload, workloads } from "./workloads.ts";
 
 const PEERS = ["memcache", "memjs", "memcached", "memcache-client", "ioredis", "redis"];
@@ -37,23 +40,52 @@ const { values } = parseArgs({
     svg: { type: "string" },
     peers: { type: "boolean", default: true },
     curves: { type: "boolean", default: false },
+    c: { type: "boolean", default: false },
+    base: { type: "string" },
   },
   allowNegative: true,
 });
+/** What an older memwire can do as well. */
+const OF_BASE: ReadonlySet<string> = new Set(["get", "set", "getMany", "session"]);
 const rounds = Number(values.rounds);
 const ms = Number(values.ms);
 
+/** Who takes part. */
+interface Entrant {
+  ask(job: Job): Promise<Result>;
+  /** Resolves when it is gone, and its connections with it. */
+  end(): Promise<void>;
+}
+
+/** The client in C: a process a round. */
+class CClient implements Entrant {
+  async ask({ workload, place, ms }: Job): Promise<Result> {
+    const { kind, size, inFlight, servers = 1, dialect = "meta" } = workload;
+    const able = (kind === "get" || kind === "set") && servers === 1 && dialect === "meta" &&
+      size * inFlight < 1_000_000;
+    if (!able || ms === 0) return { able, opsPerSecond: 0, cpuMicrosPerOp: 0, rssMiB: 0 };
+    const port = (place.memcached[0] as string).split(":")[1] as string;
+    const args = [port, kind, inFlight, size, ms].map(String);
+    const { stdout } = await promisify(execFile)(join(compiled, "c_client"), args);
+    return { able, rssMiB: 0, ...JSON.parse(stdout) as Pick<Result, "opsPerSecond"> } as Result;
+  }
+
+  async end(): Promise<void> {}
+}
+
 /** A contender's process. */
-class Child {
+class Child implements Entrant {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
   constructor(name: string) {
     // The clients run in Node, where they are at home; memwire, the floor and the session stores in the
     // runtime asked for.
-    const own = name === "memwire" || name === "floor" || name.startsWith("connect-");
-    const [command, ...args] = commandIn(own ? values.runtime : process.execPath);
-    this.#process = spawn(command as string, [...args, name], {
+    const own = ["memwire", "base", "floor"].includes(name) || name.startsWith("connect-");
+    const [command, ...args] = name === "base"
+      ? commandIn(values.runtime, base as string, compiledBase)
+      : commandIn(own ? values.runtime : process.execPath, root, compiled);
+    this.#process = spawn(command as string, [...args, name === "base" ? "memwire" : name], {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, MEMWIRE_PEERS: fileURLToPath(new URL("peers/", import.meta.url)) },
     });
@@ -70,15 +102,17 @@ class Child {
     }
   }
 
-  end(): void {
+  end(): Promise<void> {
+    const gone = new Promise<void>((resolve) => this.#process.once("exit", () => resolve()));
     this.#process.stdin?.end();
+    return gone;
   }
 }
 
 /** Deno and Bun read TypeScript as it is; Node gets what is published for it: compiled by tsc. */
-function commandIn(runtime: string): string[] {
+function commandIn(runtime: string, root: string, compiled: string): string[] {
   const name = runtime.split("/").at(-1) as string;
-  const source = fileURLToPath(new URL("child.ts", import.meta.url));
+  const source = join(root, "test/bench/child.ts");
   // connect-memcached sets __proto__.
   if (name.startsWith("deno")) {
     return [runtime, "run", "-A", "--unsafe-proto", "--no-check", source];
@@ -87,9 +121,8 @@ function commandIn(runtime: string): string[] {
   return [runtime, join(compiled, "test/bench/child.js")];
 }
 
-function compile(): string {
+function compile(root: string): string {
   const folder = mkdtempSync(join(tmpdir(), "memwire-bench-"));
-  const root = fileURLToPath(new URL("../..", import.meta.url));
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   const options = ["--noEmit", "false", "--declaration", "true", "--rootDir", root];
   execFileSync(process.execPath, [compiler, "-p", root, ...options, "--outDir", folder]);
@@ -137,37 +170,36 @@ async function measure(
   place: Place,
 ): Promise<Measured[]> {
   const measured: Measured[] = [];
-  const children = new Map(names.map((name) => [name, new Child(name)]));
+  const entrants = new Map<string, Entrant>(
+    names.map((name) => [name, name === "c" ? new CClient() : new Child(name)]),
+  );
   for (const workload of list) {
     const results = new Map<string, Result[]>();
-    for (const [name, child] of children) {
-      const { able } = await child.ask({ workload, place, ms: 0 });
+    for (const [name, entrant] of entrants) {
+      if (name === "base" && !OF_BASE.has(workload.kind)) continue;
+      const { able } = await entrant.ask({ workload, place, ms: 0 });
       if (able) results.set(name, []);
     }
     for (let round = 0; round < rounds; round++) {
       for (const [name, list] of results) {
-        list.push(
-          await (children.get(name) as Child).ask({ workload, place, ms }),
-        );
+        list.push(await (entrants.get(name) as Entrant).ask({ workload, place, ms }));
       }
     }
-    const medians = new Map<string, Result>();
-    for (const [name, list] of results) {
-      medians.set(name, {
-        able: true,
-        opsPerSecond: median(list.map((result) => result.opsPerSecond)),
-        cpuMicrosPerOp: median(list.map((result) => result.cpuMicrosPerOp)),
-        rssMiB: Math.max(...list.map((result) => result.rssMiB)),
-      });
-    }
-    measured.push({ workload, results: medians });
+    measured.push({ workload, results });
     console.error(`  ${workload.name}`);
   }
-  for (const child of children.values()) child.end();
+  await Promise.all([...entrants.values()].map((entrant) => entrant.end()));
   return measured;
 }
 
-const compiled = compile();
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const compiled = compile(root);
+const base = values.base === undefined ? undefined : resolve(values.base);
+const compiledBase = base === undefined ? "" : compile(base);
+if (values.c) {
+  const source = fileURLToPath(new URL("c_client.c", import.meta.url));
+  execFileSync("cc", ["-O2", "-o", join(compiled, "c_client"), source]);
+}
 const servers = await Promise.all(
   [1, 2, 3, 4, 5, 6, 7, 8].map(() => startMemcached({ args: ["-m", "512"] })),
 );
@@ -185,7 +217,8 @@ const runtimeName = (values.runtime.split("/").at(-1) as string).replace(
 const column = runtimeName === "deno" ? 1 : runtimeName === "bun" ? 2 : 0;
 
 try {
-  const measured = await measure(wanted, ["floor", "memwire", ...peers], place);
+  const beside = [...(base === undefined ? [] : ["base"]), ...(values.c ? ["c"] : [])];
+  const measured = await measure(wanted, ["floor", "memwire", ...beside, ...peers], place);
   const machine = `${cpus()[0]?.model ?? "?"}, ${cpus().length} cores`;
   console.log(
     `\n${values.runtime}, ${machine}, ${rounds} rounds of ${ms} ms, medians\n`,
@@ -199,7 +232,7 @@ try {
   }
 } finally {
   redis?.stop();
-  rmSync(compiled, { recursive: true });
+  for (const folder of [compiled, compiledBase]) rmSync(folder, { recursive: true, force: true });
   await Promise.all(servers.map((server) => server.stop()));
 }
 process.exit(0);

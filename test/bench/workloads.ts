@@ -4,7 +4,7 @@ import process from "node:process";
 /** One row of the table. */
 export interface Workload {
   readonly name: string;
-  readonly kind: "get" | "fetch" | "set" | "getMany" | "session";
+  readonly kind: "get" | "fetch" | "set" | "getMany" | "session" | "withSession";
   /** Bytes of a value. */
   readonly size: number;
   /** Strings or Uint8Arrays. */
@@ -55,6 +55,10 @@ export const workloads: readonly Workload[] = [
   {
     ...row("session", 300, "text", 100),
     name: "session load, change, save, 100",
+  },
+  {
+    ...row("withSession", 300, "text", 100),
+    name: "withSession: a request that changes its session, 100",
   },
 ];
 
@@ -122,6 +126,7 @@ function row(
 export const CONTENDERS = [
   "floor",
   "memwire",
+  "c",
   "memcache",
   "memjs",
   "memcached",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached, TimeoutError } from "../../mod.ts";
+import { MemcachedServer as FakeServer } from "../../src/testing/mod.ts";
 import { answer, outcome, valueOf } from "../faults/rig.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
@@ -27,16 +28,10 @@ test("many calls that time out at once, behind steady replies, do not make a ser
 });
 
 test("a server that falls silent after steady replies is down all the same", async () => {
-  let silent = false;
-  await using server = await startScriptedServer(async (peer) => {
-    for (;;) {
-      const command = await peer.next();
-      if (!silent) await peer.write(answer(command));
-    }
-  });
+  await using server = await FakeServer.start();
   await using client = new Memcached(server.address, { timeout: 100 });
-  for (let i = 0; i < 20; i++) assert.equal(await client.get("k"), valueOf("k"));
-  silent = true;
+  for (let i = 0; i < 20; i++) assert.equal(await client.get("k"), undefined);
+  server.stall(Infinity);
   const ends = await Promise.all(["a", "b", "c"].map((key) => outcome(client.get(key))));
   for (const { error } of ends) assert.ok(error instanceof TimeoutError, String(error));
   // A second connection has its chance too.

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CallOptions, Memcached } from "../../mod.ts";
+import { MemcachedServer } from "../../src/testing/mod.ts";
 import { runInChild } from "../support/child.ts";
 import { borrowMemcached } from "../support/memcached.ts";
-import { startScriptedServer } from "../support/scripted_server.ts";
 import { outcome } from "./rig.ts";
 
 const EXIT_SCRIPT = new URL("./abort_exit_script.ts", import.meta.url);
@@ -59,10 +59,10 @@ test("a call that succeeds leaves no listener", async (t) => {
 });
 
 test("a call that fails or is aborted leaves no listener", async () => {
-  await using server = await startScriptedServer(async (peer) => {
-    for (;;) await peer.next();
-  });
+  await using server = await MemcachedServer.start();
   await using client = new Memcached(server.address, { timeout: 60_000 });
+  await client.get("k");
+  server.stall(Infinity);
   for (const [name, call] of Object.entries(CALLS)) {
     if (name === "stats" || name === "flushAll") continue; // each over a connection of its own
     const controller = new AbortController();

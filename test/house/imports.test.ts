@@ -13,6 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "src/checks/",
     "src/errors.ts",
     "src/address.ts",
+    "src/server_ref.ts",
   ],
   ["src/connection/", "src/diagnostics.ts", "src/messages.ts"],
   ["src/cluster/"],

@@ -1,9 +1,9 @@
 /** The test command itself, on files made for it: what fails, hangs, leaks or has no test is red. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,7 @@ function run(
   const folder = mkdtempSync(join(tmpdir(), "memwire-runner-"));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), `import { describe, test } from "node:test";\n${text}\n`);
   }
   const before = "deno" in process.versions ? ["run", "-A", "--no-check"] : [LAUNCHER];
@@ -47,6 +48,14 @@ describe("npm test", () => {
     assert.doesNotMatch(text, /EXPECTED/);
   });
 
+  test("finds the tests of folders in folders, but none that npm has installed", async (t) => {
+    const bad = `test("bad", () => { throw new Error("broken"); });`;
+    const files = { "a.test.ts": GOOD, "b/c/d.test.ts": GOOD, "b/node_modules/e.test.ts": bad };
+    const { code, text } = await run(t, files);
+    assert.equal(code, 0, text);
+    assert.match(text, /^2 passed, 0 failed$/m);
+  });
+
   test("shows what a failing file printed, names it, and runs the others", async (t) => {
     const bad = `console.warn("REASON"); test("bad", () => { throw new Error("broken"); });`;
     const { code, text } = await run(t, { "a.test.ts": bad, "b.test.ts": GOOD });
@@ -60,9 +69,9 @@ describe("npm test", () => {
   test("ends a file that hangs, and only that one", async (t) => {
     const hanging = `test("waits", () => new Promise(() => setInterval(() => {}, 1000)));`;
     const files = { "a.test.ts": hanging, "b.test.ts": GOOD };
-    const { code, text } = await run(t, files, "--limit", "3");
+    const { code, text } = await run(t, files, "--limit", "6");
     assert.equal(code, 1, text);
-    assert.match(text, /HANGS: it did not end within 3 s/);
+    assert.match(text, /HANGS: it did not end within 6 s/);
     assert.match(text, /^ok {3}.*b\.test\.ts/m);
   });
 

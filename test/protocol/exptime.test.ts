@@ -59,10 +59,10 @@ describe("a time to live", () => {
       const [ttl, kind] of [
         [undefined, "undefined"],
         [null, "null"],
-        ["60", "string"],
-        [60n, "bigint"],
-        [new Date(), "object"],
-        [true, "boolean"],
+        ["60", "a string"],
+        [60n, "a bigint"],
+        [new Date(), "a Date"],
+        [true, "a boolean"],
       ]
     ) checkRefused(() => toExptime(ttl, NOW), TypeError, new RegExp(`seconds, not ${kind}$`));
     checkRefused(() => toExptime("60", NOW, "delay"), TypeError, /^delay must/);

@@ -3,6 +3,7 @@
  * and in two pieces that part at every place.
  */
 import { Buffer } from "node:buffer";
+import { ReadBuffer } from "../../src/protocol/read_buffer.ts";
 import { ReplyReader, type ReplySink } from "../../src/connection/reply_reader.ts";
 import { Request } from "../../src/connection/request.ts";
 import { ClassicDialect } from "../../src/protocol/classic.ts";
@@ -89,7 +90,8 @@ export function feed(
 ): Outcome {
   const dialect = newDialect(name);
   const requests = waitingFor(asked, dialect);
-  const reader = new ReplyReader();
+  const buffer = new ReadBuffer();
+  const reader = new ReplyReader(buffer);
   const told: Told[] = [];
   let done = 0;
   const sink: ReplySink = {
@@ -106,10 +108,10 @@ export function feed(
   let inStep = true;
   for (const piece of pieces) {
     for (let from = 0; from < piece.length && inStep;) {
-      const place = reader.place();
+      const place = buffer.place();
       const count = Math.min(place.length, piece.length - from);
       place.set(piece.subarray(from, from + count));
-      reader.received(count);
+      buffer.received(count);
       from += count;
       inStep = reader.read(dialect, sink);
     }

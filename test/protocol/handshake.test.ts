@@ -1,12 +1,7 @@
 // What is said before the first command, as text and replies alone.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  Handshake,
-  type HandshakeOptions,
-  isAtLeast,
-  type Step,
-} from "../../src/connection/handshake.ts";
+import { Handshake, type HandshakeOptions, type Step } from "../../src/connection/handshake.ts";
 import { AuthError, type MemcachedError, ProtocolError, ServerError } from "../../src/errors.ts";
 import { parseClassicLine } from "../../src/protocol/classic_reply.ts";
 import { Reply } from "../../src/protocol/reply.ts";
@@ -159,14 +154,4 @@ describe("the handshake", () => {
       assert.ok(talk.failure(line) instanceof ProtocolError, line);
     }
   });
-});
-
-test("a version is compared by its numbers", () => {
-  assert.ok(isAtLeast("1.6.39", [1, 6, 39]));
-  assert.ok(isAtLeast("1.6.100", [1, 6, 39]));
-  assert.ok(isAtLeast("1.10.0", [1, 6, 39]));
-  assert.ok(!isAtLeast("1.6.4", [1, 6, 39]));
-  assert.ok(!isAtLeast("1.6", [1, 6, 39]));
-  assert.ok(!isAtLeast("", [1, 6, 39]));
-  assert.ok(!isAtLeast("v1.6.45", [1, 6, 39]));
 });

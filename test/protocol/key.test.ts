@@ -86,13 +86,13 @@ describe("a key", () => {
       const [key, kind] of [
         [undefined, "undefined"],
         [null, "null"],
-        [1, "number"],
-        [1n, "bigint"],
-        [Symbol("secret"), "symbol"],
+        [1, "a number"],
+        [1n, "a bigint"],
+        [Symbol("secret"), "a symbol"],
         [["a"], "an array"],
-        [{ toString: (): string => "a" }, "object"],
-        [new String("a"), "object"],
-        [new Uint8Array(1), "object"],
+        [{ toString: (): string => "a" }, "an object"],
+        [new String("a"), "a String"],
+        [new Uint8Array(1), "a Uint8Array"],
       ]
     ) checkRefused(() => checkKey(key, "p:"), TypeError, new RegExp(`string, not ${String(kind)}`));
   });

@@ -13,13 +13,13 @@ import { type Gate, startGate } from "./gate.ts";
 import { ADD, CAS } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, storedSession } from "./stores.ts";
 
-/** The write was lost on its way ("request"), or its reply was ("reply"): nobody can tell which. */
+/** What was lost: the write itself ("request") or its reply ("reply"). The client cannot tell which. */
 const LOSSES = ["request", "reply"] as const;
 
 const AMBIGUOUS = (error: unknown): boolean => error instanceof MemcachedError && error.ambiguous;
 
 describeDialects("a write whose outcome is unknown", (stores) => {
-  /** A store behind a gate, and one beside it. */
+  /** A store behind a gate, and another store that reaches the server directly. */
   async function setUp(
     t: TestContext,
   ): Promise<{ gate: Gate; store: SessionStore<Fields>; other: SessionStore<Fields> }> {
@@ -82,13 +82,13 @@ describeDialects("a write whose outcome is unknown", (stores) => {
       assert.equal(session.isDirty(), true);
       gate.clear();
       assert.equal(await store.storeSession(session), "stored");
-      // What stands there already is not written again.
+      // The record is already stored, so it is not written again.
       assert.equal(gate.lines.filter((line) => CAS.test(line)).length, lost === "reply" ? 0 : 1);
       assert.equal(session.isDirty(), false);
       assert.deepEqual(await other.get(id), { a: 1, b: 2 });
     });
 
-    test(`cas, ${lost} lost, then all is set back: stored as it is now`, async (t) => {
+    test(`cas, ${lost} lost, then the change is undone: stored as it is now`, async (t) => {
       const { gate, store, other } = await setUp(t);
       const id = await storedSession(other, { a: 1, b: 1 });
       const session = await store.open(id);
@@ -208,7 +208,7 @@ describeDialects("a write whose outcome is unknown", (stores) => {
     assert.deepEqual(await other.get(session.id), { a: 1, b: 2 });
   });
 
-  test("refused before it was sent: nothing is unknown, the next save begins anew", async (t) => {
+  test("refused before it was sent: the outcome is known, and the next save starts afresh", async (t) => {
     const { gate } = await setUp(t);
     const store = stores.make({ servers: gate.address, maxBytes: 1000 });
     const session = await store.open();
@@ -277,7 +277,7 @@ describeDialects("a write whose outcome is unknown", (stores) => {
     assert.equal(await store.has(id), false);
   });
 
-  test("something else under the new id: an error each time, and it stays as it is", async (t) => {
+  test("something else is stored under the new id: an error each time, and that stays as it is", async (t) => {
     const { gate, store, other } = await setUp(t);
     const session = await store.open();
     session.set("a", 1);

@@ -5,7 +5,7 @@ import { readCookie, sessionCookie } from "../../mod.ts";
 const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
 
 describe("readCookie", () => {
-  test("takes the named one, __Host-session by default", () => {
+  test("returns the named cookie, __Host-session by default", () => {
     const header = "theme=dark; __Host-session=abc; sid=def";
     assert.equal(readCookie(header), "abc");
     assert.equal(readCookie(header, "sid"), "def");
@@ -20,7 +20,7 @@ describe("readCookie", () => {
     }
   });
 
-  test("values as they are: empty, quoted, with equals signs", () => {
+  test("returns values as they are: empty, quoted, with equals signs", () => {
     assert.equal(readCookie("a=", "a"), "");
     assert.equal(readCookie('a="b c"', "a"), "b c");
     assert.equal(readCookie('a="', "a"), '"');
@@ -29,15 +29,15 @@ describe("readCookie", () => {
     assert.equal(readCookie("a=1;b=2", "b"), "2");
   });
 
-  test("of two with the same name the first, which has the longer path, unless it is empty", () => {
+  test("of two cookies with one name the first counts, which has the longer path, unless it is empty", () => {
     assert.equal(readCookie("a=1; a=2", "a"), "1");
     assert.equal(readCookie("sid=; sid=good", "sid"), "good");
     assert.equal(readCookie('sid=""; sid=; sid=good; sid=late', "sid"), "good");
     assert.equal(readCookie("sid=; sid=", "sid"), "");
   });
 
-  test("only spaces and tabs around a name are not part of it", () => {
-    // Browsers accept `\u2000__Host-x` from anybody: a server that trims it away has no __Host- at all.
+  test("strips only spaces and tabs around a name", () => {
+    // Browsers accept `\u2000__Host-x` from anybody: a server that trims it loses what __Host- promises.
     assert.equal(readCookie(" \t a \t=\t 1 ", "a"), "1");
     for (
       const space of ["\u00a0", "\u0085", "\u2000", "\u3000", "\ufeff", "\v", "\f", "\n", "\r"]
@@ -49,14 +49,14 @@ describe("readCookie", () => {
 });
 
 describe("sessionCookie", () => {
-  test("safe unless told otherwise", () => {
+  test("has all safe attributes by default", () => {
     assert.equal(
       sessionCookie("abc"),
       "__Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax",
     );
   });
 
-  test("undefined clears it", () => {
+  test("undefined clears the cookie", () => {
     assert.equal(
       sessionCookie(undefined),
       "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
@@ -130,7 +130,7 @@ describe("sessionCookie", () => {
     );
   });
 
-  test("no text gets out of its place", () => {
+  test("no text breaks out of its attribute", () => {
     for (const bad of ["a b", "a;b", "a,b", 'a"b', "a\\b", "a\r\nb", "a\0", "é", "\x7f"]) {
       assert.throws(() => sessionCookie(bad), REFUSED);
       assert.throws(() => sessionCookie("x", { name: bad }), REFUSED);

@@ -1,6 +1,6 @@
 /**
- * Two copies of this package in one process, as npm and bundlers make them: a store of one copy works
- * on a client of the other. The projects under test/projects do it with real bundlers.
+ * npm and bundlers can load two copies of this package in one process. A store of one copy must work with a
+ * client of the other. The projects under test/projects check this with real bundlers.
  */
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "memwire-copies-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The path of a copy of the source, here or with another version's number. */
+/** Returns the path of a copy of the source, with another version's number if one is given. */
 function copy(name: string, version?: string): string {
   const path = join(folder, name);
   for (const part of ["mod.ts", "src"]) {
@@ -87,7 +87,7 @@ describeDialects("a store of one copy, a client of another", (stores) => {
     });
   }
 
-  test("a corrupt value of the other copy's serializer is reported as it was", async (t) => {
+  test("a corrupt value that the other copy's serializer reports is passed on unchanged", async (t) => {
     const { serialize, deserialize } = otherV8;
     const serializer = {
       serialize: (value: unknown) => ({ data: serialize(value), flags: 0 }),
@@ -111,7 +111,7 @@ describeDialects("a store of one copy, a client of another", (stores) => {
   });
 });
 
-test("a save that was not sent is sent again as it is then, also by another copy's client", async (t) => {
+test("a save that was not sent is repeated with the session's new state, also by another copy's client", async (t) => {
   const server = await startMemcached();
   t.after(() => server.stop());
   const client = new other.Memcached(server.address);
@@ -147,7 +147,7 @@ describe("a client that a store cannot work with is refused", () => {
     assert.throws(() => new own.SessionStore({ client }), refused);
   });
 
-  test("what is no client at all", () => {
+  test("something that is not a client", () => {
     for (const client of [{}, null, "localhost", class Memcached {}, own.Memcached.prototype]) {
       const refused = { code: "ERR_INVALID_ARGUMENT", message: "client must be a Memcached" };
       assert.throws(() => new own.SessionStore({ client: client as own.Memcached }), refused);

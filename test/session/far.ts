@@ -1,4 +1,4 @@
-/** A server far away: all bytes pass, each way so many milliseconds late. */
+/** A relay that makes a server seem far away: it delays all bytes in both directions. */
 import { connect, createServer, type Socket } from "node:net";
 
 /** Starts a relay to the server at "host:port". */

@@ -15,13 +15,13 @@ describeDialects("Session.update", (stores) => {
     assert.equal(session.get("n"), 2);
     assert.equal(session.isDirty(), true);
     session.update("n", () => undefined as never);
-    assert.equal(session.has("n"), false, "undefined takes it out");
+    assert.equal(session.has("n"), false, "undefined removes the field");
     session.update("list", push("a"));
     assert.equal(await store.storeSession(session), "stored");
     assert.deepEqual(fieldsOf(await store.open(session.id)), { list: ["a"] });
   });
 
-  test("ten requests that each push to one list all count", async () => {
+  test("ten requests that each push to one list lose no entry", async () => {
     const store = stores.make();
     const id = await storedSession(store, { list: ["first"], n: 0 });
     const requests = await Promise.all(Array.from({ length: 10 }, () => store.open(id)));
@@ -36,7 +36,7 @@ describeDialects("Session.update", (stores) => {
     assert.equal(list.length, 11);
   });
 
-  test("what was merged is what the handle has, and goes on from there", async () => {
+  test("the handle has what was merged, and goes on from there", async () => {
     const store = stores.make();
     const id = await storedSession(store, { list: ["a"], x: 1 });
     const [one, two] = [await store.open(id), await store.open(id)];
@@ -53,7 +53,7 @@ describeDialects("Session.update", (stores) => {
     assert.equal(await store.storeSession(two), "unchanged");
   });
 
-  test("several run in order; set, delete and clear replace them; other changes win as set does", async () => {
+  test("several updates run in order; set, delete and clear replace them; other changes win over them as set does", async () => {
     const store = stores.make();
     const cases: readonly [
       what: string,
@@ -102,7 +102,7 @@ describeDialects("Session.update", (stores) => {
     }
   });
 
-  test("counts across regenerate as well", async (t) => {
+  test("an update survives regenerate too", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const [store, other] = [stores.make({ servers: gate.address }), stores.make()];
@@ -119,7 +119,7 @@ describeDialects("Session.update", (stores) => {
     }
   });
 
-  test("is still to be stored after a save that has failed, with what came since", async (t) => {
+  test("an update is stored after a failed save, together with later updates", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const [store, other] = [stores.make({ servers: gate.address }), stores.make()];
@@ -137,7 +137,7 @@ describeDialects("Session.update", (stores) => {
     assert.deepEqual(session.get("list"), ["a", "o", "b", "c", "d"]);
   });
 
-  test("what a save of unknown outcome has stored counts once, beside others'", async (t) => {
+  test("an update that a save of unknown outcome has stored counts once, beside other requests' updates", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const [store, other] = [stores.make({ servers: gate.address }), stores.make()];
@@ -160,7 +160,7 @@ describeDialects("Session.update", (stores) => {
     }
   });
 
-  test("of saves that overlap each has its own", async () => {
+  test("when saves overlap, each stores its own updates", async () => {
     const [store, other] = [stores.make(), stores.make()];
     const id = await storedSession(store, { list: ["a"] });
     const session = await store.open(id);
@@ -174,7 +174,7 @@ describeDialects("Session.update", (stores) => {
     assert.deepEqual(await other.get(id), { list: ["a", "o", "1", "2", "3", "later"] });
   });
 
-  test("of a save that has failed it is stored by the next one, though that was called before", async (t) => {
+  test("an update of a failed save is stored by the next save, even if that was called before the failure", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const [store, other] = [stores.make({ servers: gate.address }), stores.make()];
@@ -191,7 +191,7 @@ describeDialects("Session.update", (stores) => {
     assert.deepEqual(await other.get(id), { list: ["a", "o", "b", "c"] });
   });
 
-  test("what it throws in a merge rejects, and the session stays as it was, and dirty", async () => {
+  test("if the function throws in a merge, the save rejects and the session stays as it was, and dirty", async () => {
     const store = stores.make();
     const id = await storedSession(store, { n: 1 });
     const session = await store.open(id);
@@ -210,7 +210,7 @@ describeDialects("Session.update", (stores) => {
     assert.deepEqual(await store.get(id), { n: 5 });
   });
 
-  test("what it throws at once changes nothing; wrong arguments and promises are refused", async () => {
+  test("if the function throws at once, nothing changes; wrong arguments and promises are refused", async () => {
     const session = await stores.make().open();
     session.set("n", 1).setDirty(false);
     assert.throws(() =>

@@ -1,6 +1,6 @@
 /**
- * A proxy before a real memcached that sees each command before the server does: to tell what was
- * sent, to let something happen just before a command, to lose a command or its reply.
+ * A proxy in front of a real memcached that sees each command before the server does. Tests use it to find out
+ * what was sent, to do something just before a command, and to lose a command or its reply.
  *
  *     const gate = await startGate(address);
  *     t.after(() => gate.stop());
@@ -11,7 +11,7 @@
  *     await gate.shut();                                   // connections are refused ...
  *     await gate.reopen();                                 // ... until now
  *
- * What is lost takes its connection with it (RST). The handshake (`version`, `mn`) passes unseen.
+ * When something is lost, its connection is reset too (RST). The handshake (`version`, `mn`) is not recorded.
  */
 import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -31,7 +31,7 @@ interface Rule {
 
 /** Use startGate. */
 export class Gate implements AsyncDisposable {
-  /** The command lines that came, whatever became of them. */
+  /** The command lines that came, whether or not they were lost. */
   readonly lines: string[] = [];
   readonly #address: string;
   readonly #sockets = new Set<Socket>();
@@ -60,7 +60,7 @@ export class Gate implements AsyncDisposable {
     return this.#rules.length === 0;
   }
 
-  /** Has `act` done before the next command that matches goes on. */
+  /** Runs `act` before the next matching command is passed on. */
   before(pattern: RegExp, act: () => unknown): void {
     this.#rules.push({ pattern, what: act });
   }
@@ -75,7 +75,7 @@ export class Gate implements AsyncDisposable {
     this.#rules = [];
   }
 
-  /** Has `act` done before every command from now on; undefined: no more. */
+  /** Runs `act` before every command from now on; undefined ends that. */
   always(act: (() => unknown) | undefined): void {
     this.#always = act;
   }

@@ -16,7 +16,7 @@ const IDS = Array.from({ length: 256 }, (_, byte) => {
   return [`${char}${HEX}`, `${HEX}${char}${HEX}`, `${HEX}${char}`];
 }).flat();
 
-// What looks harmless to somebody, somewhere.
+// Ids that may look harmless, but must be refused.
 const OTHER_IDS = [
   "",
   "x\n",
@@ -81,7 +81,7 @@ describeDialects("ids", (stores) => {
     assert.throws(() => store.create(id), REFUSED);
   }
 
-  test("open: one rule with its siblings: an id of an illegal key is absent, and nothing is sent", async (t) => {
+  test("open, like other reads: an id that makes no legal key is absent, and nothing is sent", async (t) => {
     const { gate, store } = await behindGate(t);
     for (const id of [...IDS, ...OTHER_IDS]) {
       gate.clear();
@@ -92,7 +92,7 @@ describeDialects("ids", (stores) => {
     }
   });
 
-  test("open: what set has stored under an id of any kind opens under it", async () => {
+  test("open: whatever id set has stored a session under, open finds it", async () => {
     for (const secret of [undefined, SECRET]) {
       const store = stores.make({ ...(secret === undefined ? {} : { secret }) });
       for (const id of ["user:1", "a/b?c=d", "日本", `${HEX}${"x".repeat(150)}`, "noreply"]) {
@@ -125,7 +125,7 @@ describeDialects("ids", (stores) => {
     assert.deepEqual(await store.get(id), { a: 1 });
   });
 
-  test("open: what is no string is absent, and nothing is sent", async (t) => {
+  test("open: an id that is not a string is absent, and nothing is sent", async (t) => {
     const { gate, store } = await behindGate(t);
     const strange = [
       undefined,
@@ -180,7 +180,7 @@ describeDialects("ids", (stores) => {
     }
   });
 
-  test("250 bytes are a key, 251 are none; the namespace and UTF-8 count", async (t) => {
+  test("250 bytes are a legal key, 251 are not; the namespace and UTF-8 count", async (t) => {
     const namespaces = ["", "n:", "n".repeat(122), "ñ".repeat(20)];
     for (const namespace of namespaces) {
       const { gate, store } = await behindGate(t, { namespace });
@@ -210,7 +210,7 @@ describeDialects("ids", (stores) => {
     assert.equal(gate.received.length, 0);
   });
 
-  test("the empty id is never a session, even if something stands under the namespace", async (t) => {
+  test("the empty id is never a session, even if something is stored under the namespace itself", async (t) => {
     const { gate, store } = await behindGate(t);
     const beside = stores.make({ namespace: "" });
     await beside.set(stores.namespace, { admin: true });
@@ -221,7 +221,7 @@ describeDialects("ids", (stores) => {
     assert.deepEqual(await beside.get(stores.namespace), { admin: true });
   });
 
-  test("ids of the seed open, and those with every legal character", async () => {
+  test("ids from Webware open, and ids with every legal character", async () => {
     const store = stores.make();
     for (
       const id of ["20240131235959-0123456789abcdef0123456789abcdef", "A-z_0.9", "__proto__", "."]
@@ -251,7 +251,7 @@ test("mcKey is namespace and id, WebwareSession by default", () => {
   assert.equal(new SessionStore({ namespace: "" }).mcKey("abc"), "abc");
 });
 
-test("mcKey with a secret is a SHA-256 of namespace and id, whatever the secret", () => {
+test("mcKey with a secret is a SHA-256 of namespace and id, the same for every secret", () => {
   for (const secret of [SECRET, "another secret of length", [SECRET, "a third one of length"]]) {
     for (const namespace of ["WebwareSession", "", "é:"]) {
       const store = new SessionStore({ secret, namespace });

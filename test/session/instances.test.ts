@@ -1,4 +1,4 @@
-// What becomes of instances of classes: the rule is one for the client and for sessions.
+// How instances of classes are stored. The rule is the same for the client and for sessions.
 import assert from "node:assert/strict";
 import { runInNewContext } from "node:vm";
 import { test } from "node:test";
@@ -114,7 +114,7 @@ describeDialects("an instance of a class", (stores) => {
     }
   });
 
-  test("with neither is refused, with its path, and nothing is sent", async (t) => {
+  test("with neither is refused with its path, and nothing is sent", async (t) => {
     const store = stores.make();
     const client = new Memcached(stores.address, { protocol: stores.protocol });
     t.after(() => client.close());

@@ -16,14 +16,14 @@ import {
 
 const DAY = 86_400;
 
-describeDialects("times to live", (stores) => {
-  /** Puts a session there that was made so many seconds ago. */
+describeDialects("lifetimes", (stores) => {
+  /** Stores a session that was created so many seconds ago. */
   async function storedAgo(key: string, seconds: number, fields: Fields = { a: 1 }): Promise<void> {
     const data = serialize([fields, Date.now() - seconds * 1000, null]);
     await stores.raw.set(key, { data, flags: 256 | 512 }, { ttl: 1000 });
   }
 
-  test("more than 30 days are stored rightly, and stay so over loads", async (t) => {
+  test("a ttl of more than 30 days is stored correctly, and stays so over loads", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address, ttl: 31 * DAY });
@@ -44,7 +44,7 @@ describeDialects("times to live", (stores) => {
     assert.deepEqual(await store.get(id), { a: 1, b: 2 });
   });
 
-  test("a session's own time stays its own over loads and saves", async () => {
+  test("a session's own ttl stays its own over loads and saves", async () => {
     for (const own of [20, 900, 0, 25.5]) {
       const store = stores.make({ ttl: 300, alwaysSave: true });
       const session = await store.open();
@@ -66,7 +66,7 @@ describeDialects("times to live", (stores) => {
     }
   });
 
-  test("who merges what others wrote leaves the session's own time alone", async (t) => {
+  test("a merge with what others wrote keeps the session's own ttl", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const [store, other] = [stores.make({ servers: gate.address, ttl: 900 }), stores.make()];
@@ -84,7 +84,7 @@ describeDialects("times to live", (stores) => {
     await stores.assertTtl(store.mcKey(id), 60);
   });
 
-  test("past absoluteTtl a session is absent, and left to expire: no clock that is fast deletes it", async () => {
+  test("past absoluteTtl a session is absent and left to expire, so that a fast clock deletes nothing", async () => {
     const store = stores.make({ absoluteTtl: 100 });
     const id = someId();
     await storedAgo(store.mcKey(id), 101);
@@ -125,10 +125,10 @@ describeDialects("times to live", (stores) => {
     await check();
     session.regenerate();
     await store.storeSession(session);
-    await stores.assertTtl(store.mcKey(session.id), 40); // a new id is no new beginning
+    await stores.assertTtl(store.mcKey(session.id), 40); // a new id does not start the time again
   });
 
-  test("a handle that is kept beyond absoluteTtl has expired, and is not stored any more", async (t) => {
+  test("a handle that is kept beyond absoluteTtl has expired, and is not stored again", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address, absoluteTtl: 0.2 });
@@ -168,7 +168,7 @@ describeDialects("times to live", (stores) => {
     }
   });
 
-  test("a lost second command of open changes no ttl, and one that comes late does no harm", async (t) => {
+  test("a lost second command of open changes no ttl, and one that arrives late does no harm", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address, ttl: 3600 });
@@ -186,7 +186,7 @@ describeDialects("times to live", (stores) => {
     }
   });
 
-  test("a session that gets a ttl of its own while it is opened has that one", async (t) => {
+  test("a session that gets its own ttl while it is being opened keeps that", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const [store, other] = [stores.make({ servers: gate.address, ttl: 900 }), stores.make()];
@@ -217,8 +217,8 @@ describeDialects("times to live", (stores) => {
   });
 });
 
-test("what has expired is absent", async (t) => {
-  // Both dialects at once, for memcached's clock makes it last two seconds.
+test("an expired session is absent", async (t) => {
+  // Both dialects at once, because memcached's clock makes this take two seconds.
   await Promise.all(DIALECTS.map(async (protocol) => {
     const stores = new Stores(protocol);
     await stores.start();
@@ -237,7 +237,7 @@ test("what has expired is absent", async (t) => {
   }));
 });
 
-test("seconds to live, of numbers alone", () => {
+test("secondsToLive, a pure function", () => {
   const never = { ttl: 300, absoluteTtl: Infinity };
   assert.equal(secondsToLive(undefined, 0, never, 5_000), 300);
   assert.equal(secondsToLive(20, 0, never, 5_000), 20);
@@ -247,10 +247,14 @@ test("seconds to live, of numbers alone", () => {
   assert.equal(secondsToLive(undefined, 0, hour, 0), 300);
   assert.equal(secondsToLive(undefined, 0, hour, 3_400_000), 200);
   assert.equal(secondsToLive(undefined, 0, hour, 3_400_001), 200);
-  assert.equal(secondsToLive(0, 0, hour, 3_400_000), 200, "for ever is until the end");
+  assert.equal(secondsToLive(0, 0, hour, 3_400_000), 200, "no ttl means until the absolute end");
   assert.equal(secondsToLive(Infinity, 0, hour, 3_400_000), 200);
   assert.equal(secondsToLive(undefined, 0, hour, 3_599_999), 1);
-  assert.equal(secondsToLive(undefined, 0, hour, 9_999_999), 1, "never 0, which is for ever");
+  assert.equal(
+    secondsToLive(undefined, 0, hour, 9_999_999),
+    1,
+    "never 0, which would mean for ever",
+  );
   assert.equal(hasEnded(0, hour, 3_599_999), false);
   assert.equal(hasEnded(0, hour, 3_600_000), true);
   const late = (2 ** 31 - 1000) * 1000;

@@ -14,14 +14,14 @@ import { type MemcachedServer, startMany, startMemcached } from "../support/memc
 import { startGate } from "./gate.ts";
 import { DIALECTS, type Fields, rawClient, storedSession, Stores } from "./stores.ts";
 
-/** All that an iterator gives. */
+/** Collects everything that an iterator yields. */
 async function all<T>(iterator: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const one of iterator) found.push(one);
   return found;
 }
 
-/** Warnings, from now until the end of the test. */
+/** Collects warnings until the end of the test. */
 function listen(t: TestContext): Error[] {
   const warnings: Error[] = [];
   const take = (warning: Error): number => warnings.push(warning);
@@ -30,7 +30,7 @@ function listen(t: TestContext): Error[] {
   return warnings;
 }
 
-/** Servers of the test's own: what is listed is all that they hold. */
+/** Starts servers for this test alone, because the listings show everything that they hold. */
 async function setUp(
   t: TestContext,
   protocol: (typeof DIALECTS)[number],
@@ -116,7 +116,7 @@ for (const protocol of DIALECTS) {
     }
     const others = stores.make({ servers: addresses, namespace: "min" });
     await others.set("e", { a: 1 });
-    await others.set("e:", { a: 1 }); // stands under "mine:" itself, which is no id's key
+    await others.set("e:", { a: 1 }); // its key is "mine:" itself, which belongs to no id
     const foreign = rawClient(addresses[0] as string);
     t.after(() => foreign.close());
     await foreign.set("theirs", { data: new Uint8Array(3), flags: 1 });
@@ -136,7 +136,7 @@ for (const protocol of DIALECTS) {
     assert.equal(await foreign.has("theirs"), true);
   });
 
-  test(`"scan": clear deletes one by one, and never all (${protocol})`, async (t) => {
+  test(`"scan": clear deletes keys one by one, never by flush_all (${protocol})`, async (t) => {
     const { stores, addresses } = await setUp(t, protocol);
     const gate = await startGate(addresses[0] as string);
     t.after(() => gate.stop());
@@ -181,7 +181,7 @@ for (const protocol of DIALECTS) {
     assert.equal(await other.has("two"), true);
   });
 
-  test(`"scan": a value that cannot be read rejects; one may stop early (${protocol})`, async (t) => {
+  test(`"scan": a value that cannot be read rejects; a caller may stop early (${protocol})`, async (t) => {
     const { stores, addresses } = await setUp(t, protocol);
     const store = stores.make({ servers: addresses, onIteration: "scan" });
     for (let n = 0; n < 5; n++) await store.set(`id${n}`, { n });

@@ -132,7 +132,7 @@ describeDialects("two saves", (stores) => {
     assert.deepEqual(await store.get(id), { cart: ["tea", "milk"], n: 2, m: 1 });
   });
 
-  test("the time to live: who has changed it, has", async () => {
+  test("a ttl that one of the two has changed is kept", async () => {
     const store = stores.make({ ttl: 500 });
     const id = await storedSession(store, { a: 1 });
     const [one, two] = [await store.open(id), await store.open(id)];
@@ -152,7 +152,7 @@ describeDialects("two saves", (stores) => {
     assert.deepEqual(fieldsOf(stored), { a: 1, b: 2, c: 3 });
   });
 
-  test("the creation: that of the copy that stands there", async () => {
+  test("the creation time is that of the stored copy", async () => {
     const store = stores.make();
     const id = await storedSession(store, { a: 1 });
     const session = await store.open(id);
@@ -165,7 +165,7 @@ describeDialects("two saves", (stores) => {
     assert.deepEqual(await store.get(id), { a: 1, b: 2, c: 3 });
   });
 
-  test("a plain object that set put in its place is merged as well", async () => {
+  test("a plain object that set has stored in its place is merged too", async () => {
     const store = stores.make();
     const id = await storedSession(store, { a: 1 });
     const session = await store.open(id);
@@ -177,7 +177,7 @@ describeDialects("two saves", (stores) => {
     assert.equal(stored.createdAt, session.createdAt);
   });
 
-  test("what is no object cannot be merged: an error, and it stays", async () => {
+  test("a stored value that is not an object cannot be merged: an error, and the value stays", async () => {
     const store = stores.make<unknown>();
     const id = someId();
     await store.set(id, { a: 1 });
@@ -189,7 +189,7 @@ describeDialects("two saves", (stores) => {
     assert.equal(session.isDirty(), true);
   });
 
-  test("of twenty requests at once none is lost", async () => {
+  test("twenty requests at once lose nothing", async () => {
     const store = stores.make();
     const id = await storedSession(store, { a: 1 });
     const requests = Array.from({ length: 20 }, async (_, n) => {
@@ -231,7 +231,7 @@ describeDialects("two saves", (stores) => {
     assert.deepEqual(await store.get(id), { a: 1, b: 2, n: writes });
   });
 
-  test("of twenty requests at once to a server 20 ms away none meets the others for 5 s", async (t) => {
+  test("twenty requests at once to a server 20 ms away all succeed within 5 s", async (t) => {
     const far = await startFar(stores.address, 20);
     t.after(() => far.stop());
     const id = await storedSession(stores.make(), { a: 1 });

@@ -1,19 +1,19 @@
-/** Watching a session move to another key: a store behind a gate, one beside it, the commands of a move. */
+/** Tools to watch a session move to another key: two stores, one behind a gate, and patterns for the commands. */
 import type { TestContext } from "node:test";
 import type { SessionStore } from "../../mod.ts";
 import { type Gate, startGate } from "./gate.ts";
 import type { Fields, Stores } from "./stores.ts";
 
-/** The add of a copy, not of a marker. */
+/** Matches the add of a copy, not of a marker. */
 export const ADD: RegExp = /^(ms (?!.* F2304).* ME|add \S+ (?!2304 ))/;
-/** The write of a marker: flags 256 | 2048, a minute, 16 bytes. */
+/** Matches the write of a marker: flags 256 | 2048, a minute, 16 bytes. */
 export const MARK: RegExp = /^(cas \S+ 2304 60 16 |add \S+ 2304 60 16|ms \S+ 16 ME F2304 T60)/;
-/** The cas of a copy, not of a marker. */
+/** Matches the cas of a copy, not of a marker. */
 export const CAS: RegExp = /^cas \S+ (?!2304 )/;
-/** A read with its token. */
+/** Matches a read that asks for the token. */
 export const GETS: RegExp = /^(mg .* v|gets )/;
 
-/** A store behind a gate, and one beside it. */
+/** A store behind a gate, and another store that reaches the server directly. */
 export interface Scene {
   readonly gate: Gate;
   readonly store: SessionStore<Fields>;
@@ -27,7 +27,7 @@ export async function setScene(t: TestContext, stores: Stores): Promise<Scene> {
   return { gate, store: stores.make({ servers: gate.address }), other: stores.make() };
 }
 
-/** Which of the ids has a session. */
+/** Tells which of the ids have a session. */
 export function present(store: SessionStore<Fields>, ...ids: string[]): Promise<boolean[]> {
   return Promise.all(ids.map((id) => store.has(id)));
 }

@@ -1,5 +1,5 @@
-// The table in the head of src/session/moving.ts: what another request does under the old id, at each
-// moment of a move, while the old or the new id's server is well, slow, silent, refusing or restarted.
+// Plays the tables at the head of src/session/moving.ts: another request acts under the old id at each moment
+// of a move, while the server of the old or the new id works, is slow, is silent, refuses or restarts.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +18,7 @@ const ACTIONS = ["nothing", "stores", "touches", "destroys", "regenerates", "pop
 const TROUBLES = ["none", "slow", "silent", "refusing", "restarted"] as const;
 const SERVERS = ["old", "new"] as const;
 
-// Scenes that are played at the same time.
+// How many scenes are played at the same time.
 const AT_ONCE = 24;
 
 interface Play {
@@ -41,7 +41,7 @@ function* plays(): Generator<Play> {
   }
 }
 
-/** One play: a gate for each id's server, of which the memcached behind them is the same. */
+/** One play. It has a gate for each id's server; behind both gates is the same memcached. */
 class Scene {
   readonly play: Play;
   readonly #stores: Stores;
@@ -102,7 +102,7 @@ class Scene {
     await this.#checkEnd(first, last, ended || elsewhere);
   }
 
-  /** The outcome of a save, or that it rejected. */
+  /** Saves, and resolves to the outcome or to "rejected". */
   async #save(session: Session): Promise<string> {
     try {
       return await this.#store.storeSession(session);
@@ -146,7 +146,7 @@ class Scene {
     this.#acted = await direct.storeSession(other);
   }
 
-  /** What the other request was told. */
+  /** Checks what the other request was told. */
   #checkActed(): void {
     const { moment, action } = this.play;
     const before = moment < 3;

@@ -1,4 +1,4 @@
-/** Bytes inside what a store hands out: over a buffer of their own, whichever way they leave. */
+/** Bytes in values that a store hands out are over a buffer of their own, whichever method returns them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SessionStore, type SessionStoreOptions } from "../../mod.ts";

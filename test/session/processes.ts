@@ -1,10 +1,9 @@
 /**
- * Programs of ours in processes of their own: in the runtime at hand, or in another.
+ * Runs our test programs as separate processes, in this runtime or in another.
  *
- * The other runtimes are those of `$MEMWIRE_RUNTIMES`: paths of a node, a deno, a bun..., separated by
- * colons; .ci/run sets it, and a run for which it is set fails if one of the three kinds is missing
- * there. Where it is not set they are the runtime at hand and what is on PATH of node, node24, deno and
- * bun.
+ * `$MEMWIRE_RUNTIMES` names the runtimes: paths of a node, a deno, a bun..., separated by colons. .ci/run sets
+ * it, and a run for which it is set fails if one of the three kinds is missing there. If it is not set, the
+ * runtimes are this one and those of node, node24, deno and bun that are on PATH.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +13,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Environment, findProgram } from "../support/find_memcached.ts";
 
-/** ms for a program to end once its input has. */
+/** How long a program may take to end after its input has ended, in ms. */
 const END_LIMIT = 10_000;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -25,7 +24,7 @@ export interface Runtime {
   readonly kind: "node" | "deno" | "bun";
 }
 
-/** The runtimes to test, each once, that at hand first. */
+/** The runtimes to test, each once, this one first. */
 export function findRuntimes(env: Environment = process.env): Runtime[] {
   const given = (env["MEMWIRE_RUNTIMES"] ?? "").split(":").filter(Boolean);
   const named = given.map((path) => {
@@ -49,7 +48,7 @@ export function thisRuntime(): Runtime {
   return runtimeOf(process.execPath);
 }
 
-/** A process that is told lines and tells lines, each a value in JSON. */
+/** A process that reads and writes lines, each a value in JSON. */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -101,7 +100,7 @@ export function startProgram(runtime: Runtime, name: string, ...args: string[]):
   return new Program(runtime, fileURLToPath(new URL(name, import.meta.url)), args);
 }
 
-/** Inside a program: answers each line with what `answer` makes of it, until the input ends. */
+/** For use inside a program: answers each line with what `answer` returns for it, until the input ends. */
 export async function serveLines(answer: (question: never) => unknown): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const result = await answer(JSON.parse(line) as never);

@@ -32,7 +32,7 @@ function storeOf(protocol: DialectName): Store {
   return store;
 }
 
-/** What a task returns, by how often. */
+/** Counts how often a task returned each value. */
 function tally(outcomes: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const outcome of outcomes) counts[outcome] = (counts[outcome] ?? 0) + 1;
@@ -45,7 +45,7 @@ const tasks = {
     for (const id of ids) held.set(id, await store.open(id));
   },
 
-  /** Sets a field in each session that is held, and stores it. */
+  /** Sets a field in each held session, and stores it. */
   async saveHeld(store: Store, ids: string[], field: string): Promise<Record<string, number>> {
     const outcomes: string[] = [];
     for (const id of ids) {
@@ -54,7 +54,7 @@ const tasks = {
     return tally(outcomes);
   },
 
-  /** Destroys each session that is held. */
+  /** Destroys each held session. */
   async destroyHeld(store: Store, ids: string[]): Promise<Record<string, number>> {
     const outcomes: string[] = [];
     for (const id of ids) {
@@ -65,7 +65,7 @@ const tasks = {
     return tally(outcomes);
   },
 
-  /** Requests, one after another, that each set a field of their own. */
+  /** Makes requests, one after another, that each set a different field. */
   async setFields(
     store: Store,
     id: string,
@@ -80,7 +80,7 @@ const tasks = {
     return tally(outcomes);
   },
 
-  /** Requests that change nothing, until the session is told to be over: they touch alone. */
+  /** Makes requests that change nothing, so they only touch, until the session says that it is over. */
   async touch(store: Store, id: string): Promise<number> {
     for (let touches = 0;;) {
       const session = await store.open(id);
@@ -99,7 +99,7 @@ const tasks = {
     }));
   },
 
-  /** How many of so many callers get each value. */
+  /** Tells how many callers got each value. */
   async pop(store: Store, ids: string[], callers: number): Promise<number[]> {
     const got: number[] = [];
     for (const id of ids) {
@@ -109,7 +109,7 @@ const tasks = {
     return got;
   },
 
-  /** Gives new ids to sessions that are held, in memory; returns them. */
+  /** Gives new ids to the held sessions, in memory only, and returns the ids. */
   regenerateHeld(_store: Store, ids: string[]): string[] {
     return ids.map((id) => {
       const session = held.get(id) as Session;
@@ -119,8 +119,8 @@ const tasks = {
   },
 
   /**
-   * Looks at pairs of old and new ids, again and again until all old ones are gone; counts how often
-   * there was neither, and how often the old one was seen. Counts `ready` up after the first look.
+   * Looks at pairs of old and new ids again and again until all old ones are gone. Counts how often neither
+   * was there, and how often the old one was there. Counts `ready` up after the first look.
    */
   async watch(
     store: Store,
@@ -159,7 +159,7 @@ await serveLines(({ task, protocol, args }: Task) =>
 );
 for (const store of stores.values()) await store.close();
 
-/** Saves, and again after a ConflictError: others may come first to the last try on a slow machine. */
+/** Saves, and saves again after a ConflictError: on a slow machine others may win even the last try. */
 async function insist<T>(save: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

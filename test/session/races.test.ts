@@ -16,7 +16,7 @@ import {
 
 const PROCESSES = 4;
 
-// Several processes of the runtime at hand, on one server, at the same time.
+// Several processes of this runtime use one server at the same time.
 describe("races between processes", () => {
   let servers: BorrowedServers;
   let programs: Program[] = [];
@@ -30,7 +30,7 @@ describe("races between processes", () => {
       { length: PROCESSES },
       () => startProgram(thisRuntime(), "racer.ts", server, namespace),
     );
-    // A task that does nothing: all of them are up.
+    // A task that does nothing, to wait until all of them are up.
     await all("meta", "hold", () => [[]]);
   });
 
@@ -44,7 +44,7 @@ describe("races between processes", () => {
     return (programs[at] as Program).ask<T>({ protocol, task, args });
   }
 
-  /** Has all processes do the task at the same time. */
+  /** Makes all processes do the task at the same time. */
   function all<T>(
     protocol: DialectName,
     task: string,
@@ -92,7 +92,7 @@ describe("races between processes", () => {
       for (const id of ids) assert.equal(await store.has(id), false);
     });
 
-    test(`saves and logouts at the same time: what was logged out stays so (${protocol})`, async () => {
+    test(`saves and logouts at the same time: a logged-out session stays gone (${protocol})`, async () => {
       const store = make();
       const ids = await Promise.all(
         Array.from({ length: 60 }, () => storedSession(store, { a: 1 })),
@@ -119,7 +119,7 @@ describe("races between processes", () => {
       const session = await store.open(id);
       await store.storeSession(session.set("over", true));
       const touches = await Promise.all(touching);
-      // How many each gets in is up to the machine; that all three touched beside the writer is not.
+      // How many requests each makes depends on the machine; that all three touched beside the writer does not.
       assert.ok(touches.every((count) => count > 0), `${touches}`);
       assert.equal(Object.keys(await store.get(id) as Fields).length, 62);
     });
@@ -147,7 +147,7 @@ describe("races between processes", () => {
       assert.deepEqual(await store.get(id), { n: 1000 * PROCESSES });
     });
 
-    test(`regenerate: whoever looks finds the old one or the new one (${protocol})`, async () => {
+    test(`regenerate: a reader always finds the old session or the new one (${protocol})`, async () => {
       const store = make();
       const ids = await Promise.all(
         Array.from({ length: 40 }, () => storedSession(store, { a: 1 })),
@@ -164,7 +164,7 @@ describe("races between processes", () => {
       assert.deepEqual(await run(0, protocol, "saveHeld", ids, "b"), { stored: 40 });
       const seen = await Promise.all(watching);
       assert.deepEqual(seen.map(({ neither }) => neither), [0, 0, 0]);
-      assert.ok(seen.every(({ old }) => old >= 40), "they have seen all the old ones");
+      assert.ok(seen.every(({ old }) => old >= 40), "the readers have seen all the old sessions");
       for (const [old, id] of pairs as [string, string][]) {
         assert.equal(await store.has(old), false);
         assert.deepEqual(await store.get(id), { a: 1, b: old });

@@ -17,7 +17,7 @@ import { describeDialects, type Fields, someId, storedSession } from "./stores.t
 
 const REFUSED = { code: "ERR_INVALID_ARGUMENT" };
 
-/** Each method that asks a server, on a session that has to be stored. */
+/** Calls of each method that asks a server, with a session that has changes. */
 function calls(
   store: SessionStore<Fields>,
   session: Session,
@@ -41,7 +41,7 @@ async function changed(store: SessionStore<Fields>): Promise<Session> {
 }
 
 describeDialects("a store", (stores) => {
-  test("unreachable: every call rejects, nothing looks absent", async (t) => {
+  test("unreachable: every call rejects, and nothing looks absent", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address });
@@ -62,7 +62,7 @@ describeDialects("a store", (stores) => {
     await store.get("connected", { timeout: 5_000 });
     let release = (): void => {};
     const held = new Promise<void>((resolve) => release = resolve);
-    // The first command of each connection: reads are asked over others too.
+    // Hold the first command of each connection, because reads are retried over another one.
     for (let connection = 0; connection < 20; connection++) gate.before(/./, () => held);
     const started = Date.now();
     const all = Object.entries(calls(store, session));
@@ -71,7 +71,7 @@ describeDialects("a store", (stores) => {
     release();
   });
 
-  test("closed: every call rejects, and what had begun ends", async () => {
+  test("closed: every new call rejects, and calls that had begun end normally", async () => {
     const store = stores.make();
     const session = await changed(store);
     const first = store.storeSession(session);
@@ -100,7 +100,7 @@ describeDialects("a store", (stores) => {
     assert.equal(await store.storeSession(session), "stored");
   });
 
-  test("wrong arguments reject, nothing throws", async () => {
+  test("wrong arguments reject; no method throws", async () => {
     const store = stores.make();
     const session = await changed(store);
     const id = someId();
@@ -143,7 +143,7 @@ describeDialects("a store", (stores) => {
   });
 });
 
-test("options: what cannot be is refused by the constructor, and tells the rule", (t: TestContext) => {
+test("options: the constructor refuses impossible ones, and the message names the rule", (t: TestContext) => {
   const client = new Memcached("127.0.0.1:1");
   t.after(() => client.close());
   const wrong: Record<string, SessionStoreOptions> = {

@@ -8,7 +8,7 @@ import { describeDialects, fieldsOf, storedSession, Stores } from "./stores.ts";
 describeDialects("regenerate", (stores) => {
   const setUp = (t: TestContext): Promise<Scene> => setScene(t, stores);
 
-  test("a new id now; stored by add, then a marker takes the old one's place", async (t) => {
+  test("the id is new at once; the save adds the session there, then replaces the old one by a marker", async (t) => {
     const { gate, store, other } = await setUp(t);
     const id = await storedSession(other, { a: 1 });
     const session = await store.open(id);
@@ -41,7 +41,7 @@ describeDialects("regenerate", (stores) => {
     assert.deepEqual(await present(store, first, session.id), [false, true]);
   });
 
-  test("twice before the save: as once", async (t) => {
+  test("twice before the save does the same as once", async (t) => {
     const { gate, store, other } = await setUp(t);
     const id = await storedSession(other, { a: 1 });
     const session = await store.open(id);
@@ -54,7 +54,7 @@ describeDialects("regenerate", (stores) => {
     assert.deepEqual(await present(other, id, between, session.id), [false, false, true]);
   });
 
-  test("a marker is absent for every reader, and no touch makes it live longer", async (t) => {
+  test("every reader takes a marker for absent, and no touch makes it live longer", async (t) => {
     const { store, other } = await setUp(t);
     const id = await storedSession(other, { a: 1 });
     const late = stores.make({ alwaysSave: true, ttl: 900 });
@@ -77,7 +77,7 @@ describeDialects("regenerate", (stores) => {
     assert.deepEqual(await other.get(id), { b: 1 }, "set overwrites, as it says");
   });
 
-  test("a touch that falls on a marker gives it its minute again", async (t) => {
+  test("a touch that hits a marker sets its minute again", async (t) => {
     const { gate, store, other } = await setUp(t);
     const touches: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
       open: (id) => store.open(id).then(({ isNew }) => !isNew),
@@ -97,7 +97,7 @@ describeDialects("regenerate", (stores) => {
     }
   });
 
-  test("what is opened by the old id is not stored, until it has a new id", async (t) => {
+  test("a session that is opened by the old id is not stored until it has a new id", async (t) => {
     const { gate, store, other } = await setUp(t);
     const id = await storedSession(other, { a: 1 });
     const session = await store.open(id);
@@ -117,7 +117,7 @@ describeDialects("regenerate", (stores) => {
     assert.deepEqual(await other.get(session.id), { a: 1 });
   });
 
-  test("cut off at any step: never neither, and the next save ends it", async (t) => {
+  test("cut off at any step: one of the two is always there, and the next save finishes the move", async (t) => {
     const { gate, store, other } = await setUp(t);
     for (const step of [GETS, ADD, MARK]) {
       for (const lost of ["request", "reply"] as const) {
@@ -129,7 +129,11 @@ describeDialects("regenerate", (stores) => {
         if (step === ADD) {
           await assert.rejects(store.storeSession(session), MemcachedError);
           assert.equal(session.isDirty(), true);
-        } else assert.equal(await store.storeSession(session), "stored", "it is looked up at once");
+        } else {assert.equal(
+            await store.storeSession(session),
+            "stored",
+            "the marker is looked up at once",
+          );}
         assert.equal(gate.done, true);
         assert.ok((await present(other, id, session.id)).includes(true), "neither");
         session.set("c", 3);
@@ -184,7 +188,7 @@ describeDialects("regenerate", (stores) => {
     }
   });
 
-  test("cut off, then ended elsewhere under the old id: gone, the new copy too", async (t) => {
+  test("cut off, then ended elsewhere under the old id: gone, and so is the new copy", async (t) => {
     const { gate, store, other } = await setUp(t);
     for (const lost of ["request", "reply"] as const) {
       const id = await storedSession(other, { a: 1 });
@@ -198,7 +202,7 @@ describeDialects("regenerate", (stores) => {
     }
   });
 
-  test("cut off, then regenerated again: only the last is left", async (t) => {
+  test("cut off, then regenerated again: only the last id is left", async (t) => {
     const { gate, store, other } = await setUp(t);
     for (const lost of ["request", "reply"] as const) {
       const id = await storedSession(other, { a: 1 });
@@ -231,7 +235,7 @@ describeDialects("regenerate", (stores) => {
       assert.equal(session.isNew, false);
       assert.deepEqual(await present(other, first, session.id), [false, true]);
       assert.deepEqual(await other.get(session.id), { a: 1 });
-      // Where nothing stands the marker is added: a late add finds it there.
+      // Nothing is stored under the old id, so the marker is added: a late add will find it there.
       assert.match(gate.lines.at(-1) as string, MARK);
       assert.equal(await other.setDefault(session.id, {}).then(({ a }) => a), 1);
     }
@@ -252,7 +256,7 @@ describeDialects("regenerate", (stores) => {
   });
 });
 
-test("regenerate needs a server that keeps tokens: else an error, and nothing is changed", async (t) => {
+test("on a server that keeps no tokens regenerate is an error, and nothing is changed", async (t) => {
   const server = await startMemcached({ args: ["-C"] });
   t.after(() => server.stop());
   for (const protocol of ["meta", "classic"] as const) {

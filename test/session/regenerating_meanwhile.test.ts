@@ -7,7 +7,7 @@ import { describeDialects, storedSession } from "./stores.ts";
 describeDialects("regenerate while a save is under way", (stores) => {
   const setUp = (t: TestContext): Promise<Scene> => setScene(t, stores);
 
-  test("of a new or known session: that save writes under the id that it was called with", async (t) => {
+  test("a save of a new or known session writes under the id that it was called with", async (t) => {
     const { gate, store, other } = await setUp(t);
     const known = await storedSession(other, { a: 1 });
     const handles = [await store.open(), await store.open(known)];
@@ -25,7 +25,7 @@ describeDialects("regenerate while a save is under way", (stores) => {
     }
   });
 
-  test("that moves it already: it ends under the last id", async (t) => {
+  test("a save that already moves the session: it ends under the last id", async (t) => {
     const { gate, store, other } = await setUp(t);
     for (const step of [GETS, ADD, MARK]) {
       for (const ended of [false, true]) {
@@ -49,7 +49,7 @@ describeDialects("regenerate while a save is under way", (stores) => {
     }
   });
 
-  test("saves that overlap: moved once, and each has what there was at its call", async (t) => {
+  test("overlapping saves move the session once, and each stores it as it was at its call", async (t) => {
     const { store, other } = await setUp(t);
     const id = await storedSession(other, { a: 1 });
     const session = await store.open(id);

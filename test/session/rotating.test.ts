@@ -12,15 +12,15 @@ describeDialects("a list of secrets", (stores) => {
   const before = (): SessionStore<Fields> => stores.make({ secret: OLD });
   const after = (): SessionStore<Fields> => stores.make({ secret: NEW });
   const both = (): SessionStore<Fields> => stores.make({ secret: [NEW, OLD] });
-  /** Deployed first: it can read what the new one seals, and still seals with the old one. */
+  /** This store is deployed first: it opens what the new secret seals, but still seals with the old one. */
   const prepared = (): SessionStore<Fields> => stores.make({ secret: [OLD, NEW] });
 
-  test("one id has one key, whatever the secrets", () => {
+  test("one id has one key, whichever the secrets are", () => {
     const keys = [before(), after(), both(), prepared()].map((store) => store.mcKey("id"));
     assert.equal(new Set(keys).size, 1);
   });
 
-  test("what each has sealed is found by all methods, and sealed by the first", async () => {
+  test("all methods open what each secret has sealed, and seal with the first", async () => {
     const [old, fresh, store] = [before(), after(), both()];
     const id = someId();
     await old.set(id, { a: 1 });
@@ -38,7 +38,7 @@ describeDialects("a list of secrets", (stores) => {
     assert.equal(await old.has(id), false);
   });
 
-  test("a session is sealed anew by the next save, changed or not, by cas", async (t) => {
+  test("the next save seals a session with the first secret, changed or not, by cas", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const [old, fresh] = [before(), after()];
@@ -60,7 +60,7 @@ describeDialects("a list of secrets", (stores) => {
     }
   });
 
-  test("to be sealed anew overwrites nothing that others have changed or ended", async (t) => {
+  test("sealing it again overwrites nothing that others have changed or ended", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const other = both();
@@ -78,7 +78,7 @@ describeDialects("a list of secrets", (stores) => {
     }
   });
 
-  test("while one request seals it anew others find it, save it and end it", async (t) => {
+  test("while one request seals it again, others find it, save it and end it", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const other = both();
@@ -132,7 +132,7 @@ describeDialects("a list of secrets", (stores) => {
     assert.deepEqual(await after().get(id), { a: 1 });
   });
 
-  test("a secret that is turned on or off ends all sessions", async () => {
+  test("turning a secret on or off ends all sessions", async () => {
     const [plain, store] = [stores.make(), after()];
     const [one, two] = [await storedSession(plain, { a: 1 }), await storedSession(store, { a: 1 })];
     assert.equal((await store.open(one)).isNew, true);

@@ -4,7 +4,7 @@ import { borrowMemcached } from "../support/memcached.ts";
 import { findRuntimes, startProgram, thisRuntime } from "./processes.ts";
 import { someId } from "./stores.ts";
 
-test("a session that one runtime has saved is read by every other", async (t) => {
+test("every runtime can read a session that another one has saved", async (t) => {
   const runtimes = findRuntimes();
   t.diagnostic(`runtimes: ${runtimes.map(({ path }) => path).join(", ")}`);
   const servers = await borrowMemcached();
@@ -34,7 +34,7 @@ test("a session that one runtime has saved is read by every other", async (t) =>
   }
 });
 
-test("where runtimes are named, none of the three kinds may be missing", () => {
+test("if runtimes are named, none of the three kinds may be missing", () => {
   const { path, kind } = thisRuntime();
   for (const named of [path, "node", `${path}:no-such-runtime`]) {
     assert.throws(() => findRuntimes({ MEMWIRE_RUNTIMES: named }), /MEMWIRE_RUNTIMES names/);
@@ -47,7 +47,7 @@ test("where runtimes are named, none of the three kinds may be missing", () => {
   assert.deepEqual(findRuntimes({ MEMWIRE_RUNTIMES: all }), found);
 });
 
-test("a session that nobody has saved is not there", async (t) => {
+test("a session that was never saved is absent", async (t) => {
   const servers = await borrowMemcached();
   t.after(() => servers.stop());
   const program = startProgram(thisRuntime(), "traveller.ts", servers.addresses[0] ?? "");

@@ -18,7 +18,7 @@ const SECRET = "a secret, sixteen bytes at least";
 const SEALED = 1024;
 
 describeDialects("a store with a secret", (stores) => {
-  /** Every way to a value, none of which may give a session or a value. */
+  /** Calls every method that reads a value. None of them may return a session or a value. */
   async function assertRefused(store: SessionStore<Fields>, id: string): Promise<void> {
     const refused = (error: unknown): boolean =>
       error instanceof CorruptValueError && (error.flags & SEALED) === SEALED;
@@ -38,7 +38,7 @@ describeDialects("a store with a secret", (stores) => {
   const put = (key: string, data: Uint8Array, flags: number): Promise<void> =>
     stores.raw.set(key, { data, flags });
 
-  test("hides the id: it stands under the mcKey alone", async () => {
+  test("hides the id: the session is stored under the mcKey only", async () => {
     const store = stores.make({ secret: SECRET });
     const id = await storedSession(store, { a: 1 });
     assert.ok(!store.mcKey(id).includes(id));
@@ -46,7 +46,7 @@ describeDialects("a store with a secret", (stores) => {
     assert.equal(await stores.stored(stores.namespace + id), undefined);
   });
 
-  test("what is sealed is opened by what design says, and by nothing else of this package", async (t) => {
+  test("the sealed format is the documented one: node:crypto alone opens it", async (t) => {
     const client = new Memcached(stores.address, { protocol: stores.protocol, prefix: "p:" });
     t.after(() => client.close());
     const store = new SessionStore({ client, namespace: stores.namespace, secret: SECRET });
@@ -64,7 +64,7 @@ describeDialects("a store with a secret", (stores) => {
     assert.deepEqual((deserialize(plain) as unknown[])[0], { user: "ada" });
   });
 
-  test("seals the value: nothing of it is to be seen, and no two are the same", async () => {
+  test("seals the value: nothing of it is visible, and no two sealed values are the same", async () => {
     const store = stores.make({ secret: SECRET });
     const seen = new Set<string>();
     const id = someId();
@@ -95,7 +95,7 @@ describeDialects("a store with a secret", (stores) => {
         const spoilt = Uint8Array.from(bytes);
         spoilt[at] = (spoilt[at] as number) ^ mask;
         await put(key, spoilt, flags);
-        // The first four bytes name the secret: another name is that of a secret that was dropped.
+        // The first four bytes name the secret; an unknown name counts as a secret that was dropped.
         if (at < 4) assert.equal((await store.open(id)).isNew, true);
         else await assert.rejects(store.open(id), CorruptValueError, `byte ${at}`);
         await assert.rejects(store.get(id), CorruptValueError, `byte ${at}`);
@@ -106,7 +106,7 @@ describeDialects("a store with a secret", (stores) => {
     assert.deepEqual(await store.get(id), { a: 1 });
   });
 
-  test("every length but its own: an error", async () => {
+  test("every other length: an error", async () => {
     const store = stores.make({ secret: SECRET });
     const id = await storedSession(store, { a: 1 });
     const key = store.mcKey(id);
@@ -164,7 +164,7 @@ describeDialects("a store with a secret", (stores) => {
     assert.equal(session.isNew, true);
     assert.notEqual(session.id, id);
     session.set("b", 1);
-    assert.equal(await store.storeSession(session), "stored", "it locks nobody out");
+    assert.equal(await store.storeSession(session), "stored", "the visitor is not locked out");
     const refused = (error: unknown): boolean => error instanceof CorruptValueError;
     await assert.rejects(store.get(id), refused);
     await assert.rejects(store.pop(id), refused);
@@ -174,7 +174,7 @@ describeDialects("a store with a secret", (stores) => {
     assert.equal(await store.delete(id), true, "what cannot be opened can be deleted");
   });
 
-  test("not sealed: an error, for anybody may have written it", async () => {
+  test("not sealed: an error, because anybody may have written it", async () => {
     const store = stores.make({ secret: SECRET });
     const plain = stores.make();
     const forged = await storedSession(plain, { admin: true });
@@ -195,7 +195,7 @@ describeDialects("a store with a secret", (stores) => {
     await assertRefused(plain, id);
   });
 
-  test("maxBytes counts what is sent; what is larger is refused, and the old value stays", async () => {
+  test("maxBytes counts the sealed bytes; a larger value is refused, and the old one stays", async () => {
     for (const [secret, overhead] of [[undefined, 0], [SECRET, 32]] as const) {
       const maxBytes = 2000;
       const store = stores.make<string>({ maxBytes, ...(secret === undefined ? {} : { secret }) });

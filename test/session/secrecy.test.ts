@@ -14,7 +14,7 @@ import { describeDialects, type Fields, someId, storedSession } from "./stores.t
 const VALUE = "VALUE-nobody-may-see";
 const SECRET = "SECRET-nobody-may-see, long enough";
 
-/** All that a program can find out about an error, or a message, by looking. */
+/** Everything that a program can find in an error or a message by inspecting it. */
 function shown(thing: unknown, depth = 0): string {
   let text = inspect(thing, {
     depth: 12,
@@ -34,7 +34,7 @@ function shown(thing: unknown, depth = 0): string {
   return text;
 }
 
-/** Fails if any of the words is to be seen in the thing. */
+/** Fails if any of the words is visible in the thing. */
 function assertSilent(thing: unknown, words: readonly string[]): void {
   const text = shown(thing);
   for (const word of words) {
@@ -42,7 +42,7 @@ function assertSilent(thing: unknown, words: readonly string[]): void {
     const bytes = inspect(Buffer.from(word)).slice("<Buffer ".length, -1);
     assert.ok(
       !text.includes(bytes),
-      `the bytes of ${JSON.stringify(word)} are to be seen in ${text}`,
+      `the bytes of ${JSON.stringify(word)} are visible in ${text}`,
     );
   }
 }
@@ -56,13 +56,13 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
   assert.fail("it did not reject");
 }
 
-/** A serializer whose errors show what they stumbled over, as JSON.parse does. */
+/** A serializer whose errors quote the value that they failed on, as JSON.parse does. */
 const talkative = {
   serialize: (value: unknown) => ({ data: Buffer.from(JSON.stringify(value)), flags: 3 }),
   deserialize: (data: Uint8Array): unknown => JSON.parse(Buffer.from(data).toString()),
 };
 
-describeDialects("no id and no value is to be seen", (stores) => {
+describeDialects("no id and no value is visible", (stores) => {
   const stored: Record<string, SessionStoreOptions> = {
     "plain": {},
     "with a secret": { secret: SECRET },
@@ -149,7 +149,7 @@ describeDialects("no id and no value is to be seen", (stores) => {
     }
   });
 
-  test("in the errors of replies that nobody predicted", async (t) => {
+  test("in the errors of unexpected replies", async (t) => {
     const id = someId();
     const replies = [
       `VALUE ${stores.namespace}${id} 256 5\r\n${VALUE}\r\nEND\r\n`,

@@ -8,7 +8,7 @@ describeDialects("a serializer instead of the V8 format", (stores) => {
   const decoder = new TextDecoder();
 
   for (const own of [0, 7, 0x80000000, 0xfffff1ff]) {
-    test(`flags ${own}: values and sessions come back, and what is unchanged stays`, async () => {
+    test(`flags ${own}: values and sessions come back, and unchanged ones are not written`, async () => {
       const serializer = {
         serialize: (value: unknown) => ({
           data: encoder.encode(JSON.stringify(value)),
@@ -46,7 +46,7 @@ describeDialects("a serializer instead of the V8 format", (stores) => {
     });
   }
 
-  test("a session that lives for ever does so with JSON too, which has no Infinity", async () => {
+  test("a session without an end keeps having none with JSON, which has no Infinity", async () => {
     const serializer = {
       serialize: (value: unknown) => ({ data: Buffer.from(JSON.stringify(value)), flags: 0 }),
       deserialize: (data: Uint8Array): unknown => JSON.parse(Buffer.from(data).toString()),
@@ -59,7 +59,7 @@ describeDialects("a serializer instead of the V8 format", (stores) => {
     await stores.assertTtl(store.mcKey(session.id), Infinity);
   });
 
-  test("what a serializer may not return is refused, and nothing is sent", async () => {
+  test("a wrong result of a serializer is refused, and nothing is sent", async () => {
     const wrong = [
       { data: "text", flags: 0 },
       { data: new Uint8Array(), flags: 512 },

@@ -7,9 +7,9 @@ import { describeDialects, type Fields, fieldsOf, someId } from "./stores.ts";
 
 const REFUSED = { code: "ERR_INVALID_ARGUMENT" };
 
-// The seed's own suite for sessions: id, dirty, isNew, timeout, values.
+// Webware's own test suite for sessions: id, dirty, isNew, timeout, values.
 describeDialects("a session", (stores) => {
-  test("isNew: until it is stored, and never when it was loaded", async () => {
+  test("isNew: true until the session is stored, false when it was loaded", async () => {
     const store = stores.make();
     const session = await store.open();
     assert.equal(session.isNew, true);
@@ -22,7 +22,7 @@ describeDialects("a session", (stores) => {
     assert.equal(stranger.isNew, true);
   });
 
-  test("an unknown id is not taken over", async () => {
+  test("an unknown id is not adopted", async () => {
     const store = stores.make();
     const id = someId();
     const session = await store.open(id);
@@ -56,7 +56,7 @@ describeDialects("a session", (stores) => {
     assert.deepEqual(fieldsOf(await store.open(session.id)), {});
   });
 
-  test("values: names that every object has are no fields", async () => {
+  test("values: names that every object inherits are not fields", async () => {
     const store = stores.make();
     const session = await store.open();
     for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
@@ -117,7 +117,7 @@ describeDialects("a session", (stores) => {
     assert.equal((await store.open(session.id)).ttl, 25.5);
   });
 
-  test("timeout: what no time can be is refused when it is set", async () => {
+  test("timeout: an impossible ttl is refused when it is set", async () => {
     const session = await stores.make().open();
     for (const ttl of [NaN, -1, Date.now()]) {
       assert.throws(() => session.ttl = ttl, { name: "RangeError", ...REFUSED });
@@ -164,7 +164,7 @@ describeDialects("a session", (stores) => {
     }
   });
 
-  test("shows nothing of itself in a log", async () => {
+  test("shows nothing of its content in a log", async () => {
     const store = stores.make({ secret: "a secret that nobody may see" });
     const session = await store.open();
     session.set("card", "4111 1111");
@@ -179,7 +179,7 @@ describeDialects("a session", (stores) => {
   });
 });
 
-test("a session's id: 32 characters of base64url, no two the same, nothing of the time in them", async () => {
+test("a session's id: 32 random characters of base64url, no two the same, without a trace of the time", async () => {
   const store = new SessionStore();
   const ids: string[] = [];
   for (let i = 0; i < 100_000; i++) ids.push((await store.open()).id);

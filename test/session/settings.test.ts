@@ -16,7 +16,7 @@ import { type ScriptedServer, startScriptedServer } from "../support/scripted_se
 import { startGate } from "./gate.ts";
 import { describeDialects, fieldsOf, someId, storedSession } from "./stores.ts";
 
-/** Servers that say yes to everything; their names differ on all hash rings. */
+/** Starts servers that accept everything. Their names differ on all hash rings. */
 async function startYesServers(t: TestContext, count: number): Promise<ScriptedServer[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () =>
@@ -31,7 +31,7 @@ async function startYesServers(t: TestContext, count: number): Promise<ScriptedS
   return servers;
 }
 
-/** By server: key and exptime of each set that came, the same for the same items. */
+/** Lists for each server the key and exptime of each set that came, so that two runs can be compared. */
 function setsOf(servers: readonly ScriptedServer[]): string[][] {
   return servers.map(({ peers }) =>
     peers.flatMap(({ received }) => {
@@ -43,14 +43,14 @@ function setsOf(servers: readonly ScriptedServer[]): string[][] {
   );
 }
 
-/** Has the seed's client, the real python-memcached, store the ids. */
-async function storeAsSeed(job: {
+/** Lets Webware's client, the real python-memcached, store the ids. */
+async function storeAsWebware(job: {
   servers: readonly unknown[];
   namespace: string;
   minutes: number;
   ids: readonly string[];
 }): Promise<void> {
-  const child = spawn(python(), [fileURLToPath(new URL("./seed.py", import.meta.url))], {
+  const child = spawn(python(), [fileURLToPath(new URL("./webware.py", import.meta.url))], {
     stdio: ["pipe", "ignore", "pipe"],
   });
   let errors = "";
@@ -61,7 +61,7 @@ async function storeAsSeed(job: {
 }
 
 for (const minutes of [180, 1, 0, 43_200]) {
-  test(`keys, servers and exptimes on the wire are the seed's: ${minutes} minutes`, async (t) => {
+  test(`keys, servers and exptimes on the wire are Webware's: ${minutes} minutes`, async (t) => {
     const ids = Array.from({ length: 100 }, () => someId());
     const [theirs, ours] = [await startYesServers(t, 3), await startYesServers(t, 3)];
     const weights = [1, 2, 1];
@@ -69,7 +69,7 @@ for (const minutes of [180, 1, 0, 43_200]) {
     const specs = (servers: readonly ScriptedServer[]): [string, number][] =>
       servers.map(({ address }, at) => [address, weights[at] as number]);
     const namespace = "WebwareSession";
-    await storeAsSeed({ servers: specs(theirs), namespace, minutes, ids });
+    await storeAsWebware({ servers: specs(theirs), namespace, minutes, ids });
 
     const settings = { MemcachedServers: specs(ours) as ServerSpec[], SessionTimeout: minutes };
     const store = SessionStore.fromSettings(settings);
@@ -90,11 +90,11 @@ for (const minutes of [180, 1, 0, 43_200]) {
   });
 }
 
-test("a session of more than 30 days: the seed's exptime is in 1970, ours is right", async (t) => {
+test("a session of more than 30 days: Webware's exptime is in 1970, ours is right", async (t) => {
   const [theirs, ours] = [await startYesServers(t, 1), await startYesServers(t, 1)];
   const minutes = 43_201;
   const job = { servers: [theirs[0]?.address], namespace: "n", minutes, ids: ["id"] };
-  await storeAsSeed(job);
+  await storeAsWebware(job);
   assert.deepEqual(setsOf(theirs), [[`nid ${minutes * 60}`]]);
   const store = SessionStore.fromSettings({
     MemcachedServers: [ours[0]?.address as string],
@@ -121,7 +121,7 @@ test("the settings' defaults", () => {
   assert.equal(store.mcKey("id"), "WebwareSessionid");
 });
 
-test("each setting by its own name; options go before", () => {
+test("each setting by its own name; options take precedence", () => {
   const settings: WebwareSettings = {
     MemcachedServers: ["a:1", ["b:2", 3], "inet6:[::1]:11211", "unix:/run/memcached"],
     SessionTimeout: 0.5,
@@ -152,14 +152,14 @@ test("an option that is undefined is not given", () => {
   assert.deepEqual(optionsFromSettings(settings, nothing), optionsFromSettings(settings, {}));
 });
 
-test("a secret that is undefined is refused: nothing is to be left unsealed by that", () => {
+test("a secret that is undefined is refused, so that it cannot leave sessions unsealed", () => {
   const secret = undefined as never;
   const refused = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: /^secret must be/ };
   assert.throws(() => SessionStore.fromSettings({}, { secret }), refused);
   assert.throws(() => new SessionStore({ secret }), refused);
 });
 
-test("MemcachedNamespace and MemcachedOnIteration as the seed reads them", () => {
+test("MemcachedNamespace and MemcachedOnIteration mean what they mean in Webware", () => {
   for (const none of [null, ""]) {
     assert.equal(SessionStore.fromSettings({ MemcachedNamespace: none }).mcKey("id"), "id");
   }
@@ -178,7 +178,7 @@ test("MemcachedNamespace and MemcachedOnIteration as the seed reads them", () =>
   }
 });
 
-test("settings that cannot be are refused", () => {
+test("impossible settings are refused", () => {
   const wrong: unknown[] = [
     { SessionTimeout: "180" },
     { SessionTimeout: -1 },
@@ -195,7 +195,7 @@ test("settings that cannot be are refused", () => {
   }
 });
 
-describeDialects("a store with the seed's settings", (stores) => {
+describeDialects("a store with Webware's settings", (stores) => {
   const make = (settings: WebwareSettings = {}, server = stores.address): SessionStore =>
     SessionStore.fromSettings({ MemcachedServers: [server], ...settings }, {
       protocol: stores.protocol,
@@ -219,7 +219,7 @@ describeDialects("a store with the seed's settings", (stores) => {
     assert.deepEqual(await store.get(id), { a: 1, c: 1, d: 1 });
   });
 
-  test("AlwaysSaveSessions: what is unchanged is refreshed, or left alone", async (t) => {
+  test("AlwaysSaveSessions: an unchanged session is refreshed, or left alone", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     for (

@@ -1,5 +1,5 @@
 /**
- * Stores on a real memcached, once in each dialect, and a look at what stands there.
+ * Runs tests with stores on a real memcached, once in each dialect, and shows what is stored there.
  *
  *     describeDialects("a store", (stores) => {
  *       test("keeps values", async () => {
@@ -21,14 +21,14 @@ import {
 } from "../../mod.ts";
 import { type BorrowedServers, borrowMemcached } from "../support/memcached.ts";
 
-/** Fields of any kind, for sessions of tests. */
+/** Fields of any kind, for the sessions of tests. */
 export type Fields = Record<string, unknown>;
 
-/** What stands under a key. */
+/** What is stored under a key. */
 export interface Stored {
   readonly bytes: Uint8Array;
   readonly flags: number;
-  /** Seconds left, Infinity for ever. */
+  /** Seconds until it expires; Infinity: never. */
   readonly ttl: number;
 }
 
@@ -55,7 +55,7 @@ export function someId(): string {
   return randomBytes(9).toString("base64url");
 }
 
-/** A client that gives bytes and flags as they are, and stores them so. */
+/** A client that reads and stores bytes and flags as they are. */
 export function rawClient(address: string, options: MemcachedOptions = {}): Memcached {
   return new Memcached(address, {
     protocol: "meta",
@@ -103,7 +103,7 @@ export class Stores {
     await this.#servers?.stop();
   }
 
-  /** The server's. */
+  /** The address of the server. */
   get address(): string {
     return this.#servers?.addresses[0] as string;
   }
@@ -111,21 +111,21 @@ export class Stores {
   /** A store, closed at the end of the block. */
   make<V = Fields>(options: SessionStoreOptions = {}): SessionStore<V> {
     const { address: servers, protocol, namespace } = this;
-    // Patient, for tests share their machine with others; those of timeouts bring their own.
+    // A long timeout, because tests share their machine with others; tests of timeouts set their own.
     const patience = { timeout: 5_000, connectTimeout: 5_000 };
     const store = new SessionStore<V>({ servers, protocol, namespace, ...patience, ...options });
     this.#opened.push(store);
     return store;
   }
 
-  /** Reads and writes what stands in memcached as it is; values are `{ data, flags }`. */
+  /** Reads and writes items as they are in memcached; values are `{ data, flags }`. */
   get raw(): Memcached {
     return this.#raw as Memcached;
   }
 
   /**
-   * Fails unless what stands there has so many seconds left, or a few less on a slow machine; or one
-   * more, for memcached's own clock goes by the second, and absolute times are measured against it.
+   * Fails unless the item has so many seconds to live, or a few less, as on a slow machine, or one more:
+   * memcached's own clock goes by the second, and absolute times are measured against it.
    */
   async assertTtl(key: string, ttl: number): Promise<void> {
     const left = (await this.stored(key))?.ttl ?? NaN;
@@ -133,7 +133,7 @@ export class Stores {
     assert.ok(right, `${left} seconds left, not ${ttl}`);
   }
 
-  /** What stands under a key. */
+  /** Returns what is stored under a key. */
   async stored(key: string): Promise<Stored | undefined> {
     const item = await this.raw.getItem<{ data: Uint8Array; flags: number }>(key);
     if (item === undefined) return undefined;

@@ -5,7 +5,7 @@ import { deserialize } from "../../src/v8/mod.ts";
 import { startGate } from "./gate.ts";
 import { describeDialects, fieldsOf, someId, storedSession } from "./stores.ts";
 
-/** The command that a line is, in one word for both dialects. */
+/** Names the command of a line by one word, the same in both dialects. */
 function verb(line: string): string {
   const [name = "", ...args] = line.split(" ");
   if (name === "ms") {
@@ -24,7 +24,7 @@ function verbs(lines: readonly string[]): string {
 }
 
 describeDialects("storeSession", (stores) => {
-  test("new and without fields: unchanged, nothing is sent, not even a connection made", async (t) => {
+  test("new and without fields: unchanged; nothing is sent, and no connection is made", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address, alwaysSave: true });
@@ -58,7 +58,7 @@ describeDialects("storeSession", (stores) => {
     ]);
   });
 
-  test("loaded and changed: a read, a touch if the server does not tell that most is left, one cas", async (t) => {
+  test("loaded and changed: a read, a touch unless the server says that most of the ttl is left, one cas", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address });
@@ -88,7 +88,7 @@ describeDialects("storeSession", (stores) => {
     assert.equal(await store.has(session.id), false);
   });
 
-  test("loaded and unchanged: nothing is sent; the time to live is new since open", async (t) => {
+  test("loaded and unchanged: nothing is sent, because open has set the ttl", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address, ttl: 300 });
@@ -119,7 +119,7 @@ describeDialects("storeSession", (stores) => {
     assert.equal(await store.has(id), false);
   });
 
-  test("dirty without a change: written, or where that is needless touched at least", async () => {
+  test("dirty without a change: written, or at least touched", async () => {
     const store = stores.make({ ttl: 300 });
     const session = await store.open(await storedSession(store, { a: 1 }));
     for (let n = 0; n < 2; n++) {
@@ -147,7 +147,7 @@ describeDialects("storeSession", (stores) => {
     assert.equal(await store.storeSession(session), "unchanged");
   });
 
-  test("what is sent are the values of the moment of the call", async () => {
+  test("the values that are sent are those at the moment of the call", async () => {
     const store = stores.make();
     const id = await storedSession(store, { list: [1] });
     const session = await store.open(id);
@@ -161,7 +161,7 @@ describeDialects("storeSession", (stores) => {
     assert.deepEqual(await store.get(id), { list: [1, 2, 3] });
   });
 
-  test("what is set while a save is under way is dirty after it", async () => {
+  test("a field that is set while a save is under way leaves the session dirty", async () => {
     const store = stores.make();
     const session = await store.open();
     session.set("a", 1);
@@ -192,7 +192,7 @@ describeDialects("storeSession", (stores) => {
     assert.deepEqual(await store.get(session.id), fieldsOf(session));
   });
 
-  test("destroyed: one delete, and what is gone already is no error", async (t) => {
+  test("destroyed: one delete, and no error if the session is already gone", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address });
@@ -221,7 +221,7 @@ describeDialects("storeSession", (stores) => {
     assert.equal(await store.has(session.id), false);
   });
 
-  test("deleted elsewhere after a save of the same handle: gone as well", async () => {
+  test("deleted elsewhere after a save of the same handle: gone too", async () => {
     const store = stores.make();
     const session = await store.open();
     session.set("a", 1);
@@ -249,7 +249,7 @@ describeDialects("storeSession", (stores) => {
     assert.deepEqual(await store.get(id), { user: "ada", n: 1 });
   });
 
-  test("what is no object opens as no session", async () => {
+  test("a stored value that is not an object does not open as a session", async () => {
     const store = stores.make<unknown>();
     for (const value of ["text", 5, null, [1], new Map(), new Date()]) {
       const id = someId();
@@ -258,7 +258,7 @@ describeDialects("storeSession", (stores) => {
     }
   });
 
-  test("what is stored is what there was at the call, also after a save without a command", async () => {
+  test("a save stores the session as it was at the call, even after a save that sent nothing", async () => {
     const store = stores.make();
     const session = await store.open();
     assert.equal(await store.storeSession(session), "unchanged");
@@ -278,7 +278,7 @@ describeDialects("storeSession", (stores) => {
     assert.equal(known.isDirty(), true);
   });
 
-  test("lastWriteWins: what was found gone is written again when it is changed", async () => {
+  test("lastWriteWins: a session that was gone is written again when it is changed", async () => {
     const store = stores.make({ lastWriteWins: true, alwaysSave: true });
     const session = await store.open(await storedSession(store, { a: 1 }));
     await store.delete(session.id);
@@ -288,7 +288,7 @@ describeDialects("storeSession", (stores) => {
     assert.deepEqual(await store.get(session.id), { a: 1, b: 2 });
   });
 
-  test("lastWriteWins: a plain set, whatever was there or was not", async (t) => {
+  test("lastWriteWins: a plain set, whether or not something was there", async (t) => {
     const gate = await startGate(stores.address);
     t.after(() => gate.stop());
     const store = stores.make({ servers: gate.address, lastWriteWins: true });

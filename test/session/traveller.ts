@@ -1,10 +1,10 @@
 /**
- * A program that stores a session with values of every kind, or reads one that another has stored:
+ * A program that stores a session with values of every kind, or reads one that another program has stored:
  *
  *     traveller.ts SERVER
  *
- * Each line of its input is answered: `{ write: namespace, id }` with what stands there then, in hex, `{ read:
- * namespace, id }` with "right" or what is wrong about it.
+ * It answers each line of its input: `{ write: namespace, id }` with the stored bytes in hex, `{ read:
+ * namespace, id }` with "right" or with what is wrong.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -15,7 +15,7 @@ import { type Fields, fieldsOf, rawClient } from "./stores.ts";
 
 const [server = ""] = process.argv.slice(2);
 
-/** The fields, made anew. */
+/** Makes the fields, new at each call. */
 function fields(): Fields {
   const user: Fields = { name: "ada", "naïve key": "日本 \u{1f600}" };
   user["self"] = user;
@@ -55,7 +55,7 @@ async function run({ write, read, id, secret }: Task): Promise<string> {
   });
   try {
     if (write !== undefined) {
-      // An id of its own choice, and a session all the same: the plain object opens, and is changed.
+      // `set` stores a plain object under an id of our choice; it opens as a session, and is changed.
       await store.set(id, {});
       const session = await store.open(id);
       for (const [name, value] of Object.entries(fields())) session.set(name, value);
@@ -85,7 +85,7 @@ async function run({ write, read, id, secret }: Task): Promise<string> {
   }
 }
 
-/** The fields' bytes as they stand, without the 15 at their end: creation, ttl, end of the array. */
+/** The stored bytes of the fields, without the last 15: creation time, ttl, end of the array. */
 async function standing(key: string): Promise<string> {
   const client = rawClient(server);
   const stored = await client.get<{ data: Uint8Array; flags: number }>(key);

@@ -5,7 +5,7 @@ import { startMemcached } from "../support/memcached.ts";
 import { describeDialects, fieldsOf, someId, Stores } from "./stores.ts";
 
 describeDialects("update", (stores) => {
-  test("makes, changes, leaves alone", async () => {
+  test("creates a value, changes it, leaves it alone", async () => {
     const store = stores.make<number>({ ttl: 60 });
     const id = someId();
     assert.equal(await store.update(id, () => undefined), undefined);
@@ -17,7 +17,7 @@ describeDialects("update", (stores) => {
     await stores.assertTtl(store.mcKey(id), 60);
   });
 
-  test("what the function throws rejects, and nothing is written", async () => {
+  test("if the function throws, the call rejects and nothing is written", async () => {
     const store = stores.make<number>();
     const id = someId();
     await store.set(id, 1);
@@ -38,7 +38,7 @@ describeDialects("update", (stores) => {
     await assert.rejects(store.update(someId(), () => never, { timeout: 40 }), TimeoutError);
   });
 
-  test("none of many at once is lost", async () => {
+  test("many updates at once lose nothing", async () => {
     const store = stores.make<number>();
     const id = someId();
     const callers = Array.from(
@@ -49,7 +49,7 @@ describeDialects("update", (stores) => {
     assert.equal(await store.get(id), 20);
   });
 
-  test("a Session stays one, with its creation and its own time to live", async () => {
+  test("a Session stays one, with its creation time and its own ttl", async () => {
     const store = stores.make({ ttl: 500 });
     const session = await store.open();
     session.set("n", 1);
@@ -68,7 +68,7 @@ describeDialects("update", (stores) => {
     await stores.assertTtl(store.mcKey(session.id), 70);
   });
 
-  test("with several secrets: what another has sealed is sealed by the first", async () => {
+  test("with several secrets: a value that another secret has sealed is sealed by the first", async () => {
     const [old, fresh] = ["an old secret, long enough", "a new secret, long enough"] as const;
     const before = stores.make<number>({ secret: old });
     const after = stores.make<number>({ secret: fresh });

@@ -4,10 +4,10 @@ import { CorruptValueError } from "../../mod.ts";
 import { deserialize, serialize } from "../../src/v8/mod.ts";
 import { describeDialects, type Fields, someId } from "./stores.ts";
 
-// The seed's own suite, by its names: getItem, setItem, delItem, contains, setDefault, pop, get. Where
-// the seed raises KeyError, here is undefined or false.
+// Webware's own test suite, under its names: getItem, setItem, delItem, contains, setDefault, pop, get. Where
+// Webware raises KeyError, memwire returns undefined or false.
 describeDialects("values by id", (stores) => {
-  test("getItem: what is stored, and undefined for what is not", async () => {
+  test("getItem: the stored value, or undefined if there is none", async () => {
     const store = stores.make();
     const id = someId();
     assert.equal(await store.get(id), undefined);
@@ -16,7 +16,7 @@ describeDialects("values by id", (stores) => {
     assert.equal(await store.get(`${id}x`), undefined);
   });
 
-  test("setItem: under namespace and id, in V8's format, for the store's time", async () => {
+  test("setItem: under namespace and id, in V8's format, with the store's ttl", async () => {
     const store = stores.make<unknown>({ ttl: 120 });
     const id = someId();
     await store.set(id, { foo: "bar" });
@@ -54,7 +54,7 @@ describeDialects("values by id", (stores) => {
     }
   });
 
-  test("a stored null is there", async () => {
+  test("a stored null is a value", async () => {
     const store = stores.make<null | number>();
     const id = someId();
     await store.set(id, null);
@@ -65,7 +65,7 @@ describeDialects("values by id", (stores) => {
     assert.equal(await store.has(id), false);
   });
 
-  test("undefined is no value", async () => {
+  test("undefined is not a value", async () => {
     const store = stores.make<unknown>();
     const refused = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
     await assert.rejects(store.set("id", undefined), refused);
@@ -82,7 +82,7 @@ describeDialects("values by id", (stores) => {
     assert.equal(await store.delete(id), false);
   });
 
-  test("delItem: also what cannot be read", async () => {
+  test("delItem: works for a value that cannot be read", async () => {
     const store = stores.make();
     const id = someId();
     await stores.raw.set(store.mcKey(id), { data: new Uint8Array([1, 2, 3]), flags: 1 });
@@ -101,7 +101,7 @@ describeDialects("values by id", (stores) => {
     assert.equal(await store.has(id), true);
   });
 
-  test("setDefault: what is there, else the value", async () => {
+  test("setDefault: the stored value, or else the given one", async () => {
     const store = stores.make<unknown>({ ttl: 60 });
     const id = someId();
     assert.equal(await store.setDefault(id, "first", { ttl: 30 }), "first");
@@ -117,7 +117,7 @@ describeDialects("values by id", (stores) => {
     assert.equal(got.size, 1);
   });
 
-  test("pop: takes it out, once", async () => {
+  test("pop: removes the value, once", async () => {
     const store = stores.make<unknown>();
     const id = someId();
     assert.equal(await store.pop(id), undefined);
@@ -135,7 +135,7 @@ describeDialects("values by id", (stores) => {
     assert.equal(await store.get(id) ?? "default", "value");
   });
 
-  test("get and has leave the time to live alone, touch sets it", async () => {
+  test("get and has leave the ttl alone, touch sets it", async () => {
     const store = stores.make<number>({ ttl: 500 });
     const id = someId();
     await store.set(id, 1, { ttl: 100 });

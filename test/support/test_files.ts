@@ -28,7 +28,7 @@ export function findTestFiles(paths: readonly string[], name?: string): string[]
   const wanted = paths.length > 0 ? paths : folders.map((folder) => join("test", folder));
   const files = wanted.flatMap((path) => {
     if (!existsSync(path)) throw new Error(`There is no ${path}.`);
-    return statSync(path).isFile() ? [path] : readdirSync(path).map((file) => join(path, file));
+    return statSync(path).isFile() ? [path] : filesIn(path);
   });
   const tests = files.filter((file) => file.endsWith(".test.ts")).sort();
   if (tests.length === 0) throw new Error(`No tests in ${wanted.join(", ")}.`);
@@ -40,6 +40,15 @@ export function findTestFiles(paths: readonly string[], name?: string): string[]
   });
   if (named.length === 0) throw new Error(`No test's name can contain "${name}".`);
   return named;
+}
+
+/** The files of a folder and of the folders in it, but for what npm has installed there. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (!entry.isDirectory()) return [path];
+    return entry.name === "node_modules" ? [] : filesIn(path);
+  });
 }
 
 /** A file's text and that of the files under test/ that it imports: a suite's tests stand there. */

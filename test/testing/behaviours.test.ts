@@ -1,5 +1,5 @@
-// All behaviours of the client on the embedded server, which runs in a process of its own here: the
-// suite stops and continues it by signals.
+// Runs all behaviours of the client on the embedded server. It runs in a process of its own here, because
+// the suite stops and continues it by signals.
 import { once } from "node:events";
 import process from "node:process";
 import { behaviours } from "../client/suite/behaviours.ts";
@@ -15,7 +15,7 @@ behaviours({
     const signal = (name: string) => (): void => {
       process.kill(child.pid as number, name);
     };
-    // Of a real server the suite asks no more than this.
+    // The part of a real server that the suite uses.
     const server = { address, pid: child.pid, pause: signal("SIGSTOP"), resume: signal("SIGCONT") };
     const close = async (): Promise<void> => {
       const gone = once(child, "exit");

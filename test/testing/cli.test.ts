@@ -67,7 +67,7 @@ describe("memwire serve", () => {
     assert.equal((await ended(memwire("serve", "-p", "0", "-Y", join(folder, "no")))).code, 1);
   });
 
-  it("says so if it cannot listen", { timeout: 30_000 }, async (t) => {
+  it("prints an error if it cannot listen", { timeout: 30_000 }, async (t) => {
     const server = await MemcachedServer.start();
     t.after(() => server.stop());
     const port = server.address.split(":")[1] as string;
@@ -77,7 +77,7 @@ describe("memwire serve", () => {
     assert.match(err, /^memwire: .*EADDRINUSE|[Aa]ddress/);
   });
 
-  it("explains itself", { timeout: 30_000 }, async () => {
+  it("prints its usage", { timeout: 30_000 }, async () => {
     assert.deepEqual(await ended(memwire("--help")), { code: 0, out: USAGE, err: "" });
     const { code, err } = await ended(memwire("server"));
     assert.equal(code, 2);
@@ -150,16 +150,19 @@ describe("a command line", () => {
     ["serve -p", /^-p needs a value$/],
     ["serve --port", /^--port needs a value$/],
     ["serve --disable-cas=1", /^--disable-cas takes no value$/],
-    ["serve -c 0", /^--conn-limit 0 is no number of connections$/],
-    ["serve -c -1", /^--conn-limit -1 is no number of connections$/],
-    ["serve -t 0", /^--threads 0 are none$/],
-    ["serve -B binary", /^--protocol binary is not spoken here, only ascii$/],
-    ["serve -U 11211", /^--udp-port: there is no UDP here, only 0$/],
-    ["serve -l ::1,127.0.0.1", /^--listen ::1,127.0.0.1 is more than one interface$/],
+    ["serve -c 0", /^--conn-limit 0 is not a number of connections$/],
+    ["serve -c -1", /^--conn-limit -1 is not a number of connections$/],
+    ["serve -t 0", /^--threads must be at least 1, not 0$/],
+    [
+      "serve -B binary",
+      /^--protocol must be ascii, not binary: the embedded server speaks no other$/,
+    ],
+    ["serve -U 11211", /^--udp-port must be 0, not 11211: the embedded server has no UDP$/],
+    ["serve -l ::1,127.0.0.1", /^--listen ::1,127.0.0.1 names more than one interface$/],
     ["serve -m 1 -I 600k", /^--max-item-size 600k is more than half of --memory-limit$/],
     ["serve -Z", /^--enable-ssl needs -o ssl_chain_cert=<path>,ssl_key=<path>$/],
     ["serve -o idle_timeout", /^-o idle_timeout needs a value$/],
-    ["serve -o idle_timeout=x", /^-o idle_timeout x is no number of seconds$/],
+    ["serve -o idle_timeout=x", /^-o idle_timeout x is not a number of seconds$/],
     ...["A", "d", "S", "i", "V"].map((letter): [string, RegExp] => {
       return [
         `serve -${letter}`,
@@ -171,15 +174,15 @@ describe("a command line", () => {
     ["serve -e /x", /^--memory-file \(-e\) is not supported/],
     ["serve -o ext_path=/x:1G", /^-o ext_path is not supported by the embedded server$/],
     ["serve -o ssl_verify_mode=2", /^-o ssl_verify_mode is not supported/],
-    ["serve -p 65536", /^--port 65536 is no port$/],
-    ["serve -p 1x", /^--port 1x is no port$/],
-    ["serve -m 0", /^--memory-limit 0 is no number of megabytes$/],
+    ["serve -p 65536", /^--port 65536 is not a port$/],
+    ["serve -p 1x", /^--port 1x is not a port$/],
+    ["serve -m 0", /^--memory-limit 0 is not a number of megabytes$/],
     ["serve -m 1.5", /^--memory-limit 1.5/],
     ["serve -I 1023", /^--max-item-size 1023 is not from 1k to 1024m$/],
     ["serve -I 1025m", /^--max-item-size 1025m/],
     ["serve -I big", /^--max-item-size big/],
-    ["serve -s /tmp/m -p 1", /^--unix-socket goes without --port and --listen$/],
-    ["serve -s /tmp/m -l ::1", /^--unix-socket goes without/],
+    ["serve -s /tmp/m -p 1", /^--unix-socket cannot be combined with --port or --listen$/],
+    ["serve -s /tmp/m -l ::1", /^--unix-socket cannot be combined/],
   ];
   for (const [line, message] of mistakes) {
     it(`${JSON.stringify(line)} is a mistake`, () => {

@@ -1,4 +1,4 @@
-/** A clock that a test moves, and the machine's. */
+/** A server with a clock that a test moves, and with the machine's clock. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { ManualClock, MemcachedServer } from "../../src/testing/mod.ts";
@@ -34,14 +34,18 @@ describe("a manual clock", () => {
     assert.equal(await play(address, "mg b|mg c"), "EN\r\nHD\r\n");
     const control = await Control.open(address);
     t.after(() => control.close());
-    assert.equal((await control.stats()).get("curr_items"), "1", "what was missed is gone");
+    assert.equal(
+      (await control.stats()).get("curr_items"),
+      "1",
+      "the expired item was dropped when it was asked for",
+    );
   });
 
   it("knows absolute times", async (t) => {
     const clock = new ManualClock(1_700_000_000);
     const address = await start(t, clock);
     assert.equal(await play(address, "set a 0 1700000060 1|x|mg a t"), "STORED\r\nHD t60\r\n");
-    // What is as old as the server, or older, is no more than long past: memcached's second 0.
+    // An absolute time before the server's start is long past: memcached cannot tell it from second 0.
     const first = 1_700_000_000 - 62;
     for (const past of [first - 1, first, first + 1, 1_700_000_000]) {
       assert.equal(await play(address, `set b 0 ${past} 1|x|get b`), "STORED\r\nEND\r\n");
@@ -50,7 +54,7 @@ describe("a manual clock", () => {
     assert.equal(await play(address, "mg a|set a 0 1700000060 1|x|mg a"), "EN\r\nSTORED\r\nEN\r\n");
   });
 
-  it("brings a delayed flush", async (t) => {
+  it("makes a delayed flush take effect", async (t) => {
     const clock = new ManualClock();
     const address = await start(t, clock);
     assert.equal(
@@ -66,7 +70,7 @@ describe("a manual clock", () => {
     );
   });
 
-  it("moves time of access and uptime", async (t) => {
+  it("moves the time of access and the uptime", async (t) => {
     const clock = new ManualClock();
     const address = await start(t, clock);
     const control = await Control.open(address);
@@ -100,7 +104,7 @@ it("stats settings shows the moment of the last flush, in the server's own secon
   }
 });
 
-it("without a clock of its own the server keeps the machine's time", async (t) => {
+it("a server without a clock option uses the machine's time", async (t) => {
   const address = await start(t);
   const control = await Control.open(address);
   t.after(() => control.close());

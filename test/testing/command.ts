@@ -1,4 +1,4 @@
-/** The command `memwire`, run by the runtime that runs the test. */
+/** Runs the command `memwire`, in the runtime that runs the test. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
@@ -25,7 +25,7 @@ export function runModule(file: string, ...args: string[]): ChildProcess {
   });
 }
 
-/** What a command printed, and its exit code. */
+/** The output and the exit code of a command. */
 export interface Ended {
   readonly code: number | null;
   readonly out: string;

@@ -1,8 +1,9 @@
 /**
- * The embedded server against memcached 1.6.18, byte for byte: over a list of conversations and some
- * random ones, on the spot where that version is installed and against its recorded replies anywhere.
+ * Compares the embedded server with memcached 1.6.18, byte for byte, over a list of conversations and some
+ * random ones. Where that version is installed, it compares with the running program; everywhere it compares
+ * with the recorded replies.
  *
- * `MEMWIRE_RECORD=1` writes the recordings anew.
+ * `MEMWIRE_RECORD=1` makes new recordings.
  */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -29,19 +30,19 @@ import { randomCases } from "./request_generator.ts";
 const RECORDED = new URL("recorded.jsonl", import.meta.url);
 const RECORD = process.env["MEMWIRE_RECORD"] === "1";
 
-/** Rounds of random conversations that are played besides the list. */
+/** How many rounds of random conversations are played besides the list. */
 const RANDOM: Topics = Object.fromEntries(
   [1, 2].map((seed) => [`at random, seed ${seed}`, randomCases(seed, 100)]),
 );
 
-/** A list that is played to a server of its own. */
+/** A list of cases that is played to a server of its own. */
 interface Group {
   readonly name: string;
   readonly options: MemcachedServerOptions;
   readonly cases: readonly Case[];
 }
 
-/** All lists; a case that takes time has a server for itself. */
+/** All lists. A case that lets time pass has a server for itself. */
 const groups: readonly Group[] = [
   ...Object.entries({ ...CLASSIC, ...META, ...SERVER, ...RANDOM } satisfies Topics)
     .map(([name, cases]): Group => ({ name, options: {}, cases })),
@@ -54,7 +55,7 @@ const groups: readonly Group[] = [
     .filter(({ cases }) => cases.length > 0);
 });
 
-/** Does something for all groups, those that wait at the same time. */
+/** Does something for all groups. Those that wait run at the same time. */
 async function forGroups<T>(work: (group: Group) => Promise<T>): Promise<T[]> {
   const waiting = groups.filter(({ cases }) => cases.some(takesTime));
   const quick = groups.filter(({ cases }) => !cases.some(takesTime));
@@ -64,7 +65,7 @@ async function forGroups<T>(work: (group: Group) => Promise<T>): Promise<T[]> {
   return [...results, ...await late];
 }
 
-/** A line for each group, and below it one for each case. */
+/** The text of a recording: a line for each group, followed by one for each of its cases. */
 function toLines(recordings: Readonly<Record<string, Recording>>): string {
   return Object.entries(recordings).flatMap(([name, { startedAt, played }]) => [
     JSON.stringify({ name, startedAt }),
@@ -90,7 +91,7 @@ function fromLines(text: string): Record<string, Recording> {
 
 const version = await installedVersion();
 
-// Another version differs by its own changes; where it is installed, the recording stands in for it.
+// If another version is installed, it would differ by its own changes, so the recording replaces it.
 if (version === REFERENCE_VERSION) {
   it("answers the list as memcached does, here and now", { timeout: 60_000 }, async () => {
     const recordings: Record<string, Recording> = {};
@@ -115,7 +116,7 @@ it("answers the list as memcached 1.6.18 did when it was recorded", async () => 
     assert.deepEqual(
       recording.played.map(({ id }) => id),
       cases.map(idOf),
-      `${name}: the list has changed, record it anew with MEMWIRE_RECORD=1`,
+      `${name}: the list has changed, record it again with MEMWIRE_RECORD=1`,
     );
     return compare(cases, recording, options);
   });

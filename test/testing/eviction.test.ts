@@ -1,10 +1,10 @@
-/** What goes when memory is short. */
+/** Which items are evicted when memory is short. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { ManualClock, MemcachedServer } from "../../src/testing/mod.ts";
 import { Control, play } from "./support.ts";
 
-/** An item of one-letter key, flags 0 and a value of 140 bytes. */
+/** The size of an item with a key of one letter, flags 0 and a value of 140 bytes. */
 const ITEM = 48 + 8 + 2 + 140 + 2;
 const VALUE = "v".repeat(140);
 
@@ -12,7 +12,7 @@ interface Tried {
   readonly clock: ManualClock;
   readonly control: Control;
   store(keys: string, exptime?: number): Promise<void>;
-  /** Those of the keys that are still there, without touching them. */
+  /** Tells which of the keys are still there, without touching them. */
   left(keys: string): Promise<string>;
   play(line: string): Promise<string>;
 }
@@ -42,7 +42,7 @@ async function start(t: TestContext): Promise<Tried> {
 }
 
 describe("under memoryLimit", () => {
-  it("the item that was not used for longest goes first", async (t) => {
+  it("the least recently used item goes first", async (t) => {
     const { store, left, play } = await start(t);
     await store("abcdefgh");
     assert.equal(await left("abcdefgh"), "abcdefgh");
@@ -53,7 +53,7 @@ describe("under memoryLimit", () => {
     assert.equal(await left("abcdefghijklmno"), "eijklmno");
   });
 
-  it("a new value in the place of an old one needs no room but its own", async (t) => {
+  it("a new value that replaces an old one needs only its own room", async (t) => {
     const { store, left, play } = await start(t);
     await store("abcdefgh");
     await store("hhhhh");
@@ -62,7 +62,7 @@ describe("under memoryLimit", () => {
     assert.equal(await left("abcdefgh"), "bcdefgh");
   });
 
-  it("evictions are counted, apart from what had expired anyway", async (t) => {
+  it("evictions are counted separately from items that had expired anyway", async (t) => {
     const { clock, control, store, left, play } = await start(t);
     await store("ab", 10);
     await play("get a");
@@ -89,7 +89,7 @@ describe("under memoryLimit", () => {
     assert.equal(items.get("items:5:mem_requested"), String(8 * ITEM));
   });
 
-  it("what is flushed makes room before it is missed", async (t) => {
+  it("flushed items make room before anybody asks for them", async (t) => {
     const { control, store, left } = await start(t);
     await store("abcdefgh");
     await control.ask("flush_all");
@@ -98,7 +98,7 @@ describe("under memoryLimit", () => {
     assert.equal((await control.stats()).get("evictions"), "0");
   });
 
-  it("what is larger than all of it is refused, and what was there is gone", async (t) => {
+  it("an item larger than the whole limit is refused, and the old one is gone", async (t) => {
     const { play } = await start(t);
     const refusal = "SERVER_ERROR out of memory storing object\r\n";
     const most = 8 * ITEM - (ITEM - 140);

@@ -1,4 +1,4 @@
-/** What goes wrong when a test says so: as bytes on the wire, and as a client sees it. */
+/** The faults that a test can order, as bytes on the wire and as a client sees them. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
@@ -23,7 +23,7 @@ function connect(t: TestContext, server: MemcachedServer, options?: MemcachedOpt
   return client;
 }
 
-/** Everything that comes over a socket, and how it ends: "open" so far, "end" or "reset". */
+/** Collects everything that arrives on a socket, and how it ended: still "open", "end" or "reset". */
 class Listening {
   text = "";
   end = "open";
@@ -51,7 +51,7 @@ class Listening {
 }
 
 describe("stall", () => {
-  it("accepts and answers nothing, and answers afterwards what came meanwhile", async (t) => {
+  it("accepts connections and answers nothing, and later answers what arrived meanwhile", async (t) => {
     const server = await start(t);
     const before = await Listening.open(t, server.address);
     server.stall(Infinity);
@@ -100,18 +100,22 @@ describe("cut", () => {
         socket.socket.write(`set a 0 0 1\r\n${after ?? 0}\r\nset b 0 0 1 noreply\r\nx\r\n`);
         await socket.closed;
         assert.equal(socket.text, told);
-        // Node 20 takes a reset right behind data for an ordinary end.
+        // Node 20 takes a reset that follows data at once for an ordinary end.
         if (told === "") assert.equal(socket.end, how);
         else assert.notEqual(socket.end, "open");
         other.socket.write("get a\r\n");
         await other.until(20);
-        assert.equal(other.text, `VALUE a 0 1\r\n${after ?? 0}\r\nEND\r\n`, "it was carried out");
+        assert.equal(
+          other.text,
+          `VALUE a 0 1\r\n${after ?? 0}\r\nEND\r\n`,
+          "the command was carried out",
+        );
         other.socket.destroy();
       }
     });
   }
 
-  it("counts on over several replies, and through a large value", async (t) => {
+  it("counts bytes over several replies, and within a large value", async (t) => {
     const server = await start(t);
     await play(server.address, `set a 0 0 100000|${"x".repeat(100_000)}`);
     const socket = await Listening.open(t, server.address);
@@ -124,7 +128,7 @@ describe("cut", () => {
     assert.equal(await play(server.address, "mn"), "MN\r\n");
   });
 
-  it("on a unix socket just ends it", async (t) => {
+  it("just ends the connection on a unix socket", async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "memwire-testing-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const server = await start(t, { path: join(folder, "s") });
@@ -134,7 +138,7 @@ describe("cut", () => {
     }
   });
 
-  it("makes the outcome of a write unknown, and a read is tried again", async (t) => {
+  it("leaves the outcome of a write unknown; a read is tried again", async (t) => {
     const server = await start(t);
     const client = connect(t, server);
     await client.set("hits", 1);
@@ -150,7 +154,7 @@ describe("cut", () => {
 });
 
 describe("refuse", () => {
-  it("closes what is open and lets nobody in, and forgets nothing", async (t) => {
+  it("closes open connections, refuses new ones, and forgets nothing", async (t) => {
     const server = await start(t);
     const socket = await Listening.open(t, server.address);
     await play(server.address, "set a 0 0 1|x");
@@ -163,7 +167,7 @@ describe("refuse", () => {
     assert.equal(await play(server.address, "get a"), "VALUE a 0 1\r\nx\r\nEND\r\n");
   });
 
-  it("is a server that is down, and up again", async (t) => {
+  it("looks to a client like a server that is down, and then up again", async (t) => {
     const server = await start(t);
     const client = connect(t, server);
     await client.set("a", 1);
@@ -173,7 +177,7 @@ describe("refuse", () => {
     while (await client.get("a").catch(() => undefined) !== 1) await sleep(10);
   });
 
-  it("leaves a server that can be stopped", async () => {
+  it("does not keep the server from being stopped", async () => {
     const server = await MemcachedServer.start();
     await server.refuse(true);
     await server.stop();
@@ -228,7 +232,7 @@ describe("slow", () => {
     assert.equal(await play(server.address, "mg b s"), "HD s4000\r\n");
   });
 
-  it("keeps an end of the connection behind what was delayed", async (t) => {
+  it("ends the connection only after the delayed replies", async (t) => {
     const server = await start(t);
     server.slow({ latency: 30 });
     assert.equal(await play(server.address, "version|quit"), "VERSION 1.6.18\r\n");
@@ -240,7 +244,7 @@ describe("slow", () => {
 describe("fail", () => {
   const OOM = "SERVER_ERROR out of memory storing object";
 
-  it("answers so many commands of a name with a line, and reads past their values", async (t) => {
+  it("answers a number of commands with a line, and skips their values", async (t) => {
     const { address, ...rest } = await start(t).then((server) => ({
       address: server.address,
       fail: server.fail.bind(server),
@@ -261,7 +265,7 @@ describe("fail", () => {
     assert.equal(await play(address, "delete b"), "DELETED\r\n");
   });
 
-  it("knows what a meta command asks for, and its own name", async (t) => {
+  it("takes a meta command's classic name, and its own name", async (t) => {
     const server = await start(t);
     const cases: [string, string][] = [
       ["get", "mg a v"],
@@ -292,7 +296,7 @@ describe("fail", () => {
     }
   });
 
-  it("is what a client rejects with", async (t) => {
+  it("gives the error with which a client rejects", async (t) => {
     const server = await start(t);
     for (const protocol of ["meta", "classic"] as const) {
       const client = connect(t, server, { protocol });
@@ -306,7 +310,7 @@ describe("fail", () => {
 });
 
 describe("forget, restart", () => {
-  it("forget drops one item, whatever its key is made of", async (t) => {
+  it("forget drops one item, whatever characters its key has", async (t) => {
     const server = await start(t);
     const client = connect(t, server);
     await client.setMany([["a", 1], ["ключ", 2]]);
@@ -345,7 +349,7 @@ describe("forget, restart", () => {
 });
 
 describe("calls", () => {
-  it("tells one load from two, in either dialect", async (t) => {
+  it("tell one load from two, in either dialect", async (t) => {
     const server = await start(t);
     for (const protocol of ["meta", "classic"] as const) {
       const client = connect(t, server, { protocol });
@@ -361,7 +365,7 @@ describe("calls", () => {
     }
   });
 
-  it("has each key of a long get, keys that come as base64, and commands without a key", async (t) => {
+  it("include each key of a long get, keys sent as base64, and commands without a key", async (t) => {
     const server = await start(t);
     const keys = Array.from({ length: 100 }, (_, index) => `key-number-${index}`);
     await play(server.address, `gets ${keys.join(" ")}|mg Zm9v b|flush_all|gat 0 x y|bogus`);
@@ -383,7 +387,7 @@ describe("calls", () => {
   });
 });
 
-describe("what is ordered wrongly", () => {
+describe("a wrong order", () => {
   const orders: [string, (server: MemcachedServer) => unknown, RegExp][] = [
     ["stall(-1)", (server) => server.stall(-1), /^ms must be at least 0, not -1$/],
     ["stall(NaN)", (server) => server.stall(NaN), /^ms must be at least 0, not NaN$/],
@@ -398,7 +402,7 @@ describe("what is ordered wrongly", () => {
     ["latency", (server) => server.slow({ latency: -1 }), /^latency must be at least 0/],
     ["speed", (server) => server.slow({ bytesPerSecond: 0 }), /^bytesPerSecond must be at least 1/],
     ["command", (server) => server.fail("sett", "ERROR"), /^there is no command "sett", only get,/],
-    ["line", (server) => server.fail("set", "ERROR\r\n"), /^line must be one line/],
+    ["line", (server) => server.fail("set", "ERROR\r\n"), /^line must be a single line/],
     ["no line", (server) => server.fail("set", ""), /^line must not be empty$/],
     ["times", (server) => server.fail("set", "ERROR", { times: -1 }), /^times must be a whole/],
     ["an option", (server) => server.cut({ afer: 1 } as never), /did you mean "after"\?$/],
@@ -422,7 +426,7 @@ describe("what is ordered wrongly", () => {
 });
 
 describe("TLS and authentication", () => {
-  it("are asked of every client", async (t) => {
+  it("are required of every client", async (t) => {
     const authority = makeAuthority();
     t.after(() => authority.dispose());
     const { cert, key } = authority.issue(["IP:127.0.0.1"]);
@@ -440,6 +444,16 @@ describe("TLS and authentication", () => {
       code: "AUTH",
     });
     await assert.rejects(connect(t, server, { tls: true, auth }).get("a"), { code: "SERVER_DOWN" });
+    server.stall(Infinity);
+    const waiting = connect(t, server, { tls: { ca }, auth, connectTimeout: 10_000 });
+    await assert.rejects(waiting.get("a", { timeout: 150 }), {
+      code: "TIMEOUT",
+      phase: "connecting",
+    });
+    const late = waiting.get("a", { timeout: 10_000 });
+    server.stall(0);
+    assert.equal(await late, large);
+
     const plain = connect(t, server, { auth, connectTimeout: 200 });
     await assert.rejects(plain.get("a"), { code: "SERVER_DOWN" });
 
@@ -454,10 +468,10 @@ describe("TLS and authentication", () => {
     await assert.rejects(client.get("a"), { code: "SERVER_DOWN" });
   });
 
-  it("need what makes sense", async () => {
+  it("need options that make sense", async () => {
     for (
       const [options, message] of [
-        [{ auth: { username: "a b", password: "c" } }, /^auth.username must have no space/],
+        [{ auth: { username: "a b", password: "c" } }, /^auth.username must not contain a space/],
         [{ auth: { username: "a", password: "" } }, /^auth.password must not be empty/],
         [{ auth: null as never }, /^auth must be an object/],
         [{ tls: { cert: "x", key: "y" } }, /^tls.cert must be a PEM text/],
@@ -485,6 +499,6 @@ it("an idle connection is closed by the server's own clock", async (t) => {
     await sleep(50);
   }
   assert.equal(idle.end, "end");
-  assert.equal(uploading.end, "open", "what is in the middle of a command is not idle");
+  assert.equal(uploading.end, "open", "a connection in the middle of a command is not idle");
   assert.equal((await busy.stats()).get("idle_kicks"), "1");
 });

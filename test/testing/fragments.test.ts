@@ -1,4 +1,4 @@
-/** The same bytes in any pieces, played without a socket. */
+/** Plays the same bytes in different pieces, without a socket. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
@@ -7,7 +7,7 @@ import { converse, socketless, type Talk } from "./socketless.ts";
 
 const CLOCK = new ManualClock(1_800_000_000);
 
-/** One of each kind, whose replies do not depend on what was sent when. */
+/** Commands of each kind, whose replies do not depend on when something was sent. */
 const REQUEST = [
   "set a 5 100 14|ab|cd|ef|gh",
   "get a b|gets a",
@@ -33,26 +33,26 @@ function feed(chunks: readonly string[]): Played {
 describe("a conversation", () => {
   const whole = feed([REQUEST]);
 
-  it("is answered to its end", () => {
+  it("is answered completely", () => {
     assert.equal(whole.closed, false);
     assert.match(whole.replies, /^STORED\r\nVALUE a 5 14\r\nab\r\ncd\r\n/);
     assert.match(whole.replies, /\r\nNOT_FOUND\r\n$/);
     assert.equal(whole.replies.split("\r\n").length, 46);
   });
 
-  it("is answered alike in two pieces, wherever they are cut", () => {
+  it("gets the same answer in two pieces, wherever it is cut", () => {
     for (let at = 1; at < REQUEST.length; at++) {
       assert.deepEqual(feed([REQUEST.slice(0, at), REQUEST.slice(at)]), whole, `cut at ${at}`);
     }
   });
 
-  it("is answered alike byte by byte", () => {
+  it("gets the same answer byte by byte", () => {
     assert.deepEqual(feed([...REQUEST]), whole);
   });
 });
 
 describe("replies", () => {
-  it("wait for a value that is on its way", () => {
+  it("wait for a value that has not arrived completely", () => {
     assert.equal(feed(["version\r\nset a 0 0 3\r\nab"]).replies, "");
     assert.equal(
       feed(["version\r\nset a 0 0 3\r\nab", "c\r\n"]).replies,
@@ -60,7 +60,7 @@ describe("replies", () => {
     );
   });
 
-  it("wait for a refused value to go by, be it in many pieces", () => {
+  it("wait until a refused value has been skipped, even in many pieces", () => {
     const size = 2_000_000;
     const line = `set a 0 0 ${size}\r\n`;
     const pieces = Array.from({ length: 20 }, () => "x".repeat(size / 20));
@@ -76,7 +76,7 @@ describe("replies", () => {
   });
 });
 
-it("quit ends the conversation, whatever comes after", () => {
+it("quit ends the conversation, whatever follows it", () => {
   const quit = { replies: "VERSION 1.6.18\r\n", closed: true };
   assert.deepEqual(feed(["version\r\nquit\r\nversion\r\n"]), quit);
   assert.deepEqual(feed(["version\r\nquit\r\n", "version\r\n"]), quit);
@@ -100,7 +100,7 @@ describe("an item that a reply points at", () => {
 });
 
 describe("a line without an end", () => {
-  it("closes the connection beyond 2048 bytes, however it comes", () => {
+  it("closes the connection beyond 2048 bytes, however they arrive", () => {
     assert.equal(feed(["x".repeat(2048)]).closed, false);
     assert.equal(feed(["x".repeat(2049)]).closed, true);
     assert.equal(feed([..."x".repeat(2049)]).closed, true);

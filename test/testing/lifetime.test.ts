@@ -1,4 +1,4 @@
-/** What a server does to the process that it is in, and what a test framework does to the server. */
+/** How a server affects its process, and how a test framework affects the server. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -14,12 +14,12 @@ describe("a server that nobody stops", () => {
     assert.deepEqual(await ended(runModule(file, "forgets")), { code: 0, out, err: "" });
   });
 
-  it("answers a client that does", { timeout: 30_000 }, async () => {
+  it("answers a client that keeps the process alive", { timeout: 30_000 }, async () => {
     assert.deepEqual(await ended(runModule(file, "waits")), { code: 0, out: "1\n", err: "" });
   });
 });
 
-/** Puts clocks and timers that stand still in the place of the global ones, as Jest and Vitest do. */
+/** Replaces the global clocks and timers by ones that stand still, as Jest and Vitest do. */
 function fakeTimers(t: TestContext, now: number): { advance(ms: number): void } {
   const doNothing = (): void => {};
   const fakes: [object, string, unknown][] = [
@@ -43,7 +43,7 @@ function fakeTimers(t: TestContext, now: number): { advance(ms: number): void } 
 it("a server works under fake timers, and its clock is the fake one", async (t) => {
   const fake = fakeTimers(t, Date.now());
   const server = await MemcachedServer.start();
-  // After the real timers are back: Bun's own sockets need the global setImmediate to close.
+  // This runs after the real timers are back, because Bun's sockets need the global setImmediate to close.
   t.after(() => server.stop());
   const client = new Memcached(server.address, { timeout: 10_000 });
   t.after(() => client.close());
@@ -53,7 +53,7 @@ it("a server works under fake timers, and its clock is the fake one", async (t) 
   fake.advance(2_000);
   assert.equal(await client.get("session"), undefined);
 
-  // Faults take real time: so do the client's deadlines.
+  // Faults take real time, and so do the client's deadlines.
   server.slow({ latency: 10 });
   await client.set("a", 1);
   server.slow(null);

@@ -1,9 +1,8 @@
 /**
- * The embedded server against memcached 1.6.18, byte for byte: over conversations made at random.
+ * Compares the embedded server with memcached 1.6.18, byte for byte, over random conversations.
  *
- * `MEMWIRE_CONFORMANCE_SEED` and `MEMWIRE_CONFORMANCE_ROUNDS` (100 conversations each) choose others
- * and more. Where another version is installed, the two rounds in the recording of
- * conformance.test.ts stand in for these.
+ * `MEMWIRE_CONFORMANCE_SEED` chooses other conversations, `MEMWIRE_CONFORMANCE_ROUNDS` how many rounds of 100.
+ * If another version is installed, the two recorded rounds of conformance.test.ts replace these.
  */
 import assert from "node:assert/strict";
 import process from "node:process";

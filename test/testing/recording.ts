@@ -1,9 +1,8 @@
 /**
- * What the real memcached answered to a list of cases, and playing the same to the embedded server
+ * Records what the real memcached answers to a list of cases, and plays the same cases to the embedded server
  * with its clock at the same seconds.
  *
- * Recordings are made on the spot where the reference version is installed, and kept in
- * recorded.jsonl for everybody else.
+ * Recordings are made where the reference version is installed, and kept in recorded.jsonl for everybody else.
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,37 +12,37 @@ import { argumentsOf } from "./cases/options.ts";
 import { type Case, isWait, nameOf, type Step, stepsOf } from "./cases/case.ts";
 import { Control, play, startEmbedded } from "./support.ts";
 
-/** The version whose replies decide. */
+/** The version of memcached whose replies are the reference. */
 export const REFERENCE_VERSION = "1.6.18";
 
 /**
- * What one step was answered, and how many seconds after the server's start by its own clock; one
- * character per byte, cut short if long, nothing for a wait.
+ * The reply to one step, and how many seconds after the server's start it came, by the server's own clock. The
+ * reply has one character per byte, is cut short if it is long, and is empty for a wait.
  */
 export type Answer = readonly [seconds: number, reply: string];
 
 /** A case that was played to a server. */
 export interface Played {
   readonly id: string;
-  /** Whether the replies can be compared. If not, not all steps were played, and it was tried again. */
+  /** Whether the replies can be compared. If not, only some steps were played, and the case was tried again. */
   readonly clear: boolean;
   readonly answers: readonly Answer[];
 }
 
-/** What one server was told from its start, case by case, and answered. */
+/** The cases that one server was sent since its start, with its replies. */
 export interface Recording {
-  /** When it says that it started, in seconds since 1970. */
+  /** When the server says that it started, in seconds since 1970. */
   readonly startedAt: number;
   readonly played: readonly Played[];
 }
 
-/** How often a case is tried until its replies can be compared. */
+/** How often a case is tried at most until its replies can be compared. */
 const TRIES = 20;
 
-/** Replies up to this long are kept whole. */
+/** Replies of up to this length are kept whole. */
 const WHOLE = 1500;
 
-/** A reply as it is kept: long ones by length and hash. */
+/** The form in which a reply is kept: a long one by its length and hash. */
 function digest(reply: string): string {
   if (reply.length <= WHOLE) return reply;
   return `${reply.slice(0, 60)}... ${reply.length} bytes, ${hash(reply).slice(0, 32)}`;
@@ -53,7 +52,7 @@ function hash(text: string): string {
   return createHash("sha256").update(text, "latin1").digest("hex");
 }
 
-/** What tells a case from others in a recording. */
+/** The text that identifies a case in a recording. */
 export function idOf(one: Case): string {
   return hash(JSON.stringify(stepsOf(one))).slice(0, 12);
 }
@@ -66,14 +65,14 @@ export async function installedVersion(): Promise<string> {
 }
 
 /**
- * Keeps memcached from noting a second read in a thread of its own: until that has run, it does not
- * change the item in its place, and nobody can say when that is.
+ * Keeps memcached from noting a second read in a background thread. Until that thread has run, memcached does
+ * not change the item in place, and nobody can know when that is.
  */
 const NO_LATE_NOTES = "lru mode flat";
 
 /**
- * Plays cases to a real memcached, each after a flush, until its replies can be compared. `atOnce`:
- * reads are noted at once, or not at all; without it, a second read counts for the time of access.
+ * Plays cases to a real memcached, each after a flush, until its replies can be compared. With `atOnce` reads
+ * are noted at once or not at all; without it, a second read changes the time of access.
  */
 export async function record(
   cases: readonly Case[],
@@ -85,7 +84,7 @@ export async function record(
   const control = await Control.open(server.address, auth);
   try {
     const stats = await control.stats();
-    // It counts two seconds of uptime as it starts.
+    // memcached counts two seconds of uptime when it starts.
     const startedAt = Number(stats.get("time")) - Number(stats.get("uptime")) + 2;
     const played: Played[] = [];
     if (atOnce && options.outOfMemory !== true) await control.ask(NO_LATE_NOTES);
@@ -105,8 +104,8 @@ export async function record(
 }
 
 /**
- * Plays a case up to its end, or to a step under which the server's second changed, or in which its
- * crawler, which has work of its own, was busy.
+ * Plays a case to its end, or up to a step during which the server's second changed or its crawler was busy
+ * with work of its own.
  */
 async function playOnce(
   one: Case,
@@ -134,7 +133,7 @@ async function playOnce(
   return { id: idOf(one), clear: true, answers };
 }
 
-/** What differs when the cases of a recording are played to an embedded server; nothing, that is. */
+/** Plays the cases of a recording to an embedded server, and lists the differences; there should be none. */
 export async function compare(
   cases: readonly Case[],
   recording: Recording,
@@ -167,7 +166,7 @@ export async function compare(
   return differences;
 }
 
-/** A dump comes in no order: its lines are sorted. */
+/** Sorts the lines of a dump, because they come in no particular order. */
 function sortDump(reply: string): string {
   return reply.replace(/(?:^key=.*\n)+/gm, (dump) => dump.match(/.*\n/g)!.sort().join(""));
 }

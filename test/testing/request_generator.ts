@@ -1,10 +1,10 @@
 /**
- * Requests at random, most of them valid, from a seed. What it knows about versions it has from an
- * embedded server that it tells the same, so that `cas` finds the right one now and then.
+ * Makes random requests from a seed, most of them valid. It sends the same requests to an embedded server to
+ * learn versions, so that a `cas` sometimes has the right one.
  *
- * Kept out: what has no defined answer (memcached reads on past a value of nothing but white space to
- * see whether it is a number), and what depends on its background threads: the crawler, and a delayed
- * flush, which brings back what an earlier one covered and no thread has dropped yet.
+ * It leaves out requests without a defined answer (memcached reads past the end of a value of only white space
+ * to see whether it is a number), and those that depend on background threads: the crawler, and a delayed
+ * flush, which brings back items that an earlier flush covered and no thread has dropped yet.
  */
 import { Buffer } from "node:buffer";
 import { type Line, raw } from "./cases/case.ts";
@@ -29,7 +29,7 @@ const WORDS = [
   "HTTP/1.1",
 ];
 
-/** A stream of numbers from a seed (a linear congruential generator with its better half used). */
+/** Makes a stream of numbers from a seed, by the upper half of a linear congruential generator. */
 function random(seed: number): () => number {
   let state = BigInt(seed) * 2_862_933_555_777_941_757n + 3_037_000_493n;
   return () => {
@@ -38,7 +38,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** Makes conversations, each a few commands for a connection of its own. */
+/** Makes conversations. Each is a few commands for a connection of its own. */
 export class RequestGenerator {
   readonly #random: () => number;
   readonly #state = socketless({ now: () => 1_800_000_000 });
@@ -47,7 +47,7 @@ export class RequestGenerator {
     this.#random = random(seed);
   }
 
-  /** The bytes of one conversation, one character each. */
+  /** Makes the bytes of one conversation, one character per byte. */
   conversation(): string {
     this.#tell("flush_all\r\n");
     let text = "";
@@ -100,12 +100,12 @@ export class RequestGenerator {
     return `ms ${this.#keyAndFlags(5, ` ${this.#length(value)}`, "EARPS")}\r\n${value}\r\n`;
   }
 
-  /** The length of a value, or a little more or less. */
+  /** Returns the length of a value, or a little more or less. */
   #length(value: string): number {
     return this.#chance(0.03) ? value.length - 2 + this.#below(5) : value.length;
   }
 
-  /** A key and at most `most` flags, with something between. */
+  /** Makes a key and at most `most` flags, with something in between. */
   #keyAndFlags(most: number, between = "", modes = "ID+-"): string {
     const key = this.#key();
     const binary = this.#chance(BASE64.includes(key) ? 0.5 : 0.02) ? " b" : "";
@@ -148,7 +148,7 @@ export class RequestGenerator {
     }
   }
 
-  /** A version that some item has, or had, or none. */
+  /** Returns a version that some item has or had, or that none ever had. */
   #cas(): string {
     if (this.#chance(0.2)) return this.#number();
     const reply = this.#tell(`gets ${KEYS.join(" ")}\r\n`);
@@ -191,7 +191,7 @@ export class RequestGenerator {
     return this.#chance(0.1) ? this.#pick([" noreply", " noreply", " norepl", " x"]) : "";
   }
 
-  /** A byte more, less or other than there was, or a token or line end that went wrong. */
+  /** Adds, removes or changes a byte, or spoils a token or a line end. */
   #damage(command: string): string {
     const at = this.#below(command.length);
     switch (this.#below(6)) {
@@ -234,7 +234,7 @@ export class RequestGenerator {
   }
 }
 
-/** Random conversations from a seed. */
+/** Makes random conversations from a seed. */
 export function randomCases(seed: number, count: number): Line[] {
   const generator = new RequestGenerator(seed);
   return Array.from({ length: count }, () => raw(generator.conversation()));

@@ -1,4 +1,4 @@
-/** Starting, stopping, addresses, connections. */
+/** Starting and stopping a server, its addresses and connections. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
@@ -29,7 +29,7 @@ function scratch(t: TestContext): string {
 }
 
 describe("an address", () => {
-  it("is a free port of this machine if nothing is said", async (t) => {
+  it("is a free port of this machine by default", async (t) => {
     const servers = [await start(t), await start(t)];
     const addresses = servers.map((server) => server.address);
     assert.match(addresses[0] as string, /^127\.0\.0\.1:[1-9][0-9]*$/);
@@ -69,7 +69,7 @@ describe("an address", () => {
     assert.equal(await play(unix.address, "mn"), "MN\r\n", "the first one still listens there");
   });
 
-  it("is taken over from a server that was killed, but not from a file", async (t) => {
+  it("is taken over from a killed server, but not from a file", async (t) => {
     const folder = scratch(t);
     const path = join(folder, "dead.sock");
     const killed = await startMemcached({ unixPath: path });
@@ -125,7 +125,7 @@ describe("options", () => {
 });
 
 describe("stopping", () => {
-  it("closes connections and the port, and may be asked for twice", async () => {
+  it("closes connections and the port, and may be done twice", async () => {
     const server = await MemcachedServer.start();
     const socket = await dial(server.address);
     const closed = once(socket, "close");
@@ -163,7 +163,7 @@ describe("connections", () => {
     assert.equal((await control.stats()).get("total_connections"), "4");
   });
 
-  it("beyond maxConnections are told so, and closed", async (t) => {
+  it("beyond maxConnections get an error and are closed", async (t) => {
     const { address } = await start(t, { maxConnections: 2 });
     const control = await Control.open(address);
     const second = await Control.open(address);
@@ -185,7 +185,7 @@ describe("connections", () => {
     assert.equal(stats.get("max_connections"), "2");
   });
 
-  it("are listed by stats conns, with what they are about", async (t) => {
+  it("are listed by stats conns, with what they are doing", async (t) => {
     const clock = new ManualClock();
     const { address } = await start(t, { clock });
     const uploading = await dial(address);
@@ -217,7 +217,7 @@ describe("connections", () => {
   });
 
   it(
-    "whose client does not read are not read either, and lose nothing",
+    "whose client does not read its replies are not read either, and lose nothing",
     { timeout: 20_000 },
     async (t) => {
       const { address } = await start(t);
@@ -256,7 +256,7 @@ describe("connections", () => {
     },
   );
 
-  it("may bring an upload in many pieces, with other clients served meanwhile", async (t) => {
+  it("may carry an upload in many pieces while other clients are served", async (t) => {
     const { address } = await start(t);
     const socket = await dial(address);
     socket.setEncoding("latin1");

@@ -5,7 +5,7 @@ import { Conversation } from "../../src/testing/conversation.ts";
 import { checkOptions } from "../../src/testing/options.ts";
 import { newState, type ServerState } from "../../src/testing/state.ts";
 
-/** A server that nobody can reach but {@linkcode converse}. */
+/** A server that only {@linkcode converse} can reach. */
 export function socketless(clock: Clock): ServerState {
   const { settings } = checkOptions({ clock });
   return newState(settings, { port: 0, host: undefined, path: undefined });
@@ -14,7 +14,7 @@ export function socketless(clock: Clock): ServerState {
 /** A connection to it. */
 export interface Talk {
   readonly conversation: Conversation;
-  /** What was answered since it was last asked, one character per byte. */
+  /** Returns the replies since the last call, one character per byte. */
   take(): string;
   isClosed(): boolean;
 }

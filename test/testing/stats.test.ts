@@ -1,4 +1,4 @@
-/** `stats`: its fields and what they count, beside memcached's. */
+/** `stats`: its fields and what they count, compared with memcached's. */
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it, type TestContext } from "node:test";
@@ -7,7 +7,7 @@ import { startMemcached } from "../support/memcached.ts";
 import { installedVersion, REFERENCE_VERSION } from "./recording.ts";
 import { Control, play } from "./support.ts";
 
-/** A bit of everything that is counted. */
+/** Requests that change each counter. */
 const TRAFFIC = [
   "get a b|set a 0 0 1|1|cas a 0 0 1 1|1|ms s 1|x|ms s 1 C1 I|y|set b 0 0 3|xyz|add a 0 0 1|x|replace q 0 0 1|x|append b 0 0 1|x",
   "get a b|gets a b q|gat 10 a q|touch a 0|touch a 0|touch q 0",
@@ -22,7 +22,7 @@ const TRAFFIC = [
   "set h 0 0 1|1|mg h|mg h|set i 0 0 200|" + "i".repeat(200),
 ];
 
-/** Counted by both in the same way; bytes_read and times are not, for what is asked meanwhile. */
+/** Fields that both count in the same way. bytes_read and times are not, because the test itself asks. */
 const COUNTED = [
   ..."cmd_get cmd_set cmd_flush cmd_touch cmd_meta get_hits get_misses get_expired".split(" "),
   ..."get_flushed delete_misses delete_hits incr_misses incr_hits decr_misses".split(" "),
@@ -56,13 +56,13 @@ async function startBoth(t: TestContext, args: readonly string[] = []): Promise<
   };
 }
 
-/** Those of the names that stand in the list, in its order. */
+/** Returns the names that are in the list, in the list's order. */
 function inOrder(names: Iterable<string>, list: Iterable<string>): string[] {
   const chosen = new Set(names);
   return [...list].filter((name) => chosen.has(name));
 }
 
-// Another version counts and names some things in its own way.
+// Another version counts and names some things differently.
 const reference = await installedVersion() === REFERENCE_VERSION;
 
 if (reference) {
@@ -101,7 +101,7 @@ function besideMemcached(): void {
     }
   });
 
-  it("shows memcached's own settings, but for what it is made of", async (t) => {
+  it("shows memcached's own settings, except those about its insides", async (t) => {
     const { embedded, real } = await startBoth(t);
     await embedded.ask("verbosity 5");
     await real.ask("verbosity 5");
@@ -125,7 +125,7 @@ function besideMemcached(): void {
     assert.ok(Number(ours.get("items:1:age")) <= 1);
   });
 
-  it("reset starts the counting anew and keeps the items", async (t) => {
+  it("reset sets the counters to 0 and keeps the items", async (t) => {
     const { embedded, real, play } = await startBoth(t);
     await play("set a 0 0 1|x|get a|get b");
     assert.equal(await embedded.ask("stats reset"), "RESET\r\n");
@@ -138,7 +138,7 @@ function besideMemcached(): void {
   });
 }
 
-it("what is about memcached's insides is refused by name", async (t) => {
+it("commands about memcached's insides are refused by name", async (t) => {
   const server = await MemcachedServer.start();
   t.after(() => server.stop());
   const refused = (name: string): string =>
@@ -160,7 +160,7 @@ it("what is about memcached's insides is refused by name", async (t) => {
 });
 
 describe("stats", () => {
-  it("tells what the server is", async (t) => {
+  it("describes the server", async (t) => {
     const server = await MemcachedServer.start();
     const embedded = await Control.open(server.address);
     t.after(() => {

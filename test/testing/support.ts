@@ -1,4 +1,4 @@
-/** Playing bytes to servers, and asking them about themselves. */
+/** Plays bytes to servers, and asks them about themselves. */
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -10,7 +10,7 @@ import {
 } from "../../src/testing/mod.ts";
 import { chunksOf, type Line } from "./cases/case.ts";
 
-/** Long enough for a server to read what was sent before more is. */
+/** A pause that is long enough for a server to read what was sent before. */
 const BETWEEN_CHUNKS = 15;
 
 /** Opens a connection to "host:port", "[v6]:port" or "unix:/path". */
@@ -23,7 +23,7 @@ export async function dial(address: string): Promise<Socket> {
 }
 
 /**
- * Sends bytes over a new connection, closes it for writing and resolves with all that came back, one
+ * Sends bytes over a new connection, closes it for writing and resolves to everything that came back, one
  * character per byte. A reset ends the reply as a close does.
  */
 export async function play(address: string, line: Line): Promise<string> {
@@ -44,7 +44,7 @@ export async function play(address: string, line: Line): Promise<string> {
   return Buffer.concat(received).toString("latin1");
 }
 
-/** A connection that is kept, for questions with an answer that ends in a known way. */
+/** A connection that stays open, for questions whose answer ends in a known way. */
 export class Control {
   readonly #socket: Socket;
   #text = "";
@@ -68,7 +68,7 @@ export class Control {
     return control;
   }
 
-  /** Sends a line and resolves with the answer, up to a line that can be the last. */
+  /** Sends a line and resolves to the answer, up to a line that can be the last one. */
   async ask(line: string): Promise<string> {
     this.#text = "";
     this.#socket.write(`${line}\r\n`);
@@ -91,7 +91,7 @@ export class Control {
   }
 }
 
-/** An embedded server whose clock is in the test's hands. */
+/** An embedded server whose clock the test moves. */
 export interface Embedded {
   readonly server: MemcachedServer;
   readonly clock: ManualClock;
@@ -99,7 +99,7 @@ export interface Embedded {
   stop(): Promise<void>;
 }
 
-/** Starts one that believes to have started at `startedAt`, in seconds since 1970. */
+/** Starts a server that takes `startedAt`, in seconds since 1970, for the time of its start. */
 export async function startEmbedded(
   startedAt?: number,
   options: MemcachedServerOptions = {},

@@ -1,7 +1,7 @@
-/** Bytes made to hurt: each claims, nests or repeats what a value never would. */
+/** Bytes that are made to do harm: each claims, nests or repeats what no real value would. */
 import { Buffer } from "node:buffer";
 
-/** Unsigned LEB128. */
+/** Encodes a number as unsigned LEB128. */
 export function varint(value: number): number[] {
   const bytes: number[] = [];
   for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
@@ -12,7 +12,7 @@ function text(latin1: string): Buffer {
   return Buffer.from(latin1, "latin1");
 }
 
-/** Header and the parts: Latin-1 text, numbers as varints, bytes. */
+/** Joins a header and parts: Latin-1 text, numbers as varints, bytes. */
 export function value(...parts: readonly (string | number | Uint8Array)[]): Buffer {
   const bodies = parts.map((part) => {
     if (typeof part === "string") return text(part);
@@ -30,7 +30,7 @@ function repeat(part: string | Uint8Array, count: number): Buffer {
   return Buffer.alloc(bytes.length * count, bytes);
 }
 
-/** An array of `count` times the same value. */
+/** Encodes an array that has the same value `count` times. */
 function array(part: string | Uint8Array, count: number): Buffer {
   return value("A", count, repeat(part, count), "$", 0, count);
 }
@@ -49,7 +49,7 @@ const I = 2;
 const MEGABYTE = 1_000_000;
 const MANY = 4294967295;
 
-/** One of each kind in the fewest bytes. */
+/** One value of each kind, in as few bytes as possible. */
 const SMALLEST: Readonly<Record<string, string | Uint8Array>> = {
   undefined: "_",
   hole: "-",
@@ -159,7 +159,7 @@ export const bombs: Readonly<Record<string, Buffer>> = {
   ),
 };
 
-/** About 1 MB of one thing each, which takes any reader its time. */
+/** About 1 MB of one kind of value each, which takes any reader some time. */
 export const megabytes: Readonly<Record<string, Buffer>> = {
   ...Object.fromEntries(
     Object.entries(SMALLEST).map(([name, part]) => [

@@ -1,4 +1,4 @@
-/** The codec's own buffer, and reading out of the middle of another. */
+/** The codec's own buffer, and reading from the middle of another one. */
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
@@ -9,10 +9,10 @@ import { assertOwnBytes, assertPlain, buffersIn } from "../support/own_bytes.ts"
 import { corpus } from "./corpus.ts";
 import { difference } from "./same.ts";
 
-/** Of a new encoder, bytes. */
+/** The size of a new encoder's buffer, in bytes. */
 const FIRST_BUFFER = 16_384;
 
-test("encode gives a view that the next encode overwrites, serialize a copy that nothing does", () => {
+test("encode returns a view that the next encode overwrites, serialize a copy that nothing overwrites", () => {
   const kept = serialize({ a: 1 });
   const view = encode({ a: 1 });
   assert.deepEqual(Uint8Array.from(view), kept);
@@ -23,7 +23,7 @@ test("encode gives a view that the next encode overwrites, serialize a copy that
   assert.equal(Object.getPrototypeOf(kept), Uint8Array.prototype);
 });
 
-test("what serialize gave stays as it is, whatever is serialized after it", () => {
+test("the result of serialize does not change, whatever is serialized afterwards", () => {
   const values = Array.from({ length: 3000 }, (_, i) => ({
     i,
     wide: "ж".repeat(i % 7),
@@ -46,13 +46,13 @@ test("what serialize gave stays as it is, whatever is serialized after it", () =
   assert.equal(assertOwnBytes(kept), kept.filter((bytes) => bytes !== undefined).length);
 });
 
-test("bytes and buffers that deserialize gave are over memory of their own", () => {
+test("bytes and buffers that deserialize returns have memory of their own", () => {
   const values = corpus.map(({ make }) => make()).filter((value) => buffersIn(value).length === 1);
   assert.ok(values.length > 10);
   for (const value of values) {
     const copies = [deserialize(serialize(value)), deserialize(serialize(value))];
     const [one] = buffersIn(copies[0]);
-    // A view of a part of a buffer, or of one that can grow, comes with all of the buffer.
+    // A view of a part of a buffer, or of a buffer that can grow, comes with the whole buffer.
     const whole = !ArrayBuffer.isView(one) || one.byteLength === one.buffer.byteLength;
     if (whole && !(one as { resizable?: boolean }).resizable) {
       assert.equal(assertOwnBytes(copies), 2);
@@ -194,7 +194,7 @@ test("every layout survives a buffer that is full at any byte of it", () => {
   }
 });
 
-test("decode reads out of the middle of a buffer and keeps no part of it", () => {
+test("decode reads from the middle of a buffer and keeps no part of it", () => {
   const value = {
     bytes: Uint8Array.of(1, 2, 3),
     buffer: Uint8Array.of(4, 5).buffer,
@@ -233,7 +233,7 @@ test("decode stops at its end, though the buffer goes on", () => {
   }
 });
 
-test("the shapes that were met before change nothing, however many there were", () => {
+test("earlier shapes of objects change nothing, however many there were", () => {
   const shape = (i: number): unknown => ({
     [`a${i}`]: { [`b${i % 97}`]: 1, c: [{ [`d${i}`]: i }] },
     z: i,

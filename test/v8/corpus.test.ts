@@ -1,4 +1,4 @@
-/** The corpus against itself, and against native in both directions. */
+/** Checks the corpus against itself, and against node:v8 ("native") in both directions. */
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import { deserialize, serialize } from "../../src/v8/mod.ts";
@@ -23,7 +23,7 @@ test("every value of the corpus comes back as it was", () => {
   for (const entry of corpus) assertSame(deserialize(serialize(entry.make())), entry);
 });
 
-// Bun has no oracle; `pinned.test.ts` holds it to bytes that Node wrote.
+// Bun has no oracle; there `pinned.test.ts` compares with bytes that Node wrote.
 const oracle = native;
 if (oracle !== undefined) {
   test("native reads what we write", () => {
@@ -39,7 +39,7 @@ if (oracle !== undefined) {
     }
   });
 
-  test("our bytes are native's but where the corpus says why not", () => {
+  test("our bytes are native's, except where the corpus says why not", () => {
     for (const entry of corpus) {
       if (entry.bytesDiffer) continue;
       const theirs: Uint8Array = Uint8Array.from(oracle.serialize(entry.make()));
@@ -48,7 +48,7 @@ if (oracle !== undefined) {
   });
 }
 
-test("stacks are written when asked for, and then read by native too", () => {
+test("stacks are written if an option asks for it, and native reads them too", () => {
   for (const entry of corpus) {
     const bytes = serialize(entry.make(), { errorStacks: true });
     assertSame(deserialize(bytes), entry, true);

@@ -1,21 +1,21 @@
 /**
- * Hand-written values, at least one for each line of the format and each of its edges. Every value is
- * made anew at each call, so that what was written and what is expected share nothing.
+ * Hand-written values, at least one for each rule of the format and each of its edges. Each call makes a new
+ * value, so that the written and the expected value share nothing.
  */
 import { builtins } from "./corpus_builtins.ts";
 import { buffers } from "./corpus_buffers.ts";
 import { objects } from "./corpus_objects.ts";
 import { primitives } from "./corpus_primitives.ts";
 
-/** A value with a name that pinned files know it by. */
+/** A value with the name that it has in the pinned files. */
 export interface Entry {
   readonly name: string;
   readonly make: () => unknown;
-  /** What is read back, where that is not what was written. */
+  /** What is read back, if that differs from what was written. */
   readonly reads?: () => unknown;
-  /** A global class without which there is no such value. */
+  /** A global class that a runtime needs to have for this value. */
   readonly needs?: string;
-  /** Native bytes that differ from ours, or between runtimes, and why. */
+  /** Why native bytes differ from ours, or between runtimes. */
   readonly bytesDiffer?: string;
   /** Why native in Node 20 cannot read it. */
   readonly notInNode20?: string;

@@ -6,7 +6,7 @@ function told<T extends Error>(error: T): T {
   return error;
 }
 
-/** Error classes, whose bytes the stack's presence changes. */
+/** An error for the corpus. Its bytes depend on whether the stack is written. */
 function error(name: string, make: () => Error, more: Partial<Entry> = {}): Entry {
   return {
     name: `error: ${name}`,

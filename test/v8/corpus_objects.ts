@@ -1,6 +1,6 @@
 import type { Entry } from "./corpus.ts";
 
-/** An array of `length` with holes where `elements` names nothing. */
+/** Makes an array of this length with holes where `elements` has no entry. */
 function holed(length: number, elements: Record<string, unknown>): unknown[] {
   const array: unknown[] = [];
   array.length = length;
@@ -40,7 +40,7 @@ class Point {
   }
 }
 
-/** Native decides between the two layouts by the engine's elements kind, ours by whether there are holes. */
+/** Native chooses the layout by the engine's elements kind, our codec by whether the array has holes. */
 const oddity = "native takes it for an array with holes, in some engine or version";
 
 export const objects: readonly Entry[] = [

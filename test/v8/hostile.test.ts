@@ -1,4 +1,4 @@
-/** Bytes from an enemy: a typed error or a value, in bounded time and memory, always. */
+/** Hostile bytes always give a typed error or a value, in bounded time and memory. */
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
@@ -14,10 +14,10 @@ import { LONG, MUTATIONS, SEED } from "./settings.ts";
 
 const MAX_MS = 50;
 const MAX_MB = 64;
-/** 1 MB of values of a byte or two each takes any reader its time; no more than in proportion. */
+/** The limit for 1 MB of values of a byte or two each: that takes any reader some time, but in proportion. */
 const MAX_MS_PER_MEGABYTE = 1000;
 
-/** This runtime, with a heap of 128 MB where it can be told. */
+/** The command for this runtime, with a heap of 128 MB if the runtime has such an option. */
 function command(): readonly string[] {
   if ("Deno" in globalThis) {
     return ["run", "-A", "--no-check", "--v8-flags=--max-old-space-size=128"];
@@ -51,7 +51,7 @@ test("no bomb takes 50 ms or 64 MB, under a heap limit", LONG, () => {
   }
 });
 
-/** Bytes that mean something, to be put where they mean something else. */
+/** Bytes that mean something in the format, to be put where they mean something else. */
 const TELLING = [..."_0TFINZ\"cSoAa^DnyxzsR;'rB~\\V?{$@:,.-tuwmp"].map((tag) => tag.charCodeAt(0));
 
 function mutate(bytes: Uint8Array, others: readonly Uint8Array[], random: Random): Uint8Array {
@@ -100,7 +100,7 @@ test("mutated values are read or refused with a typed error, in bounded time", L
   const random = new Random(SEED);
   const read = (bytes: Uint8Array): "value" | "refused" => {
     try {
-      serialize(deserialize(bytes)); // what was read can be written, whatever it is
+      serialize(deserialize(bytes)); // whatever was read can be written
       return "value";
     } catch (error) {
       const { code } = error as { code?: string };
@@ -123,7 +123,7 @@ test("mutated values are read or refused with a typed error, in bounded time", L
   );
 });
 
-test("what no writer writes is refused", LONG, () => {
+test("bytes that no writer writes are refused", LONG, () => {
   const valid =
     /^(1000? sparse|100 sparse|1,107|a sparse array of|sparse arrays with|a bigint of 1 MB)|^(10 of|2 KB of|a million object)|^nested/;
   const refused = Object.keys(bombs).filter((name) => !valid.test(name));

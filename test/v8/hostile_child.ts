@@ -1,13 +1,13 @@
 /**
- * Decodes every bomb and prints a JSON line for each: what came of it, milliseconds, megabytes. A process
- * of its own, so that it can be given a small heap, and can die.
+ * Decodes every bomb and prints a JSON line for each: the outcome, milliseconds, megabytes. It is a process of
+ * its own, so that it can be given a small heap and can crash.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { deserialize } from "../../src/v8/mod.ts";
 import { bombs, megabytes } from "./bombs.ts";
 
-/** What became of a bomb. */
+/** How decoding a bomb ended. */
 export interface Outcome {
   readonly name: string;
   /** The error's `code`, its class if it has none, or "value". */
@@ -51,7 +51,7 @@ function run(name: string, bytes: Uint8Array): Outcome {
 deserialize(Uint8Array.of(0xff, 0x0f, 0x30));
 for (const [name, bytes] of Object.entries({ ...bombs, ...megabytes })) {
   let outcome = run(name, bytes);
-  // Another process may have had the processor.
+  // It may have been slow because another process had the processor.
   for (let tries = 0; tries < 3 && outcome.ms > 40; tries++) {
     const { ms } = run(name, bytes);
     outcome = { ...outcome, ms: Math.min(ms, outcome.ms) };

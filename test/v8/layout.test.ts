@@ -1,4 +1,4 @@
-/** The format byte by byte: what is written for each tag, and all that may be read. */
+/** The format byte by byte: what is written for each tag, and everything that can be read. */
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
@@ -10,7 +10,7 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
 
-/** Reads spaced hex after a header of the given version. */
+/** Decodes spaced hex after a header of the given version. */
 function read(body: string, version = 15): unknown {
   const bytes = Buffer.from(body.replaceAll(" ", ""), "hex");
   return deserialize(Uint8Array.of(0xff, version, ...bytes));
@@ -69,7 +69,7 @@ test("every tag is written as the format has it, after the header ff 0f", () => 
   }
 });
 
-test("an object that was met before is written as its id, in order of beginning", () => {
+test("an object that appears again is written as its id; ids count in the order in which objects begin", () => {
   const shared = {};
   assert.equal(
     hex(serialize([[], shared, shared])),
@@ -84,7 +84,7 @@ test("versions 13 to 16 are read, others are not", () => {
   }
 });
 
-test("what other writers may write is read too", () => {
+test("bytes that other writers may write are read too", () => {
   reads("55ffffffff0f", 0xffff_ffff);
   reads("5304f09f9880", "😀");
   reads("5303efbbbf", "\ufeff");
@@ -133,14 +133,14 @@ test("the parts of an error are read in any order", () => {
   reads("722e", new Error());
 });
 
-test("an error without a stored stack names itself there, and none of the codec's lines", () => {
+test("an error without a stored stack gets its own name as the stack, and no line of the codec", () => {
   const error = deserialize(serialize(new RangeError("far"))) as Error;
   assert.equal(error.stack, "RangeError: far");
   assert.equal(Object.getOwnPropertyDescriptor(error, "stack")?.enumerable, false);
   assert.ok(Error.stackTraceLimit > 0);
 });
 
-test("plain V8's own views after a buffer, the buffer having the lower id", () => {
+test("plain V8's own views after a buffer are read, and the buffer has the lower id", () => {
   const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
   const buffer = "42080102030405060708";
   reads(`${buffer} 56 42 02 03 00`, new Uint8Array(bytes.buffer, 2, 3));
@@ -170,7 +170,7 @@ test("plain V8's own views after a buffer, the buffer having the lower id", () =
   assert.equal(twice[0]?.buffer, twice[1]?.buffer);
 });
 
-test("a view that tracks the length of its buffer goes on doing so", () => {
+test("a view that tracks the length of its buffer still does so", () => {
   const view = read("7e 02 08 0102 56 42 00 00 03") as Uint8Array;
   assert.equal(view.length, 2);
   (view.buffer as unknown as { resize(length: number): void }).resize(5);

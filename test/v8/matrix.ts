@@ -1,5 +1,5 @@
 /**
- * Every runtime reads what every runtime wrote.
+ * Checks that every runtime reads what every runtime wrote.
  *
  *     matrix.ts write <file>     the corpus and random values, by our codec and by native where there is one
  *     matrix.ts read <file>...   all of them by our codec, ours by native too; exits 1 at any difference
@@ -14,7 +14,7 @@ import { RandomValues } from "./random.ts";
 import { difference } from "./same.ts";
 import { isNode20, native } from "./settings.ts";
 
-/** What one runtime wrote: hex by the names of the corpus; random values in their order. */
+/** What one runtime wrote, in hex: corpus values by name, random values in their order. */
 export interface Written {
   readonly runtime: string;
   readonly ours?: Record<string, string>;
@@ -49,7 +49,7 @@ function writeAll(): Written {
 }
 
 function pin(): Written {
-  if (native === undefined) throw new Error("there is nothing native here to pin");
+  if (native === undefined) throw new Error("this runtime has no native codec to pin");
   const all = Object.entries(write(native.serialize));
   const short = all.filter(([, bytes]) => bytes.length <= 2 * PINNED_BYTES);
   return { runtime: runtime(), native: Object.fromEntries(short) };
@@ -57,7 +57,7 @@ function pin(): Written {
 
 type Read = (bytes: Uint8Array) => unknown;
 
-/** How one value of the corpus was misread; `undefined` when it was not. */
+/** How one value of the corpus was misread; `undefined` if it was read correctly. */
 export function misread(name: string, bytes: string, read: Read): string | undefined {
   const entry = corpus.find((entry) => entry.name === name);
   try {
@@ -66,7 +66,7 @@ export function misread(name: string, bytes: string, read: Read): string | undef
     const found = difference(value, (entry.reads ?? entry.make)());
     return found && `${name}: ${found}`;
   } catch (error) {
-    // Of a class that this runtime lacks, such as Float16Array in Node 20.
+    // The value is of a class that this runtime lacks, such as Float16Array in Node 20.
     if (entry === undefined && (error as { code?: string }).code === "CORRUPT_VALUE") {
       return undefined;
     }
@@ -104,7 +104,7 @@ function main([command, ...files]: readonly string[]): number {
     writeFileSync(files[0] as string, JSON.stringify(written, undefined, 2) + "\n");
     return 0;
   }
-  if (command !== "read" || files.length === 0) throw new Error("write, read or pin, and a file");
+  if (command !== "read" || files.length === 0) throw new Error("usage: see the head of matrix.ts");
   let faults = 0;
   for (const file of files) {
     const written = JSON.parse(readFileSync(file, "utf8")) as Written;

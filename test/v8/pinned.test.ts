@@ -1,4 +1,4 @@
-/** Bytes that Node 20 and Node 24 wrote: the oracle for Bun, and for the day when theirs change. */
+/** Bytes that Node 20 and Node 24 wrote. They are the oracle for Bun, and show if a later Node changes. */
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
@@ -21,7 +21,7 @@ for (const name of ["node20", "node24"]) {
   });
 }
 
-test("what we write is what Node 24 wrote, but where the corpus says why not", () => {
+test("our bytes are those that Node 24 wrote, except where the corpus says why not", () => {
   let compared = 0;
   const values = pinned("node24");
   for (const { name, make, bytesDiffer } of corpus) {

@@ -1,4 +1,4 @@
-/** What stands on Object.prototype is neither run nor in the way. */
+/** Properties of Object.prototype are neither run while decoding, nor do they change the result. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askChild } from "../support/child.ts";

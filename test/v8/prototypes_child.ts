@@ -1,4 +1,4 @@
-/** Decodes while Object.prototype and Array.prototype are not as they should be; prints what went wrong. */
+/** Decodes while Object.prototype and Array.prototype have extra properties, and prints what went wrong. */
 import { Buffer } from "node:buffer";
 import { decode, encode } from "../../src/v8/codec.ts";
 import { deserialize, serialize } from "../../src/v8/mod.ts";
@@ -43,7 +43,7 @@ const bytes = values.map((value) => serialize(value));
 const wrong: string[] = [];
 let runs = 0;
 
-/** Decodes everything, while what `restore` ends lasts: comparing would run setters too. */
+/** Decodes everything, then calls `restore` before it compares, because comparing would run setters too. */
 function check(what: string, restore: () => void): void {
   const results: { outcome?: unknown; error?: unknown }[] = new Array(2 * bytes.length);
   for (let i = 0; i < results.length; i++) Object.defineProperty(results, i, { value: {} });
@@ -68,7 +68,7 @@ function check(what: string, restore: () => void): void {
   });
 }
 
-/** Ends the microtask: in the client no other code runs before that. */
+/** Ends the microtask. In the client no other code runs before that. */
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 check("untouched", () => undefined);
@@ -92,7 +92,7 @@ for (const prototype of [Object.prototype, Array.prototype]) {
     }
   }
 }
-// In one go, with what was decoded a moment before: deserialize is called by whoever changes it.
+// In the same microtask as the decoding before: whoever changes a prototype may call deserialize at once.
 deserialize(serialize({ late: 1 }));
 Object.defineProperty(Object.prototype, "late", { set: () => void runs++, configurable: true });
 const late = deserialize(serialize({ late: 1 })) as object;

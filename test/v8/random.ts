@@ -1,8 +1,8 @@
-/** Random values from a seed: all types, shared objects, cycles; the same in every runtime. */
+/** Makes random values from a seed: all types, shared objects, cycles; the same in every runtime. */
 import { Buffer } from "node:buffer";
 import { VIEWS } from "./view_classes.ts";
 
-/** Integers from a seed (mulberry32). */
+/** Makes random integers from a seed (mulberry32). */
 export class Random {
   #state: number;
 
@@ -23,7 +23,7 @@ export class Random {
     return this.next() % limit;
   }
 
-  /** One of a list. */
+  /** Returns one element of a list. */
   of<T>(list: readonly T[]): T {
     return list[this.below(list.length)] as T;
   }
@@ -53,7 +53,7 @@ const ALPHABETS = [
 const LENGTHS = [0, 1, 2, 3, 5, 8, 9, 16, 17, 39, 40, 41, 42, 63, 64, 127, 128, 200];
 const ERRORS = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError];
 
-/** One random value after another. */
+/** Makes one random value after another. */
 export class RandomValues {
   readonly #random: Random;
   #made: object[] = [];
@@ -63,7 +63,7 @@ export class RandomValues {
     this.#random = new Random(seed);
   }
 
-  /** The next one: mostly small, sometimes of 200 objects. */
+  /** Makes the next value: usually small, sometimes of 200 objects. */
   next(): unknown {
     this.#made = [];
     this.#left = this.#random.of([1, 4, 10, 25, 25, 60, 200]);
@@ -189,7 +189,7 @@ export class RandomValues {
     return set;
   }
 
-  /** Its cause refers to nothing outside itself: a way back to the error native cannot read in Node 20. */
+  /** Makes an error whose cause refers to nothing outside itself: Node 20 cannot read a way back to the error. */
   #error(): Error {
     const Class = this.#random.of(ERRORS);
     const made = this.#made;

@@ -1,4 +1,4 @@
-/** What cannot be stored, and what the error says. */
+/** Values that cannot be stored, and what the error says. */
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import { SerializationError } from "../../src/errors.ts";
@@ -62,7 +62,7 @@ const unstorable: Readonly<Record<string, readonly (() => unknown)[]>> = {
       })(),
   ],
   "an arguments object": [() => argumentsOf(), () => argumentsOf(1, 2)],
-  "an object of the engine's own": [
+  "an Intl, WebAssembly, Temporal or iterator object": [
     () => [].values(),
     () => new Map().entries(),
     () => new Set().values(),
@@ -92,7 +92,7 @@ for (const [what, makes] of Object.entries(unstorable)) {
       const deep = refused({ list: [{ it: make() }] });
       assert.equal(deep.message, `cannot store ${what} at list[0].it`);
       assert.equal(deep.path, "list[0].it");
-      assert.throws(() => native?.serialize(make()) ?? assert.fail("there is none in Bun"));
+      assert.throws(() => native?.serialize(make()) ?? assert.fail("Bun has no native codec"));
     }
   });
 }
@@ -141,7 +141,7 @@ test("a getter's own error passes through, and the next value is written as ever
   assert.deepEqual(deserialize(serialize({ a: { b: 1 } })), { a: { b: 1 } });
 });
 
-test("a value nested deeper than maxDepth is refused on both sides, at it is not", () => {
+test("a value nested deeper than maxDepth is refused on both sides, one at maxDepth is not", () => {
   const nest = (levels: number): unknown => levels === 0 ? 1 : [nest(levels - 1)];
   const path = "[0]".repeat(1000);
   assert.equal(
@@ -178,7 +178,7 @@ test("maxDepth beyond the stack is a typed error, not a crash", () => {
   }
 });
 
-test("other arguments than bytes are a TypeError, other views are read by their bytes", () => {
+test("an argument that is not bytes is a TypeError; any view is read by its bytes", () => {
   for (const bytes of [undefined, null, "text", 5, [255, 15, 48], new ArrayBuffer(3)]) {
     const wrong = bytes as unknown as Uint8Array;
     assert.throws(() => deserialize(wrong), { name: "TypeError", code: "ERR_INVALID_ARGUMENT" });
@@ -188,7 +188,7 @@ test("other arguments than bytes are a TypeError, other views are read by their 
   assert.equal(deserialize(view as unknown as Uint8Array), "abc");
 });
 
-test("arrayProps: false drops the names of arrays and keeps their holes", () => {
+test("arrayProps: false drops the named properties of arrays and keeps their holes", () => {
   const options = { arrayProps: false };
   const named = Object.assign([1, { a: 1 }], { index: 1 });
   assert.deepEqual(deserialize(serialize(named, options)), [1, { a: 1 }]);
@@ -199,7 +199,7 @@ test("arrayProps: false drops the names of arrays and keeps their holes", () => 
   assert.equal(difference(deserialize(serialize(sparse, options)), sparse), undefined);
 });
 
-test("what is written can be read: the limits are the same on both sides", () => {
+test("whatever is written can be read, because both sides have the same limits", () => {
   type Resizable = new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
   const growing = (max: number): ArrayBuffer =>
     new (ArrayBuffer as Resizable)(1, { maxByteLength: max });

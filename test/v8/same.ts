@@ -1,10 +1,10 @@
 /**
- * Whether two values are the same for one who got the second instead of the first: types, prototypes,
- * own properties in order, holes, -0, and which objects are one object.
+ * Checks whether two values are equal in everything that a program can see: types, prototypes, own properties
+ * in order, holes, -0, and which objects are the same object.
  */
 import { Buffer } from "node:buffer";
 
-/** Where and how two values differ; `undefined` when they do not. */
+/** Says where and how two values differ; `undefined` if they do not. */
 export function difference(actual: unknown, expected: unknown, stacks = false): string | undefined {
   return new Comparison(stacks).compare(actual, expected, "value");
 }

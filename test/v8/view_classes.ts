@@ -22,7 +22,7 @@ export const VIEWS: readonly ViewClass[] = [
   DataView,
 ];
 
-/** Bytes of an element; a DataView counts in bytes. */
+/** The bytes of one element; a DataView counts in bytes. */
 export function elementSize(View: ViewClass): number {
   return View.BYTES_PER_ELEMENT ?? 1;
 }

@@ -1,5 +1,5 @@
 /** fetch: the value, else what the loader makes of it. */
-import { invalidType } from "../../errors.ts";
+import { checkFunction } from "../../checks/values.ts";
 import { checkKey } from "../../protocol/key.ts";
 import { type FetchOptions, readFetchOptions } from "./options.ts";
 import type { Flights, Load as UntypedLoad } from "./flights.ts";
@@ -19,7 +19,7 @@ export function fetch<T>(
   try {
     const { core } = flights;
     const wireKey = checkKey(key, core.options.prefix);
-    if (typeof load !== "function") throw invalidType("fetch needs a function that loads");
+    checkFunction(load, "fetch needs a function that loads");
     const settings = readFetchOptions(options, core.options.timeout);
     const value = flights.fetch(wireKey, load as UntypedLoad, nothing, settings, core);
     return value as Promise<T | undefined>;

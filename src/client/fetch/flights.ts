@@ -14,7 +14,7 @@ import { onAbort } from "../../connection/abort.ts";
 import type { Continuation, Finish } from "../../connection/request.ts";
 import { fetchEvents } from "../../diagnostics.ts";
 import type { Core } from "../core.ts";
-import type { ValueCodec } from "../values.ts";
+import type { ClientCodec } from "../values/codec.ts";
 import {
   type Common,
   Exchange,
@@ -33,14 +33,14 @@ export type Load = (context: { stale: unknown; signal: AbortSignal }) => unknown
 /** All fetches of a client that load or wait for a load, by key. */
 export class Flights implements Common {
   readonly core: Core;
-  readonly codec: ValueCodec;
+  readonly codec: ClientCodec;
   readonly seen: Seen;
   readonly found: Finish<Found>;
   // Hits leave no trace in it: entries that come and go with each call made the collection of garbage take
   // half of all CPU (Node 20), for a Map's old tables keep alive what they have held.
   readonly #flights = new Map<string, Flight>();
 
-  constructor(core: Core, codec: ValueCodec) {
+  constructor(core: Core, codec: ClientCodec) {
     this.core = core;
     this.codec = codec;
     this.seen = new Seen(() => core.sweep.now());

@@ -6,13 +6,13 @@
  * those that are won in the same turn of the event loop.
  */
 import { AsyncResource } from "node:async_hooks";
+import { checkFunction, checkIterable } from "../../checks/values.ts";
 import { setImmediate } from "../../connection/clock.ts";
 import type { Request } from "../../connection/request.ts";
 import { Ring } from "../../connection/ring.ts";
 import { invalidType } from "../../errors.ts";
 import { checkKey } from "../../protocol/key.ts";
 import type { Core } from "../core.ts";
-import { iterable } from "../many.ts";
 import type { CheckedOptions } from "../options.ts";
 import type { Sender } from "./exchange.ts";
 import type { Flights } from "./flights.ts";
@@ -22,7 +22,7 @@ import { type FetchOptions, readFetchOptions } from "./options.ts";
 const WINDOW = 2000;
 
 /** Makes the values of several keys; a key that has none is left out. */
-export type LoadMany<T> = (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>;
+type LoadMany<T> = (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>;
 
 /** The values for the keys. */
 export async function fetchMany<T>(
@@ -32,15 +32,14 @@ export async function fetchMany<T>(
   options: FetchOptions,
 ): Promise<Map<string, T>> {
   const { core } = flights;
-  const names = [...new Set(iterable(keys, "keys"))];
-  if (typeof load !== "function") throw invalidType("fetchMany needs a function that loads");
+  const names = [...new Set(checkIterable(keys, "keys"))];
+  checkFunction(load, "fetchMany needs a function that loads");
   const settings = readFetchOptions(options, core.options.timeout);
-  const wireKeys = names.map((key) => checkKey(key, core.options.prefix));
+  const entries = names.map((name) => ({ name, key: checkKey(name, core.options.prefix) }));
   const batch = new Batch(load, names);
   const window = new Window(core);
-  const outcomes = await Promise.allSettled(names.map(async (name, i) => {
+  const outcomes = await Promise.allSettled(entries.map(async ({ name, key }) => {
     try {
-      const key = wireKeys[i] as string;
       const [load, waits] = [(): unknown => batch.add(name), (): void => batch.decide(name)];
       return await flights.fetch(key, load, waits, settings, window);
     } finally {
@@ -50,7 +49,7 @@ export async function fetchMany<T>(
   const found = new Map<string, T>();
   outcomes.forEach((outcome, i) => {
     if (outcome.status === "rejected") throw outcome.reason;
-    if (outcome.value !== undefined) found.set(names[i] as string, outcome.value as T);
+    if (outcome.value !== undefined) found.set(names[i]!, outcome.value as T);
   });
   return found;
 }

@@ -1,7 +1,7 @@
 /** The options of `fetch` and `fetchMany`, checked once. */
 import { checkObject, type Given, unknownOption } from "../../checks/options.ts";
-import { checkMs, checkSignal, kindOf } from "../../checks/values.ts";
-import { invalidRange, invalidType } from "../../errors.ts";
+import { checkMs, checkSeconds, checkSignal } from "../../checks/values.ts";
+import { invalidType } from "../../errors.ts";
 import type { DialectName } from "../../protocol/dialect_name.ts";
 import { toExptime } from "../../protocol/exptime.ts";
 import { type CallOptions, CheckedOptions } from "../options.ts";
@@ -128,16 +128,4 @@ const NOT_GIVEN: Given<FetchOptions> = {
 /** Seconds in which an old value is served. They must end: after a winner that died a mark of it stays. */
 export function checkStale(stale: unknown): number {
   return checkSeconds(stale, "stale", 0, MOST_SECONDS);
-}
-
-/** A number of seconds, rounded up. */
-export function checkSeconds(value: unknown, name: string, least: number, most: number): number {
-  if (typeof value !== "number") {
-    throw invalidType(`${name} must be a number of seconds, not ${kindOf(value)}`);
-  }
-  if (!(value >= least && value <= most)) {
-    const finite = most === Infinity ? "" : "a finite number of ";
-    throw invalidRange(`${name} must be ${finite}${least} or more seconds, not ${value}`);
-  }
-  return Math.ceil(value);
 }

@@ -11,13 +11,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  MemcachedError,
-  readCookie,
-  type Session,
-  sessionCookie,
-  type SessionStore,
-} from "../../../mod.ts";
+import type { Session, SessionStore } from "../../../mod.ts";
+import { withNodeSession } from "../../../src/adapters/node.ts";
 import { readForm, sendFile } from "./http.ts";
 import { shopPage } from "./shop_page.ts";
 
@@ -86,63 +81,74 @@ async function beSlow(form: URLSearchParams): Promise<void> {
 
 /** The server; the caller lets it listen. */
 export function createShop(name: string, store: SessionStore<Visit>): Server {
+  const visit = withNodeSession<Visit, IncomingMessage, ServerResponse>(
+    store,
+    async (request, response, session, save) => {
+      const text = await (actionOf(request) as Action)(session, await readForm(request));
+      const outcome = await save();
+      if (outcome === "gone") {
+        const text = "Your session has ended or moved meanwhile: nothing was saved.";
+        return reply(request, response, 401, outcome, { from: name, text });
+      }
+      if (outcome === "deleted") {
+        return reply(request, response, 200, outcome, { from: name, text });
+      }
+      const [user, cart, note] = [session.get("user"), session.get("cart"), session.get("note")];
+      reply(request, response, 200, outcome, { from: name, text, user, cart: cart ?? [], note });
+    },
+    {
+      cookie: COOKIE,
+      // Not "you have no session": nobody knows that now. The cookie stays, the visitor can try again.
+      onUnavailable: ({ code }, request, response) => {
+        response.setHeader("Retry-After", "1");
+        const text = `Your session cannot be reached right now (${code}).`;
+        reply(request, response, 503, code, { from: name, text });
+      },
+    },
+  );
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const file = pathOf(request).slice(1);
+    if (FILES.includes(file)) return await sendFile(response, file);
+    if (actionOf(request) !== undefined) return await visit(request, response);
+    reply(request, response, 404, "none", { from: name, text: "There is no such page." });
+  }
+
   return createServer((request, response) => {
-    serve(name, store, request, response).catch((error) => {
+    serve(request, response).catch((error) => {
       console.error(error);
       response.destroy();
     });
   });
 }
 
-async function serve(
-  name: string,
-  store: SessionStore<Visit>,
+function pathOf(request: IncomingMessage): string {
+  return new URL(request.url ?? "/", "http://localhost").pathname;
+}
+
+function actionOf(request: IncomingMessage): Action | undefined {
+  return actions[`${request.method} ${pathOf(request)}`];
+}
+
+/** Answers with a page, after a form that was posted with the way back to the page, or with JSON. */
+function reply(
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
-  if (FILES.includes(pathname.slice(1))) return await sendFile(response, pathname.slice(1));
-  const action = actions[`${request.method} ${pathname}`];
-  const form = await readForm(request);
-  const reply = (status: number, outcome: string, answer: Omit<Answer, "from">): void => {
-    response.setHeader("Cache-Control", "no-store");
-    response.setHeader(OUTCOME_HEADER, outcome);
-    if (!request.headers.accept?.includes("text/html")) {
-      response.writeHead(status, { "Content-Type": "application/json" });
-      response.end(JSON.stringify({ from: name, ...answer }));
-    } else if (request.method === "POST") {
-      const after = outcome === "stored" || outcome === "deleted" ? "" : `?after=${outcome}`;
-      response.writeHead(303, { Location: `./${after}` }).end();
-    } else {
-      response.writeHead(status, { "Content-Type": "text/html; charset=utf-8" });
-      response.end(shopPage({ from: name, ...answer }, status, searchParams.get("after")));
-    }
-  };
-  if (action === undefined) return reply(404, "none", { text: "There is no such page." });
-  try {
-    const brought = readCookie(request.headers.cookie, COOKIE.name);
-    const session = await store.open(brought);
-    const text = await action(session, form);
-    const outcome = await store.storeSession(session);
-    // Only what is stored under a new id sets the cookie, and only a logout clears it. Anything else
-    // could come from a slow request, and would undo what the visitor has done in the meantime.
-    if (outcome === "stored" && session.id !== brought) {
-      response.setHeader("Set-Cookie", sessionCookie(session.id, COOKIE));
-    } else if (outcome === "deleted") {
-      response.setHeader("Set-Cookie", sessionCookie(undefined, COOKIE));
-    }
-    if (outcome === "gone") {
-      const text = "Your session has ended or moved meanwhile: nothing was saved.";
-      return reply(401, outcome, { text });
-    }
-    if (outcome === "deleted") return reply(200, outcome, { text });
-    const [user, cart, note] = [session.get("user"), session.get("cart"), session.get("note")];
-    reply(200, outcome, { text, user, cart: cart ?? [], note });
-  } catch (error) {
-    if (!(error instanceof MemcachedError)) throw error;
-    // Not "you have no session": nobody knows that now. The cookie stays, the visitor can try again.
-    response.setHeader("Retry-After", "1");
-    const text = `Your session cannot be reached right now (${error.code}).`;
-    reply(503, error.code, { text });
+  status: number,
+  outcome: string,
+  answer: Answer,
+): void {
+  response.setHeader("Cache-Control", "no-store");
+  response.setHeader(OUTCOME_HEADER, outcome);
+  if (!request.headers.accept?.includes("text/html")) {
+    response.writeHead(status, { "Content-Type": "application/json" });
+    response.end(JSON.stringify(answer));
+  } else if (request.method === "POST") {
+    const after = outcome === "stored" || outcome === "deleted" ? "" : `?after=${outcome}`;
+    response.writeHead(303, { Location: `./${after}` }).end();
+  } else {
+    const after = new URL(request.url ?? "/", "http://localhost").searchParams.get("after");
+    response.writeHead(status, { "Content-Type": "text/html; charset=utf-8" });
+    response.end(shopPage(answer, status, after));
   }
 }

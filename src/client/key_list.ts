@@ -1,0 +1,92 @@
+/** keys: what all servers hold, from a dump that each of them makes. */
+import { readOptions } from "../checks/options.ts";
+import { checkSignal } from "../checks/values.ts";
+import type { Server } from "../cluster/server.ts";
+import { checkPrefix } from "../protocol/key.ts";
+import { DUMP_HASH_SINCE, isAtLeast } from "../protocol/version.ts";
+import { answer, cutShort, unexpectedLine } from "./admin_answer.ts";
+import type { Core } from "./core.ts";
+import { pause } from "./pause.ts";
+import { begin } from "./trace.ts";
+
+/** Options of keys. */
+interface KeysOptions {
+  /** What the keys begin with, after the client's own prefix. */
+  prefix?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+// Another dump is running: asked again after 100, 200... ms.
+const MAX_BUSY = 6;
+const BUSY_MS = 100;
+
+/** The keys that all servers hold now, roughly. */
+export async function* keys(
+  core: Core,
+  options: KeysOptions | undefined,
+): AsyncGenerator<string, void, void> {
+  const { prefix: own, timeout } = core.options;
+  const { prefix = "", signal } = readOptions<KeysOptions>(options, {
+    prefix: undefined,
+    signal: undefined,
+  });
+  const wanted = own + checkPrefix(prefix, "prefix");
+  if (signal !== undefined) checkSignal(signal);
+  core.checkOpen();
+  for (const server of core.cluster.servers) {
+    const end = begin("keys", server.ref);
+    let failed: unknown;
+    try {
+      for await (const key of dump(core, server, timeout, signal)) {
+        // What has been received already is not handed out after an abort, nor after `close`.
+        signal?.throwIfAborted();
+        core.checkOpen();
+        if (key.startsWith(wanted)) yield key.slice(own.length);
+      }
+    } catch (error) {
+      failed = error;
+      throw error;
+    } finally {
+      end(failed);
+    }
+  }
+}
+
+async function* dump(
+  core: Core,
+  server: Server,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string, void, void> {
+  const command = (version: string): string =>
+    `lru_crawler metadump ${isAtLeast(version, DUMP_HASH_SINCE) ? "hash" : "all"}`;
+  for (let tries = 0;; tries++) {
+    core.checkOpen();
+    let busy = false;
+    for await (const line of answer(server, command, { timeout, total: false, signal })) {
+      if (line === "END") return;
+      if (line === "OK") continue; // leads the dump since 1.6.43
+      if (line.startsWith("BUSY") && tries < MAX_BUSY) {
+        busy = true;
+        break;
+      }
+      const item = /^key=(\S+) exp=(-?\d+)/.exec(line);
+      if (item === null) throw unexpectedLine(line, "lru_crawler metadump", server);
+      const key = decodeKey(item[1]!);
+      const expires = Number(item[2]);
+      const alive = expires === -1 || expires > Date.now() / 1000;
+      if (key !== undefined && alive) yield key;
+    }
+    if (!busy) throw cutShort(server);
+    await pause(BUSY_MS * 2 ** tries, signal, core.cluster.closables);
+  }
+}
+
+/** A dump writes keys with %XX, whatever bytes they have; undefined: not UTF-8. */
+function decodeKey(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
