@@ -1,7 +1,6 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
 import { parseServers, type ServerSpec } from "../address.ts";
 import type { ServerRef } from "../server_ref.ts";
-import { checkKey } from "../protocol/key.ts";
 import { flushAll, stats, version } from "./admin.ts";
 import { shareCore } from "./copies.ts";
 import { Commands } from "./commands.ts";
@@ -442,7 +441,7 @@ export class Memcached implements AsyncDisposable {
    * @example `memcached.serverFor("cart:17").address;`
    */
   serverFor(key: string): ServerRef {
-    return this.#core.cluster.serverFor(checkKey(key, this.#core.options.prefix)).ref;
+    return this.#core.cluster.serverFor(this.#core.wireKey(key)).ref;
   }
 
   /**
