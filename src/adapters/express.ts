@@ -35,7 +35,7 @@ import {
   type StoredSession,
   type View,
 } from "./express_session.ts";
-import { isUnreachable } from "./visit.ts";
+import { isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
 
 export type { StoredCookie, StoredSession };
 
@@ -357,7 +357,7 @@ function answer<T>(
   callback: ExpressCallback<T> | undefined,
 ): Promise<T> | undefined {
   const done = work.catch((error: unknown) => {
-    throw isUnreachable(error) ? Object.assign(error as Error, UNAVAILABLE) : error;
+    throw isUnreachable(error) ? Object.assign(error as Error, UNAVAILABLE_STATUS) : error;
   });
   if (callback === undefined) return done;
   done.then(
@@ -366,6 +366,3 @@ function answer<T>(
   );
   return undefined;
 }
-
-// By these Express, Fastify and NestJS answer with 503, and show nobody the message.
-const UNAVAILABLE = { status: 503, statusCode: 503, expose: false };

@@ -7,6 +7,7 @@ import process from "node:process";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { Memcached } from "memwire";
 import { runtimeArguments } from "../../support/child.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../../support/memcached.ts";
 
@@ -46,6 +47,54 @@ describe("examples", () => {
   let memcached: MemcachedServer;
   before(async () => memcached = await startMemcached());
   after(() => memcached.stop());
+
+  test("rate_limit lets five of twenty pass, whichever server they ask", async (t) => {
+    const origins = await Promise.all([
+      start(t, "rate_limit", memcached),
+      start(t, "rate_limit", memcached),
+    ]);
+    await using client = new Memcached(memcached.address);
+    await client.flushAll(); // the requests that asked whether they had started
+    const statuses = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+      const response = await fetch(origins[i % 2] as string);
+      await response.text();
+      return response.status;
+    }));
+    assert.equal(statuses.filter((status) => status === 200).length, 5);
+    assert.equal(statuses.filter((status) => status === 429).length, 15);
+  });
+
+  test("better_auth keeps sessions in memcached, and limits requests exactly", async (t) => {
+    const origin = await start(t, "better_auth", memcached);
+    const post = (path: string, body: object, cookie = ""): Promise<Response> =>
+      fetch(`${origin}/api/auth/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", cookie, origin },
+        body: JSON.stringify(body),
+      });
+    const user = { name: "Ada", email: "ada@example.org", password: "a long password" };
+    const { status, headers } = await post("sign-up/email", user);
+    assert.equal(status, 200);
+    const cookie = headers.getSetCookie().map((one) => one.split(";")[0]).join("; ");
+    const session = async (): Promise<Response> =>
+      await fetch(`${origin}/api/auth/get-session`, { headers: { cookie } });
+    const { user: found } = await (await session()).json() as { user: typeof user };
+    assert.equal(found.email, user.email);
+    await using client = new Memcached(memcached.address);
+    const keys: string[] = [];
+    for await (const key of client.keys({ prefix: "better-auth:" })) keys.push(key);
+    assert.ok(keys.some((key) => key.startsWith("better-auth:active-sessions-")));
+    assert.equal((await post("sign-out", {}, cookie)).status, 200);
+    assert.equal(await (await session()).json(), null);
+
+    const statuses = await Promise.all(Array.from({ length: 40 }, async () => {
+      const response = await fetch(`${origin}/api/auth/ok`);
+      await response.text();
+      return response.status;
+    }));
+    assert.equal(statuses.filter((one) => one === 200).length, 20);
+    assert.equal(statuses.filter((one) => one === 429).length, 20);
+  });
 
   for (const name of ["express", "fastify", "nest"]) {
     test(`${name} counts a visitor's visits`, async (t) => {
