@@ -96,6 +96,18 @@ describe("examples", () => {
     assert.equal(statuses.filter((one) => one === 429).length, 20);
   });
 
+  for (const name of ["keyv", "cache_manager"]) {
+    test(`${name} makes a page once, for two servers`, async (t) => {
+      const origins = await Promise.all([start(t, name, memcached), start(t, name, memcached)]);
+      const page = async (origin = "", path = ""): Promise<string> =>
+        await (await fetch(`${origin}${path}`)).text();
+      const made = await page(origins[0], "/a%20page?of=one");
+      assert.match(made, /^made at/);
+      for (const origin of origins) assert.equal(await page(origin, "/a%20page?of=one"), made);
+      assert.notEqual(await page(origins[1], "/another"), made);
+    });
+  }
+
   for (const name of ["express", "fastify", "nest"]) {
     test(`${name} counts a visitor's visits`, async (t) => {
       const origin = await start(t, name, memcached);
