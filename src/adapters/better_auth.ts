@@ -66,10 +66,10 @@ export function secondaryStorage(
   const toKey = anyKey(client);
   const keyOf = (key: string): string => toKey(prefix + key);
   return {
-    async get(key) {
+    async get(key): Promise<string | null> {
       return textOf(await client.get(keyOf(key)));
     },
-    async getAndDelete(key) {
+    async getAndDelete(key): Promise<string | null> {
       const name = keyOf(key);
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         const item = await client.getItem(name);
@@ -80,15 +80,15 @@ export function secondaryStorage(
       }
       throw new ConflictError(`others kept writing the value: gave up after ${MAX_TRIES} tries`);
     },
-    async increment(key, ttl) {
+    async increment(key, ttl): Promise<number> {
       return Number(await client.increment(keyOf(key), 1, { initial: 1, ttl }));
     },
-    async set(key, value, ttl) {
+    async set(key, value, ttl): Promise<void> {
       const name = keyOf(key);
       if (ttl !== undefined && ttl <= 0) await client.delete(name);
       else await client.set(name, value, { ttl });
     },
-    async delete(key) {
+    async delete(key): Promise<void> {
       await client.delete(keyOf(key));
     },
   };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { Memcached, type MemcachedOptions, PartialError, SessionStore } from "../../mod.ts";
+import { Memcached, type MemcachedOptions, type PartialError, SessionStore } from "../../mod.ts";
 import { safeKey } from "../../src/client/wire_key.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
 
