@@ -1,7 +1,6 @@
 /** increment and decrement, with an initial value where there is no counter yet. */
 import { readOptions } from "../checks/options.ts";
 import { ConflictError } from "../errors.ts";
-import { checkKey } from "../protocol/key.ts";
 import { checkUint64 } from "../protocol/number.ts";
 import { type Core, storeExptime } from "./core.ts";
 import { checkedOptions, type StoreOptions } from "./options.ts";
@@ -40,7 +39,7 @@ export async function count(
   const deltaDigits = checkUint64(delta, "delta");
   const digits = initial === undefined ? undefined : checkUint64(initial, "initial");
   const exptime = storeExptime(call);
-  checkKey(key, core.options.prefix);
+  core.wireKey(key);
   return await core.run(call, async (deadline) => {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const countOptions = deadline.options();
