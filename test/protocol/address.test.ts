@@ -235,7 +235,7 @@ describe("what is no server is refused, with its place in the list:", () => {
       [{ host: "a", name: "b" }, /^server 0: unknown option "name", did you mean "id"\?$/],
       [{ socket: "/tmp/s" }, /^server 0: unknown option "socket", did you mean "path"\?$/],
       [new Map([["host", "a"]]), /^server 0 must be an object of options, not a Map$/],
-      [["a", 1, 2], /^server 0 "a": a pair has an address and a weight alone$/],
+      [["a", 1, 2], /^server 0 "a": a pair has only an address and a weight$/],
     ];
     for (const [spec, words] of refused) {
       checkRefused(() => parseServers([spec as ServerSpec]), TypeError, words);
