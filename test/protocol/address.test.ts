@@ -182,7 +182,9 @@ describe("what is no server is refused, with its place in the list:", () => {
 
   for (const [spec, rule] of OUT_OF_RANGE) {
     test(JSON.stringify(spec), () => {
-      const whole = new RegExp(`^server 1.*: a ${rule.source} is a whole number`);
+      const whole = new RegExp(
+        `^server 1.*: a ${rule.source} is a whole number from 1 to 65535, not `,
+      );
       checkRefused(() => parseServers(["localhost", spec as ServerSpec]), RangeError, whole);
     });
   }
