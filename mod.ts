@@ -22,6 +22,7 @@ export type { SessionStoreOptions } from "./src/session/options.ts";
 export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";
 export type { ServerSpec } from "./src/address.ts";
+export type { Discovery } from "./src/cluster/discovery.ts";
 export type { ServerRef } from "./src/server_ref.ts";
 export type { TlsOptions } from "./src/connection/tls_options.ts";
 export type {
@@ -29,6 +30,7 @@ export type {
   MemcachedOptions,
   Serializer,
   StoreOptions,
+  ValuesName,
 } from "./src/client/options.ts";
 export type { FetchOptions } from "./src/client/fetch/options.ts";
 export type { Item } from "./src/client/item.ts";
@@ -36,6 +38,7 @@ export type { Lock } from "./src/client/held_lock.ts";
 export type {
   CommandMessage,
   ConnectionMessage,
+  DiscoveryMessage,
   FetchMessage,
   ServerMessage,
 } from "./src/messages.ts";

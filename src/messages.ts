@@ -45,6 +45,8 @@ export interface ConnectionMessage {
   readonly dialect?: "classic" | "meta";
   /** When ready: the server's version; "" if the server does not tell it. */
   readonly version?: string;
+  /** When ready: what is likely to go wrong with it, if something is. */
+  readonly warning?: string;
   /** When closed: why, unless the client or the server closed it normally. */
   readonly error?: MemcachedError;
 }
@@ -59,6 +61,17 @@ export interface ServerMessage {
   readonly error?: MemcachedError;
 }
 
+/**
+ * Published on `memwire:discovery` when the servers that a Discovery finds have changed, and when it has failed:
+ * then the list stays as it was.
+ */
+export interface DiscoveryMessage {
+  /** The list from now on; empty before the first one. */
+  readonly servers: readonly ServerRef[];
+  /** What went wrong, if something did. */
+  readonly error?: MemcachedError;
+}
+
 /** Published on `memwire:fetch` when a `fetch` has ended, once for each caller and key. */
 export interface FetchMessage {
   /**
@@ -67,7 +80,7 @@ export interface FetchMessage {
    * `bypassed`: the cache failed, and the value was loaded without it.
    */
   readonly result: "hit" | "stale" | "loaded" | "waited" | "bypassed";
-  /** The server that the key belongs to. */
+  /** The server that the key belongs to; its id and address are "" while no list of servers is known. */
   readonly server: ServerRef;
   /** Milliseconds from the call to its end, loading included. */
   readonly duration: number;

@@ -28,6 +28,8 @@ const SYNONYMS: ReadonlyMap<string, readonly string[]> = byName([
   ["maxPending", "maxqueue maxqueuesize maxinflight queuelimit"],
   ["memoryLimit", "memory maxmemory"],
   ["serializer", "serialize codec"],
+  ["values", "format table transcoder flags"],
+  ["compressAbove", "compress compression compressor mincompresslen compressionthreshold"],
   ["hashing", "hash algorithm distribution strategy"],
   ["SessionTimeout", "ttl timeout"],
   ["MemcachedServers", "servers"],

@@ -4,7 +4,7 @@ import type { Core } from "./core.ts";
 import type { Item } from "./item.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
 import * as result from "./results.ts";
-import type { ValueCodec } from "./values.ts";
+import type { ValueCodec } from "./values/codec.ts";
 
 /** Options of a command, as the caller gives them or already checked. */
 type CommandOptions = CallOptions | CheckedOptions | undefined;

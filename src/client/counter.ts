@@ -1,12 +1,11 @@
 /** increment and decrement, with an initial value where there is no counter yet. */
 import { readOptions } from "../checks/options.ts";
 import { ConflictError } from "../errors.ts";
-import { checkKey } from "../protocol/key.ts";
 import { checkUint64 } from "../protocol/number.ts";
 import { type Core, storeExptime } from "./core.ts";
 import { checkedOptions, type StoreOptions } from "./options.ts";
 import { countResult, doneOrNotResult } from "./results.ts";
-import { Flags } from "./values.ts";
+import type { ClientCodec } from "./values/codec.ts";
 
 /** Options of increment and decrement. */
 interface CounterOptions extends StoreOptions {
@@ -24,6 +23,7 @@ const MAX_ROUNDS = 10;
  */
 export async function count(
   core: Core,
+  codec: ClientCodec,
   operation: "increment" | "decrement",
   key: string,
   delta: number | bigint,
@@ -39,7 +39,7 @@ export async function count(
   const deltaDigits = checkUint64(delta, "delta");
   const digits = initial === undefined ? undefined : checkUint64(initial, "initial");
   const exptime = storeExptime(call);
-  checkKey(key, core.options.prefix);
+  core.wireKey(key);
   return await core.run(call, async (deadline) => {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const countOptions = deadline.options();
@@ -50,7 +50,7 @@ export async function count(
       const addOptions = deadline.options();
       const add = core.request("add", key, doneOrNotResult, addOptions);
       add.value = digits;
-      add.flags = Flags.integer;
+      add.flags = codec.counterFlags;
       add.exptime = exptime;
       if (await core.send(add, addOptions)) return BigInt(digits);
     }

@@ -19,7 +19,6 @@ import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import { type ConnectionRef, type Finish, Request } from "../connection/request.ts";
 import { ConflictError, MemcachedError, UnsupportedError } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
-import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
 import { Deadline } from "./deadline.ts";
@@ -60,7 +59,7 @@ export async function lock(
   });
   const { timeout, signal, ttl, wait = 0 } = given;
   const call = checkedOptions(timeout, signal, undefined, core.options.timeout);
-  const wireKey = checkKey(key, core.options.prefix);
+  const wireKey = core.wireKey(key);
   const seconds = checkTtl(ttl);
   if (wait !== 0) checkMs(wait, "wait");
   return await core.run(call, async () => {

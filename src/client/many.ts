@@ -3,7 +3,6 @@ import { checkIterable } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { invalidType } from "../errors.ts";
 import { KEEP_EXPTIME } from "../protocol/command.ts";
-import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Commands } from "./commands.ts";
 import { type Core, storeExptime } from "./core.ts";
@@ -46,8 +45,7 @@ async function askMany<R>(
   const begun = core.sweep.now();
   const names = [...new Set(checkIterable(keys, "keys"))];
   const call = core.callOptions(options);
-  const { prefix } = core.options;
-  const entries = names.map((name) => ({ name, key: checkKey(name, prefix), item: undefined }));
+  const entries = names.map((name) => ({ name, key: core.wireKey(name), item: undefined }));
   const gathered = new Gathered(entries, take);
   await send(core, call, {
     operation,

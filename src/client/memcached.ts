@@ -1,11 +1,12 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
 import { parseServers, type ServerSpec } from "../address.ts";
+import type { Discovery } from "../cluster/discovery.ts";
+import { invalidType } from "../errors.ts";
 import type { ServerRef } from "../server_ref.ts";
-import { checkKey } from "../protocol/key.ts";
 import { flushAll, stats, version } from "./admin.ts";
 import { shareCore } from "./copies.ts";
 import { Commands } from "./commands.ts";
-import { Core } from "./core.ts";
+import { Core, isDiscovery } from "./core.ts";
 import { count } from "./counter.ts";
 import { extend } from "./extend.ts";
 import { fetch } from "./fetch/fetch.ts";
@@ -26,7 +27,8 @@ import type { Item } from "./item.ts";
 import type { Lock } from "./held_lock.ts";
 import { lock } from "./lock.ts";
 import { update } from "./update.ts";
-import { serializerCodec, tableCodec } from "./values.ts";
+import type { ClientCodec } from "./values/codec.ts";
+import { codecFor } from "./values/tables.ts";
 
 /** Servers of a client that is given none. */
 const DEFAULT_SERVERS = "localhost:11211";
@@ -49,25 +51,26 @@ const DEFAULT_SERVERS = "localhost:11211";
  */
 export class Memcached implements AsyncDisposable {
   readonly #core: Core;
+  readonly #codec: ClientCodec;
   // The `T` of a method is the caller's word for what is stored. Nothing can check it, so `as` takes it.
   readonly #commands: Commands<unknown>;
   readonly #flights: Flights;
 
   /**
    * Checks the servers and options; connects to nobody.
-   * @param servers Server specifications; a string may name several, separated by commas or spaces. Default "localhost:11211".
+   * @param servers Server specifications; a string may name several, separated by commas or spaces. Default
+   * "localhost:11211". Or a {@link Discovery}, which finds them from the first call on and keeps the list up to date.
    * @param options Defaults stand with {@link MemcachedOptions}.
    */
   constructor(
-    servers: string | readonly ServerSpec[] = DEFAULT_SERVERS,
+    servers: string | readonly ServerSpec[] | Discovery = DEFAULT_SERVERS,
     options?: MemcachedOptions,
   ) {
     const resolved = resolveOptions(options);
-    const { serializer } = resolved;
-    const codec = serializer === undefined ? tableCodec : serializerCodec(serializer);
-    this.#core = new Core(parseServers(servers), resolved);
-    this.#commands = new Commands(this.#core, codec);
-    this.#flights = new Flights(this.#core, codec);
+    this.#codec = codecFor(resolved);
+    this.#core = new Core(isDiscovery(servers) ? servers : parseServers(servers), resolved);
+    this.#commands = new Commands(this.#core, this.#codec);
+    this.#flights = new Flights(this.#core, this.#codec);
     shareCore(this, this.#core);
   }
 
@@ -250,7 +253,7 @@ export class Memcached implements AsyncDisposable {
     delta: number | bigint = 1,
     options?: StoreOptions & { initial?: number | bigint | undefined },
   ): Promise<bigint | undefined> {
-    return count(this.#core, "increment", key, delta, options);
+    return count(this.#core, this.#codec, "increment", key, delta, options);
   }
 
   /**
@@ -263,7 +266,7 @@ export class Memcached implements AsyncDisposable {
     delta: number | bigint = 1,
     options?: StoreOptions & { initial?: number | bigint | undefined },
   ): Promise<bigint | undefined> {
-    return count(this.#core, "decrement", key, delta, options);
+    return count(this.#core, this.#codec, "decrement", key, delta, options);
   }
 
   /**
@@ -436,22 +439,27 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Where the key belongs, whether or not that server is up; no traffic.
+   * Where the key belongs, whether or not that server is up; no traffic. Throws a ServerDownError while a
+   * Discovery has found no servers yet.
    *
    * @example `memcached.serverFor("cart:17").address;`
    */
   serverFor(key: string): ServerRef {
-    return this.#core.cluster.serverFor(checkKey(key, this.#core.options.prefix)).ref;
+    return this.#core.cluster.serverFor(this.#core.wireKey(key)).ref;
   }
 
   /**
    * New list from the next call on; connections to servers that stay are kept, those removed finish
-   * what is in flight and close.
+   * what is in flight and close. Throws a `TypeError` for a malformed list, and on a client whose servers a
+   * Discovery finds.
    *
    * @example `memcached.setServers("10.0.0.1,10.0.0.2");`
    */
   setServers(servers: string | readonly ServerSpec[]): void {
     this.#core.checkOpen();
+    if (this.#core.discovers) {
+      throw invalidType("setServers: the servers of this client are found by its Discovery");
+    }
     this.#core.cluster.setServers(parseServers(servers));
   }
 

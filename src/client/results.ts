@@ -4,7 +4,7 @@ import { UnsupportedError } from "../errors.ts";
 import { Kind, type Reply, UNKNOWN_TTL } from "../protocol/reply.ts";
 import { isStub } from "../protocol/stub.ts";
 import type { Item } from "./item.ts";
-import type { ValueCodec } from "./values.ts";
+import type { ValueCodec } from "./values/codec.ts";
 
 /** The value, or undefined when absent. */
 export function valueResult<T>(codec: ValueCodec<T>): Finish<T | undefined> {

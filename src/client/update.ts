@@ -1,7 +1,6 @@
 /** Read, change, write if nobody else has: again and again until nobody has. */
 import { checkFunction } from "../checks/values.ts";
 import { ConflictError, UnsupportedError } from "../errors.ts";
-import { checkKey } from "../protocol/key.ts";
 import type { Commands } from "./commands.ts";
 import { storeExptime } from "./core.ts";
 import type { Deadline } from "./deadline.ts";
@@ -28,7 +27,7 @@ export async function update<T>(
 ): Promise<T | undefined> {
   checkChange(fn);
   const { core } = commands;
-  checkKey(key, core.options.prefix);
+  core.wireKey(key);
   const call = core.storeOptions(options);
   storeExptime(call);
   const { ttl } = call;

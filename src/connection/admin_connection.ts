@@ -31,6 +31,10 @@ export interface AdminLimits {
   readonly signal: AbortSignal | undefined;
   /** Whether the command may have been done although its answer was lost. */
   readonly ambiguous: boolean;
+  /** Whether nobody waits for it, so that it does not keep the process alive. */
+  readonly background?: boolean;
+  /** Bytes of the longest line, if there are longer ones than a dump's. */
+  readonly maxLine?: number;
 }
 
 const encoder = new TextEncoder();
@@ -67,6 +71,7 @@ export class AdminConnection implements SocketEvents {
       this.#buffer,
     );
     this.#socket = new Socket(endpoint.address, endpoint.tls, limits.connectTimeout, this);
+    if (limits.background) this.#socket.hold(false);
     // The timer comes after the socket, which it may end.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     const { signal } = limits;
@@ -151,7 +156,9 @@ export class AdminConnection implements SocketEvents {
       buffer.start = lf + 1;
       this.#answered = true;
     }
-    if (end - buffer.start > MAX_LINE) return this.#fail(failure.outOfStep(this.#endpoint.ref));
+    if (end - buffer.start > (this.#limits.maxLine ?? MAX_LINE)) {
+      return this.#fail(failure.outOfStep(this.#endpoint.ref));
+    }
     this.#heard();
     if (this.#lines.length > MAX_LINES && !this.#paused) {
       this.#paused = true;
@@ -161,7 +168,9 @@ export class AdminConnection implements SocketEvents {
   }
 
   #wait(ms: number): ReturnType<typeof setTimeout> {
-    return setTimeout(() => this.#timedOut(), ms);
+    const timer = setTimeout(() => this.#timedOut(), ms);
+    if (this.#limits.background) timer.unref();
+    return timer;
   }
 
   /** The silence is over, and the next one is counted from here. */

@@ -14,6 +14,11 @@ export const clearInterval: typeof timers.clearInterval = timers.clearInterval;
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
 export const nextTick: typeof process.nextTick = process.nextTick;
 
+// Under Jest's `fakeTimers.enableGlobally` the global `performance` is a stand-in already when this loads.
+// An import would be simpler, but workerd has node:perf_hooks only from some compatibility date on.
+const hooks = process.getBuiltinModule?.("node:perf_hooks");
+const { performance } = hooks ?? globalThis;
+
 /** Milliseconds since some moment. They never go back. */
 export const elapsed: () => number = performance.now.bind(performance);
 

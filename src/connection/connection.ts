@@ -100,6 +100,11 @@ export class Connection
     return this.#dialect.name;
   }
 
+  /** How many addresses of one family the server's name has, as far as that was seen. */
+  get addresses(): number {
+    return this.#socket.addresses;
+  }
+
   /** The server's version; "" before it has told it. */
   get version(): string {
     return this.#handshake.version;

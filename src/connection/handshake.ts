@@ -54,9 +54,14 @@ export class Handshake {
     const { auth } = this.#options;
     if (auth === undefined) return this.#askVersion();
     this.#waitsFor = "auth";
+    const { username, password, form } = auth;
+    if (form === "memcachier") {
+      // Its documentation, "ASCII authentication": the key is the name, the value the password.
+      return { send: `set ${username} 0 0 ${byteLength(password)}\r\n${password}\r\n` };
+    }
     // Any key will do, only the value counts. For a server without authentication this is a real `set`:
     // hence a key that nobody asks for, and an exptime in the past.
-    const credentials = `${auth.username} ${auth.password}`;
+    const credentials = `${username} ${password}`;
     const key = `memwire:auth:${randomUUID()}`;
     return {
       send: `set ${key} 0 ${PAST_EXPTIME} ${byteLength(credentials)}\r\n${credentials}\r\n`,
@@ -73,7 +78,9 @@ export class Handshake {
 
   /** What follows from a reply. */
   next(reply: Reply): Step {
-    if (reply.kind === Kind.error && /authenticat/i.test(reply.text)) {
+    const { auth } = this.#options;
+    const refused = this.#waitsFor === "auth" && auth?.form === "memcachier";
+    if (reply.kind === Kind.error && (refused || /authenticat/i.test(reply.text))) {
       return { failed: new AuthError(`the server refused: ${this.#wordsOf(reply)}`) };
     }
     switch (this.#waitsFor) {

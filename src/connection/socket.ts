@@ -33,6 +33,9 @@ export class Socket {
   // When writes are paced: chunks that wait for the callback of the one before.
   #paced: Uint8Array[] | null = null;
   #writing = false;
+  // The addresses that its name was found to have.
+  readonly #v4 = new Set<string>();
+  readonly #v6 = new Set<string>();
 
   /**
    * `connectTimeout`, in ms, is divided among the addresses of a name. Whoever opens the socket has to
@@ -50,6 +53,9 @@ export class Socket {
     // If a name has several addresses, Node makes a new handle for each that it tries, and each keeps the
     // process alive.
     this.#socket.on("connectionAttempt", () => this.hold(this.#held));
+    this.#socket.on("lookup", (_, ip: string | undefined, family: string | number | undefined) => {
+      if (ip !== undefined) (Number(family) === 6 ? this.#v6 : this.#v4).add(ip);
+    });
     this.#socket.once(connected, () => {
       this.hold(this.#held);
       events.connected();
@@ -58,6 +64,11 @@ export class Socket {
     // After the peer's FIN no reply can come, so there is nothing to wait for, not even our own writes.
     this.#socket.on("end", () => this.#close());
     this.#socket.on("close", () => this.#close());
+  }
+
+  /** How many addresses of one family its name has: more than one are several machines. */
+  get addresses(): number {
+    return Math.max(this.#v4.size, this.#v6.size);
   }
 
   /** Whether all that was written has left this process, so that its buffer may be used again. */
@@ -235,8 +246,8 @@ type ConnectTarget =
 
 function target(address: Address, connectTimeout: number): ConnectTarget {
   if (address.kind === "unix") return { path: address.path };
-  const { host, port } = address;
+  const { host, port, ip = host } = address;
   // If a name has several addresses, each is tried for this long, and the last one for the rest of the
   // time. The runtimes' own 250 ms (Bun: 500 in all) are over before a lost SYN is sent again.
-  return { host, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
+  return { host: ip, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
 }

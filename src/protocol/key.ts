@@ -36,6 +36,11 @@ export function checkKey(key: unknown, prefix: string): string {
   return whole;
 }
 
+/** Whether a text has a character that no key may hold. */
+export function isForbidden(text: string): boolean {
+  return FORBIDDEN.test(text);
+}
+
 /**
  * Checks a prefix (or namespace) by the rule for keys. An empty one is legal and means that there is
  * none.

@@ -6,15 +6,9 @@
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { Serializer } from "../client/options.ts";
-import type { Stored, ValueCodec } from "../client/values.ts";
-import {
-  deserialized,
-  encodedView,
-  Flags,
-  MAX_FLAGS,
-  serialized,
-  undefinedValue,
-} from "../client/values.ts";
+import { MAX_FLAGS, type Stored, undefinedValue, type ValueCodec } from "../client/values/codec.ts";
+import { encodedView, Flags } from "../client/values/memwire.ts";
+import { deserialized, serialized } from "../client/values/serializer.ts";
 import {
   CorruptValueError,
   invalidType,

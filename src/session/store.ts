@@ -60,12 +60,12 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
       this.#options;
     const { alwaysSave, lastWriteWins } = this.#options;
     const core = coreOf(client);
-    const { prefix } = core.options;
+    const { prefix, unsafeKeys } = core.options;
     const codec = new RecordCodec({ serializer, seal, maxBytes, prefix });
     this.#home = {
       commands: new Commands<StoredRecord>(core, codec),
       codec,
-      ids: new Ids(namespace, seal !== undefined, prefix),
+      ids: new Ids(namespace, seal !== undefined, prefix, unsafeKeys === "hash"),
       ttl,
       absoluteTtl,
       alwaysSave,

@@ -4,6 +4,7 @@
  */
 import type { Deadline } from "../client/deadline.ts";
 import type { CheckedOptions } from "../client/options.ts";
+import { elapsed } from "../connection/clock.ts";
 import {
   ConflictError,
   INVALID_ARGUMENT,
@@ -126,7 +127,7 @@ export async function insist<T>(
   attempt: () => Promise<T | undefined>,
 ): Promise<T> {
   for (let tries = 0;; tries++) {
-    const begun = performance.now();
+    const begun = elapsed();
     try {
       const outcome = await attempt();
       if (outcome !== undefined) return outcome;
@@ -135,7 +136,7 @@ export async function insist<T>(
       const late = tries > 0 && isTimeout(error) && !error.ambiguous;
       throw late && deadline.passed ? conflict() : error;
     }
-    const took = performance.now() - begun;
+    const took = elapsed() - begun;
     await deadline.pause(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, took) * 2 ** tries)).catch(
       (error: unknown) => {
         throw isTimeout(error) ? conflict() : error;

@@ -1,9 +1,9 @@
-/** The test command itself, on files made for it: what fails, hangs, leaks or has no test is red. */
+/** Tests the test command itself: a file that fails, hangs, leaks or has no test makes it fail. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { describe, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -25,6 +25,7 @@ function run(
   const folder = mkdtempSync(join(tmpdir(), "memwire-runner-"));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), `import { describe, test } from "node:test";\n${text}\n`);
   }
   const before = "deno" in process.versions ? ["run", "-A", "--no-check"] : [LAUNCHER];
@@ -39,12 +40,20 @@ function run(
 const GOOD = `console.warn("EXPECTED WARNING"); test("good", () => {});`;
 
 describe("npm test", () => {
-  test("counts what passed, and prints nothing of a file that did", async (t) => {
+  test("counts passed tests, and prints nothing of a file that passed", async (t) => {
     const { code, text } = await run(t, { "a.test.ts": GOOD, "b.test.ts": GOOD, "c.ts": "" });
     assert.equal(code, 0, text);
     assert.match(text, /^ok {3}.*a\.test\.ts {2}1 passed/m);
     assert.match(text, /^2 passed, 0 failed$/m);
     assert.doesNotMatch(text, /EXPECTED/);
+  });
+
+  test("finds the tests of folders in folders, but none that npm has installed", async (t) => {
+    const bad = `test("bad", () => { throw new Error("broken"); });`;
+    const files = { "a.test.ts": GOOD, "b/c/d.test.ts": GOOD, "b/node_modules/e.test.ts": bad };
+    const { code, text } = await run(t, files);
+    assert.equal(code, 0, text);
+    assert.match(text, /^2 passed, 0 failed$/m);
   });
 
   test("shows what a failing file printed, names it, and runs the others", async (t) => {
@@ -75,7 +84,7 @@ describe("npm test", () => {
     assert.match(text, /^FAIL .*a\.test\.ts/m);
   });
 
-  test("runs the tests of a name alone, also inside a describe", async (t) => {
+  test("runs only the tests of a name, even inside a describe", async (t) => {
     const inner = `describe("outer", () => {
       test("the wanted one", () => {});
       test("another", () => { throw new Error("not wanted"); });

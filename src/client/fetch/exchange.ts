@@ -57,7 +57,7 @@ import type { Core } from "../core.ts";
 import type { CheckedOptions } from "../options.ts";
 import { pause } from "../pause.ts";
 import { casResult, compareAndDeleteResult, doneResult } from "../results.ts";
-import { encodedView, Flags, tableCodec, type ValueCodec } from "../values.ts";
+import type { ClientCodec } from "../values/codec.ts";
 import { bypass, bypassFor, type Found, foundResult } from "./found.ts";
 import type { FetchSettings } from "./options.ts";
 import type { Seen } from "./seen.ts";
@@ -98,7 +98,7 @@ export interface Sender {
 /** The part of an exchange that a client has but once. */
 export interface Common {
   readonly core: Core;
-  readonly codec: ValueCodec;
+  readonly codec: ClientCodec;
   readonly seen: Seen;
   readonly found: Finish<Found>;
 }
@@ -219,16 +219,16 @@ export class Exchange {
     return await this.#send(store) === "stored";
   }
 
-  /** Empty bytes of flags 0 would read as a stub; the V8 form has room for them. */
+  /** Empty bytes of flags 0 would read as a stub. */
   #encodeEmpty(value: unknown, store: Request<unknown>): void {
-    if (this.#common.codec !== tableCodec) {
+    const { codec } = this.#common;
+    if (codec.encodeNotEmpty === undefined) {
       throw new SerializationError(
         "no bytes and flags 0 cannot be stored: readers take that for a value that is being loaded",
         { path: "" },
       );
     }
-    store.value = encodedView(value);
-    store.flags = Flags.v8;
+    codec.encodeNotEmpty(value, store);
   }
 
   async #failed(won: Found, error: unknown): Promise<Outcome> {

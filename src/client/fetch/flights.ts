@@ -11,10 +11,11 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import { onAbort } from "../../connection/abort.ts";
+import { elapsed } from "../../connection/clock.ts";
 import type { Continuation, Finish } from "../../connection/request.ts";
 import { fetchEvents } from "../../diagnostics.ts";
 import type { Core } from "../core.ts";
-import type { ValueCodec } from "../values.ts";
+import type { ClientCodec } from "../values/codec.ts";
 import {
   type Common,
   Exchange,
@@ -33,14 +34,14 @@ export type Load = (context: { stale: unknown; signal: AbortSignal }) => unknown
 /** All fetches of a client that load or wait for a load, by key. */
 export class Flights implements Common {
   readonly core: Core;
-  readonly codec: ValueCodec;
+  readonly codec: ClientCodec;
   readonly seen: Seen;
   readonly found: Finish<Found>;
   // Hits leave no trace in it: entries that come and go with each call made the collection of garbage take
   // half of all CPU (Node 20), for a Map's old tables keep alive what they have held.
   readonly #flights = new Map<string, Flight>();
 
-  constructor(core: Core, codec: ValueCodec) {
+  constructor(core: Core, codec: ClientCodec) {
     this.core = core;
     this.codec = codec;
     this.seen = new Seen(() => core.sweep.now());
@@ -143,7 +144,7 @@ class Caller implements Continuation {
   /** A reply is read in the async context of whoever made the socket. The loader is to run in its caller's. */
   readonly #context: AsyncResource = new AsyncResource("memwire.fetch", MANUAL);
   /** When it called, if somebody listens; else 0. */
-  readonly #since: number = fetchEvents.hasSubscribers ? performance.now() : 0;
+  readonly #since: number = fetchEvents.hasSubscribers ? elapsed() : 0;
   /** What it waits for now. */
   #flight: Flight | undefined = undefined;
 
@@ -197,8 +198,10 @@ class Caller implements Continuation {
   end(result: Outcome["result"], error: unknown): void {
     if (this.gone) return;
     if (this.#since > 0) {
-      const server = this.#flights.core.cluster.route(this.key).ref;
-      const duration = performance.now() - this.#since;
+      const { cluster } = this.#flights.core;
+      const listed = cluster.servers.length > 0;
+      const server = listed ? cluster.route(this.key).ref : { id: "", address: "" };
+      const duration = elapsed() - this.#since;
       const message = { result, server, duration, ...(error === undefined ? {} : { error }) };
       this.#context.runInAsyncScope(() => fetchEvents.publish(message));
     }

@@ -8,7 +8,7 @@ import {
 } from "../../errors.ts";
 import { Kind, type Reply } from "../../protocol/reply.ts";
 import { ABSENT_FLAGS, LOADING_FLAGS } from "../../protocol/stub.ts";
-import type { ValueCodec } from "../values.ts";
+import type { ValueCodec } from "../values/codec.ts";
 
 /** What a read has found. */
 export interface Found {

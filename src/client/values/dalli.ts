@@ -1,0 +1,63 @@
+/**
+ * dalli (Ruby): 1 Marshal or JSON, 2 zlib as a bit with the others, 4 UTF-8 text, 0 bytes (dalli's
+ * value_serializer.rb and value_compressor.rb). Its text is what `string_fastpath: true` writes, and what
+ * every version reads. Objects are written as JSON, which it reads with `serializer: JSON`.
+ */
+import { CorruptValueError } from "../../errors.ts";
+import { type Stored, unknownFlags } from "./codec.ts";
+import { ZLIB } from "./compression.ts";
+import { readJson, writeJson } from "./json.ts";
+import { bytesOf } from "./memwire.ts";
+import { readBytes, readText } from "./reading.ts";
+import { checkText, type Table } from "./table.ts";
+
+const NAME = "dalli";
+const BYTES = 0;
+const SERIALIZED = 1;
+const COMPRESSED = 2;
+const TEXT = 4;
+
+// The version of its format that each dump of Marshal's begins with. No JSON begins with a control character.
+const MARSHAL_MAJOR = 4;
+
+export const dalli: Table = {
+  counterFlags: BYTES,
+
+  compression: {
+    method: ZLIB,
+    flags: COMPRESSED,
+    compresses: () => true,
+    methodOf: (flags) => (flags & COMPRESSED) === 0 ? undefined : ZLIB,
+  },
+
+  encode(value: unknown, stored: Stored): void {
+    const bytes = bytesOf(value);
+    if (bytes !== undefined) {
+      stored.value = bytes;
+      stored.flags = BYTES;
+    } else if (typeof value === "string") {
+      stored.value = checkText(value, NAME);
+      stored.flags = TEXT;
+    } else {
+      stored.value = writeJson(value, NAME);
+      stored.flags = SERIALIZED;
+    }
+  },
+
+  decode(bytes, from, to, flags): unknown {
+    switch (flags & ~COMPRESSED) {
+      case BYTES:
+        return readBytes(bytes, from, to);
+      case TEXT:
+        return readText(bytes, from, to, flags);
+      case SERIALIZED:
+        if (bytes[from] !== MARSHAL_MAJOR || from === to) return readJson(bytes, from, to, flags);
+        throw new CorruptValueError(
+          `flags ${flags}: a Ruby object (Marshal), which is never read; give dalli serializer: JSON`,
+          { flags },
+        );
+      default:
+        throw unknownFlags(flags);
+    }
+  },
+};

@@ -1,0 +1,156 @@
+/**
+ * memwire's own table: how a value is stored, and told by its flags when it comes back. python-memcached
+ * and pymemcache use the same flags for bytes, text, integers and compression.
+ */
+import type { Buffer } from "node:buffer";
+import { CorruptValueError } from "../../errors.ts";
+import { digitsEnd, isCount } from "../../protocol/digits.ts";
+import type { Reply } from "../../protocol/reply.ts";
+import { isWellFormed } from "../../protocol/text.ts";
+import { UNCOPIED_BYTES } from "../../protocol/write_buffer.ts";
+import { decode as decodeV8, encode as encodeV8 } from "../../v8/codec.ts";
+import {
+  type ClientCodec,
+  inexactFlags,
+  MAX_FLAGS,
+  type Stored,
+  undefinedValue,
+  unknownFlags,
+} from "./codec.ts";
+import { compressed, expanded, type Limits, ZLIB } from "./compression.ts";
+import { readBigInt, readInteger, readText } from "./reading.ts";
+
+/** The flags of stored values. */
+export const Flags = {
+  bytes: 0,
+  /** python-memcached's pickle: never read. */
+  pickle: 1,
+  /** Decimal digits, its integer. */
+  integer: 2,
+  /** Decimal digits, its long. */
+  long: 4,
+  /** A bit with those of bytes, text and V8: zlib-compressed. */
+  compressed: 8,
+  text: 16,
+  /** V8's value format, our own codec. */
+  v8: 256,
+} as const;
+
+/** The codec of clients that name no other table. */
+export class MemwireCodec implements ClientCodec {
+  readonly counterFlags: number = Flags.integer;
+  readonly #limits: Limits;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  encode(value: unknown, stored: Stored): void {
+    if (encodeNumber(value, stored)) return;
+    encodePlain(value, stored);
+    const smaller = compressed(stored, this.#limits, ZLIB);
+    if (smaller === undefined) return;
+    stored.value = smaller;
+    stored.flags |= Flags.compressed;
+  }
+
+  encodeNotEmpty(value: unknown, stored: Stored): void {
+    stored.value = encodedView(value);
+    stored.flags = Flags.v8;
+  }
+
+  decode(reply: Reply): unknown {
+    const { bytes, from, to, flags } = reply;
+    switch (flags) {
+      case Flags.text:
+        return readText(bytes, from, isCount(bytes, from, to) ? digitsEnd(bytes, from) : to, flags);
+      case Flags.bytes:
+        return reply.ownBytes();
+      case Flags.v8:
+        return decodeV8(bytes, from, to);
+      case Flags.integer:
+        return readInteger(bytes.toString("latin1", from, to), flags);
+      case Flags.long:
+        return readBigInt(bytes.toString("latin1", from, to), flags);
+      default:
+        return this.#decodeOthers(bytes, from, to, flags);
+    }
+  }
+
+  holds(): boolean {
+    return true;
+  }
+
+  #decodeOthers(bytes: Buffer, from: number, to: number, flags: number): unknown {
+    if (!Number.isSafeInteger(flags)) throw inexactFlags(flags);
+    if (flags > MAX_FLAGS) throw unknownFlags(flags);
+    const inner = flags & ~Flags.compressed;
+    if (inner === Flags.pickle) throw pickle(flags);
+    const known = inner === Flags.bytes || inner === Flags.text || inner === Flags.v8;
+    if (!known || inner === flags) throw unknownFlags(flags);
+    const plain = expanded(bytes.subarray(from, to), flags, this.#limits, ZLIB);
+    if (inner === Flags.text) return readText(plain, 0, plain.length, flags);
+    if (inner === Flags.v8) return decodeV8(plain, 0, plain.length);
+    // A copy of its own: what zlib gives may be a piece of a larger buffer.
+    return new Uint8Array(plain);
+  }
+}
+
+/** Numbers that are stored as digits, so that the server can count with them; they are too short to compress. */
+function encodeNumber(value: unknown, stored: Stored): boolean {
+  if (typeof value === "number") {
+    // -0 is a safe integer, but its digits are those of 0.
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) return false;
+    stored.value = String(value);
+    stored.flags = Flags.integer;
+    return true;
+  }
+  if (typeof value !== "bigint") return false;
+  stored.value = value.toString();
+  stored.flags = Flags.long;
+  return true;
+}
+
+function encodePlain(value: unknown, stored: Stored): void {
+  // What would come back as another text goes in V8's format.
+  if (typeof value === "string" && isWellFormed(value) && !isPaddedCount(value)) {
+    stored.value = value;
+    stored.flags = Flags.text;
+    return;
+  }
+  const bytes = bytesOf(value);
+  if (bytes !== undefined) {
+    stored.value = bytes;
+    stored.flags = Flags.bytes;
+    return;
+  }
+  if (value === undefined) throw undefinedValue();
+  stored.value = encodedView(value);
+  stored.flags = Flags.v8;
+}
+
+/** The bytes that a value is by itself; undefined: it is no bytes. */
+export function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
+}
+
+/** The V8 form of a value: a view on the codec's buffer if it is small, its own bytes if not. */
+export function encodedView(value: unknown): Uint8Array {
+  const view = encodeV8(value);
+  // From this size on the socket keeps the bytes themselves.
+  return view.byteLength >= UNCOPIED_BYTES ? new Uint8Array(view) : view;
+}
+
+/** The error for a pickle. */
+export function pickle(flags: number): CorruptValueError {
+  return new CorruptValueError(`flags ${flags}: a Python pickle, which is never read`, { flags });
+}
+
+/**
+ * Whether the text could be what is left of digits after decr, which old servers pad with spaces. Such
+ * text is never stored as it is, so what is read as text and looks so is a count, and read as one.
+ */
+function isPaddedCount(text: string): boolean {
+  return text.endsWith(" ") && /^[0-9]{1,19} +$/.test(text) && text.length <= 20;
+}

@@ -1,0 +1,63 @@
+/** Values by the caller's own serializer. */
+import { CorruptValueError, invalidType, isMemcachedError } from "../../errors.ts";
+import { isStubFlags } from "../../protocol/stub.ts";
+import type { Serializer } from "../options.ts";
+import { type ClientCodec, inexactFlags, MAX_FLAGS, type Stored, undefinedValue } from "./codec.ts";
+import { Flags } from "./memwire.ts";
+
+/** A codec that asks the caller's own serializer. */
+export function serializerCodec(serializer: Serializer): ClientCodec {
+  return {
+    counterFlags: Flags.integer,
+    encodeNotEmpty: undefined,
+
+    encode(value: unknown, stored: Stored): void {
+      const { data, flags } = serialized(serializer, value);
+      stored.value = data;
+      stored.flags = flags;
+    },
+
+    decode(reply): unknown {
+      const { flags } = reply;
+      if (!Number.isSafeInteger(flags)) throw inexactFlags(flags);
+      return deserialized(serializer, reply.ownBytes(), flags);
+    },
+
+    holds: () => true,
+  };
+}
+
+/** What the caller's serializer makes of a value, checked. */
+export function serialized(
+  serializer: Serializer,
+  value: unknown,
+): { data: Uint8Array; flags: number } {
+  if (value === undefined) throw undefinedValue();
+  const { data, flags } = serializer.serialize(value);
+  if (!(data instanceof Uint8Array)) {
+    throw invalidType("serializer.serialize must return data as a Uint8Array");
+  }
+  if (!Number.isInteger(flags) || flags < 0 || flags > MAX_FLAGS) {
+    throw invalidType("serializer.serialize must return flags from 0 to 2^32 - 1");
+  }
+  if (isStubFlags(flags)) {
+    throw invalidType(
+      "serializer.serialize must not return the flags 65536 and 131072: they mark what is no value",
+    );
+  }
+  return { data, flags };
+}
+
+/** The value that the caller's serializer makes of bytes, which are its own to keep. */
+export function deserialized(serializer: Serializer, data: Uint8Array, flags: number): unknown {
+  try {
+    return serializer.deserialize(data, flags);
+  } catch (cause) {
+    if (isMemcachedError(cause)) throw cause;
+    // Without the cause: what such an error says may be a piece of the value, as with JSON.parse.
+    const name = cause instanceof Error ? cause.name : typeof cause;
+    throw new CorruptValueError(`the serializer could not read the stored value (${name})`, {
+      flags,
+    });
+  }
+}

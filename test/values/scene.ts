@@ -1,0 +1,68 @@
+/** A server, a client for each table of values, and one that sees bytes and flags as they are stored. */
+import { Buffer } from "node:buffer";
+import { after, before } from "node:test";
+import { Memcached, type MemcachedOptions, type ValuesName } from "../../mod.ts";
+import { type Raw, rawSerializer } from "../client/suite/stage.ts";
+import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+
+/** What a test has at hand. */
+export class Scene {
+  readonly server: MemcachedServer;
+  readonly raw: Memcached;
+  readonly #clients: Memcached[] = [];
+  #keys = 0;
+
+  constructor(server: MemcachedServer) {
+    this.server = server;
+    this.raw = this.connect({ serializer: rawSerializer });
+  }
+
+  /** A client, closed with the scene. */
+  connect(options: MemcachedOptions): Memcached {
+    const client = new Memcached(this.server.address, { timeout: 10_000, ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A client of a table. */
+  readonly of = (values: ValuesName, options: MemcachedOptions = {}): Memcached =>
+    this.connect({ values, ...options });
+
+  /** A key that nobody has used. */
+  readonly key = (): string => `key:${++this.#keys}`;
+
+  /** What a client makes of bytes under flags. */
+  readonly read = async (
+    client: Memcached,
+    data: string | Uint8Array,
+    flags: number,
+  ): Promise<unknown> => {
+    const key = this.key();
+    const bytes = typeof data === "string" ? new Uint8Array(Buffer.from(data, "latin1")) : data;
+    await this.raw.set(key, { data: bytes, flags });
+    return await client.get(key);
+  };
+
+  /** How a client stores a value: its flags, and its bytes as latin1. */
+  readonly store = async (client: Memcached, value: unknown): Promise<[number, string]> => {
+    const key = this.key();
+    await client.set(key, value);
+    const { flags, data } = await this.raw.get<Raw>(key) as Raw;
+    return [flags, Buffer.from(data).toString("latin1")];
+  };
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.server.stop();
+  }
+}
+
+/** One scene for all tests of a file. */
+export function oneScene(): () => Scene {
+  let scene: Scene | undefined;
+  before(async () => {
+    scene = new Scene(await startMemcached());
+  });
+  after(() => scene?.close());
+  return () => scene as Scene;
+}
