@@ -2,7 +2,8 @@
  * Writes a session under one key: by `add` if it should not be there yet, by `cas` if it is. Every record that
  * is sent is noted, so that a write whose reply was lost can be told from somebody else's write.
  */
-import type { Deadline, PartOptions } from "../client/deadline.ts";
+import type { Deadline } from "../client/deadline.ts";
+import type { CheckedOptions } from "../client/options.ts";
 import { elapsed } from "../connection/clock.ts";
 import {
   ConflictError,
@@ -74,7 +75,7 @@ export class Writer {
     let { version } = copy;
     return insist(deadline, async () => {
       if (version === undefined) {
-        const item = await commands.getItem(copy.key, deadline.left());
+        const item = await commands.getItem(copy.key, deadline.options());
         if (item === undefined || item.value.marker) return false;
         copy.read(item, shot, codec, this.#settles);
         version = item.cas;
@@ -104,9 +105,9 @@ export class Writer {
   }
 
   /** Sends a record, and keeps it noted until its outcome is known. */
-  async #send<T>(record: Encoded, command: (options: PartOptions) => Promise<T>): Promise<T> {
+  async #send<T>(record: Encoded, command: (options: CheckedOptions) => Promise<T>): Promise<T> {
     const { ttl, createdAt } = this.shot;
-    const options = this.deadline.left(secondsToLive(ttl, createdAt, this.home));
+    const options = this.deadline.options(secondsToLive(ttl, createdAt, this.home));
     const forget = this.copy.sending(record);
     try {
       const outcome = await command(options);

@@ -28,7 +28,7 @@ test("the constructor refuses what is not a PEM: a path, DER, nothing", () => {
       assert.throws(() => new Memcached("127.0.0.1", { tls: { [name]: value } }), {
         name: "TypeError",
         code: "ERR_INVALID_ARGUMENT",
-        message: new RegExp(`^tls\\.${name} holds no PEM, .* not its path$`),
+        message: new RegExp(`^tls\\.${name} is not PEM, .* not its path$`),
       });
     }
   }
@@ -37,7 +37,9 @@ test("the constructor refuses what is not a PEM: a path, DER, nothing", () => {
 
 test("a broken PEM: every call rejects with the cause, and nothing hangs or is thrown later", async () => {
   // Deno does not look at the PEM before it is connected, so there the error is the refused connection.
-  const why = "deno" in process.versions ? /ECONNREFUSED/ : /tls\.key is no whole PEM \(ERR_OSSL/;
+  const why = "deno" in process.versions
+    ? /ECONNREFUSED/
+    : /tls\.key is not a complete PEM \(ERR_OSSL/;
   const address = `127.0.0.1:${await freePort()}`;
   const thrown: unknown[] = [];
   const take = (error: unknown): unknown => thrown.push(error);

@@ -39,7 +39,8 @@ describe("TLS that cannot work", () => {
     using authority = makeAuthority();
     using stranger = makeAuthority();
     await using server = await startMemcached({ tls: authority.issue(["IP:127.0.0.1"]) });
-    const untrusted = /is down: its certificate is of no trusted authority \(.*(SIGNATURE|ISSUER)/;
+    const untrusted =
+      /is down: its certificate is not from a trusted authority \(.*(SIGNATURE|ISSUER)/;
     await assertRefused(server, {}, untrusted);
     await assertRefused(server, { ca: readFileSync(stranger.ca) }, untrusted);
     await assertServed(server, { ca: readFileSync(authority.ca) });

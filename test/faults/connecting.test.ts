@@ -84,7 +84,7 @@ const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
       await peer.next();
       await peer.write("VERSION 1.4.0\r\nVERSION 1.4.0\r\n");
     },
-    /not predicted/,
+    /unexpected/,
   ],
   // SERVER_ERROR is different: a proxy says it about one of several servers behind it.
   "CLIENT_ERROR instead of a version": [
@@ -101,7 +101,7 @@ const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
       await peer.next();
       await peer.write("VALUE a 0 1\r\n1\r\nEND\r\n");
     },
-    /not predicted/,
+    /unexpected/,
   ],
   "no answer to mn": [
     async (peer) => {

@@ -1,12 +1,13 @@
 /** Socket options: how long an address may take to connect, and when keep-alive asks a quiet peer. */
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Memcached } from "../../mod.ts";
+import { type ConnectionMessage, Memcached } from "../../mod.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { outcome, PATIENT } from "./rig.ts";
@@ -17,17 +18,18 @@ type Lookup = (
   done: (...result: unknown[]) => void,
 ) => void;
 
-/** Gives every name two addresses, if node:net asks node:dns for them (Deno looks names up by itself). */
-function giveTwoAddresses(t: { after: (undo: () => void) => void }): void {
-  const { lookup } = dns;
+const LOOKUP = dns.lookup;
+const ONE_OF_EACH = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
+
+/** Gives every name these addresses, where node:net asks node:dns for them (Deno looks names up by itself). */
+function giveAddresses(
+  t: { after: (undo: () => void) => void },
+  addresses: readonly { readonly address: string; readonly family: number }[] = ONE_OF_EACH,
+): void {
   const two: Lookup = (_name, { all }, done) =>
-    process.nextTick(() =>
-      all
-        ? done(null, [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }])
-        : done(null, "127.0.0.1", 4)
-    );
-  dns.lookup = two as unknown as typeof lookup;
-  t.after(() => dns.lookup = lookup);
+    process.nextTick(() => all ? done(null, addresses) : done(null, "127.0.0.1", 4));
+  dns.lookup = two as unknown as typeof LOOKUP;
+  t.after(() => dns.lookup = LOOKUP);
 }
 
 test("a name with several addresses, a handshake that takes a second: connectTimeout holds", async (t) => {
@@ -38,7 +40,7 @@ test("a name with several addresses, a handshake that takes a second: connectTim
   for (const filler of fillers) filler.on("error", () => {});
   t.after(() => fillers.forEach((filler) => filler.destroy()));
   await sleep(200);
-  giveTwoAddresses(t);
+  giveAddresses(t);
   await using client = new Memcached(`localhost:${server.port}`, {
     connectTimeout: 10_000,
     timeout: 10_000,
@@ -49,6 +51,29 @@ test("a name with several addresses, a handshake that takes a second: connectTim
   const { error, ms } = await set;
   assert.equal(error, undefined);
   assert.ok(ms > 700, `connected after ${ms} ms, so it was not slow at all`);
+});
+
+test("a name with several addresses of one family is warned of", async (t) => {
+  await using server = await startMemcached();
+  const told: ConnectionMessage[] = [];
+  const note = (message: unknown): unknown => told.push(message as ConnectionMessage);
+  subscribe("memwire:connection", note);
+  t.after(() => unsubscribe("memwire:connection", note));
+  const warnings = async (host: string): Promise<(string | undefined)[]> => {
+    await using client = new Memcached(`${host}:${server.port}`, PATIENT);
+    await client.get("k");
+    return told.splice(0).filter(({ event }) => event === "ready").map(({ warning }) => warning);
+  };
+  // One machine has an address of each family, and is called "localhost".
+  assert.deepEqual(await warnings("localhost"), [undefined]);
+  assert.deepEqual(await warnings("127.0.0.1"), [undefined]);
+  giveAddresses(t);
+  assert.deepEqual(await warnings("localhost"), [undefined]);
+  giveAddresses(t, [...ONE_OF_EACH, { address: "127.0.0.2", family: 4 }]);
+  const [warning] = await warnings("localhost");
+  // In Deno names are looked up by the runtime itself, and "localhost" is one machine.
+  if ("deno" in process.versions) assert.equal(warning, undefined);
+  else assert.match(warning ?? "", /its name has 2 addresses, of which one is used.*dns\(\)/);
 });
 
 /** Returns the kernel's timers of the client's connections to a port: their kind and remaining seconds. */

@@ -120,7 +120,7 @@ const cases = together({
     using authority = makeAuthority();
     const tls = authority.issue(["IP:127.0.0.1"]);
     await using server = await startMemcached({ tls });
-    const words = /: it closed the connection without an answer, as a port does that expects TLS$/;
+    const words = /: it closed the connection without an answer, as a port that expects TLS does$/;
     await assertRefused(server.address, words, ConnectionLostError);
     const other = createTlsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) });
     other.on("tlsClientError", (_, socket) => socket.destroy());
@@ -204,10 +204,10 @@ test("words for the errors of runtimes", () => {
     ["ERR_ACCESS_DENIED", "this process has no permission to connect (ERR_ACCESS_DENIED)"],
     [
       "DEPTH_ZERO_SELF_SIGNED_CERT",
-      "its certificate is of no trusted authority (DEPTH_ZERO_SELF_SIGNED_CERT)",
+      "its certificate is not from a trusted authority (DEPTH_ZERO_SELF_SIGNED_CERT)",
     ],
     ["CERT_NOT_YET_VALID", "its certificate is not valid yet (CERT_NOT_YET_VALID)"],
-    ["ERR_BORINGSSL", "tls.ca, tls.cert or tls.key is no whole PEM (ERR_BORINGSSL)"],
+    ["ERR_BORINGSSL", "tls.ca, tls.cert or tls.key is not a complete PEM (ERR_BORINGSSL)"],
   ];
   for (const [code, right] of words) assert.equal(say(code), right);
   assert.equal(say(undefined), "what it says");

@@ -19,7 +19,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/cluster/"],
   ["src/client/"],
   ["src/session/"],
-  ["src/adapters/", "src/testing/"],
+  ["src/adapters/", "src/discovery/", "src/testing/"],
   ["mod.ts"],
 ];
 

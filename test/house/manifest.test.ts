@@ -75,16 +75,24 @@ test("there are no dependencies, and three for development", () => {
 
 test("lock files name no download location", () => {
   const projects = readdirSync(join(ROOT, "test/projects")).map((name) => `test/projects/${name}`);
-  const paths = [".", ".ci", "test/bench/peers", ...projects]
+  const paths = [".", ".ci", "test/bench/peers", "test/examples/frameworks", ...projects]
     .map((folder) => `${folder}/package-lock.json`)
     .filter((path) => existsSync(join(ROOT, path)));
   assert.ok(paths.length > 3, "the lock files were found");
   for (const path of paths) assert.doesNotMatch(read(path), /"resolved": "http/, path);
 });
 
+/** The test files in a folder and below it, without those of installed packages. */
+function testsUnder(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : testsUnder(path);
+    return path.endsWith(".test.ts") ? [path] : [];
+  });
+}
+
 test("no test is skipped, marked as todo, or run alone", () => {
-  const names = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" });
-  const tests = names.filter((name) => name.endsWith(".test.ts"));
+  const tests = testsUnder("test");
   assert.ok(tests.length > 10, "the tests were found");
   const call = /\b(?:test|it|describe|suite|t)\.(?:skip|only|todo)\b/;
   const option = /[{,]\s*(?:skip|todo|only):(?!\s*(?:number|string|boolean)\b)/;
@@ -92,6 +100,6 @@ test("no test is skipped, marked as todo, or run alone", () => {
   for (const sample of ['test.skip("a")', "t.todo()", 'it("a", { skip: process.env.CI }, f)']) {
     assert.match(sample, marked);
   }
-  const marks = tests.filter((name) => marked.test(codeOnly(read(join("test", name)))));
+  const marks = tests.filter((path) => marked.test(codeOnly(read(path))));
   assert.deepEqual(marks, []);
 });

@@ -17,8 +17,7 @@ interface Miniflare {
   dispose(): Promise<void>;
 }
 
-const here = (path: string): string =>
-  fileURLToPath(new URL(path, import.meta.url));
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const { Miniflare } = createRequire(import.meta.url)("miniflare") as {
   Miniflare: new (options: object) => Miniflare;
 };

@@ -38,9 +38,7 @@ const PATHS = {
   },
   async "/silent"(client) {
     const start = Date.now();
-    const { code } = await client.get("k", { timeout: 300 }).catch((error) =>
-      error
-    );
+    const { code } = await client.get("k", { timeout: 300 }).catch((error) => error);
     return { code, ms: Date.now() - start };
   },
 };
@@ -55,9 +53,7 @@ export default {
     const server = pathname === "/silent" ? env.SILENT : env.SERVER;
     if (pathname === "/shared") {
       shared ??= new Memcached(server, { timeout: 500, connectTimeout: 500 });
-      const error = await shared.set("workerd-shared", "v").catch((error) =>
-        error
-      );
+      const error = await shared.set("workerd-shared", "v").catch((error) => error);
       return Response.json({ code: error?.code ?? "none" });
     }
     const client = new Memcached(server, {

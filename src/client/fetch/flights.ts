@@ -198,7 +198,9 @@ class Caller implements Continuation {
   end(result: Outcome["result"], error: unknown): void {
     if (this.gone) return;
     if (this.#since > 0) {
-      const server = this.#flights.core.cluster.route(this.key).ref;
+      const { cluster } = this.#flights.core;
+      const listed = cluster.servers.length > 0;
+      const server = listed ? cluster.route(this.key).ref : { id: "", address: "" };
       const duration = elapsed() - this.#since;
       const message = { result, server, duration, ...(error === undefined ? {} : { error }) };
       this.#context.runInAsyncScope(() => fetchEvents.publish(message));
