@@ -75,7 +75,7 @@ test("there are no dependencies, and three for development", () => {
 
 test("lock files name no place to download from", () => {
   const projects = readdirSync(join(ROOT, "test/projects")).map((name) => `test/projects/${name}`);
-  const paths = [".", ".ci", "test/bench/peers", ...projects]
+  const paths = [".", ".ci", "test/bench/peers", "test/real_clients", ...projects]
     .map((folder) => `${folder}/package-lock.json`)
     .filter((path) => existsSync(join(ROOT, path)));
   assert.ok(paths.length > 3, "the lock files were found");
