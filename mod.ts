@@ -1,7 +1,17 @@
 /**
  * memwire: a memcached client and session store for Node, Deno and Bun, without dependencies.
  *
- * {@link SessionStore} keeps sessions, {@link Memcached} is the client under it.
+ * {@link SessionStore} keeps sessions, {@link Memcached} is the client under it. The house from the ground
+ * up, each floor using only those below:
+ *
+ * - protocol, hashing, v8, checks: bytes and rules, without a socket
+ * - connection: one socket and the requests on it
+ * - cluster: which server a key belongs to, and whether it is up
+ * - client: commands, values, many keys, fetch and lock
+ * - session: ids, merging and sealing
+ * - adapters: sessions for other people's servers; testing: a memcached inside the process
+ *
+ * CONTRIBUTING.md follows a request down and its reply up.
  *
  * @module
  */

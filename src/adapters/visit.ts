@@ -15,6 +15,9 @@ export const RETRY_AFTER = "1";
 /** What the visitor reads in that case. */
 export const UNAVAILABLE = "Service unavailable. Try again in a moment.\n";
 
+/** By these an error makes Express, Fastify and NestJS answer with 503, and show nobody its message. */
+export const UNAVAILABLE_STATUS = { status: 503, statusCode: 503, expose: false } as const;
+
 const UNREACHABLE: readonly unknown[] = [
   "SERVER_DOWN",
   "TIMEOUT",

@@ -27,6 +27,7 @@ import { checkKeptCas, doneOrNotResult } from "./results.ts";
 import { trace, traced } from "./trace.ts";
 import type { Stored, ValueCodec } from "./values/codec.ts";
 import { Flags } from "./values/memwire.ts";
+import { safeKey } from "./wire_key.ts";
 
 /** Options of a call as its caller gives them, or checked. */
 type Options = StoreOptions | CheckedOptions | undefined;
@@ -191,11 +192,17 @@ export class Core {
 
   /** What setMany stores under a key, checked and encoded, its value the client's own. Throws. */
   stored(key: string, value: unknown, codec: ValueCodec): Stored {
-    const stored: Stored = { key: checkKey(key, this.options.prefix), value: "", flags: 0 };
+    const stored: Stored = { key: this.wireKey(key), value: "", flags: 0 };
     codec.encode(value, stored);
     this.checkSize(stored);
     stored.value = keptValue(stored.value);
     return stored;
+  }
+
+  /** The key as it goes over the wire. Throws. */
+  wireKey(key: string): string {
+    const { prefix, unsafeKeys } = this.options;
+    return unsafeKeys === "reject" ? checkKey(key, prefix) : safeKey(key, prefix);
   }
 
   /** A request with its key, checked. Throws. */
@@ -205,7 +212,7 @@ export class Core {
     finish: Finish<T>,
     options: CheckedOptions,
   ): Request<T> {
-    const wireKey = checkKey(key, this.options.prefix);
+    const wireKey = this.wireKey(key);
     return new Request(operation, wireKey, this.inCallersContext(finish), options.timeout);
   }
 
@@ -249,7 +256,7 @@ export class Core {
     try {
       await this.whenListed(deadline);
       // What is left of it, in a way that the connection does not lengthen again.
-      const { timeout } = deadline.left();
+      const { timeout } = deadline.options();
       request.deadline = this.sweep.now() + timeout;
       return await this.send(request, new CheckedOptions(timeout, signal, ttl, true));
     } catch (error) {

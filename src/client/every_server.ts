@@ -21,7 +21,7 @@ export async function askEveryServer<R>(
   const errors = new Map<string, MemcachedError>();
   await core.run(call, (deadline) => {
     // What is left once the servers are known.
-    const left = deadline.left();
+    const left = deadline.options();
     return Promise.all(core.cluster.servers.map(async (server) => {
       const end = begin(operation, server.ref);
       try {

@@ -1,7 +1,6 @@
 /** append and prepend. */
 import { keptValue } from "../connection/request.ts";
 import { invalidType, ServerError } from "../errors.ts";
-import { checkKey } from "../protocol/key.ts";
 import { isWellFormed } from "../protocol/text.ts";
 import type { Commands } from "./commands.ts";
 import type { CallOptions } from "./options.ts";
@@ -27,12 +26,12 @@ export async function extend(
     throw invalidType("text that is appended or prepended must not hold a lone surrogate");
   }
   const { core } = commands;
-  const wireKey = checkKey(key, core.options.prefix);
+  const wireKey = core.wireKey(key);
   const own = keptValue(data); // it may be sent a second time
   return await core.run(options, async (deadline) => {
     for (let again = false;; again = true) {
-      if (await core.extend(operation, key, own, deadline.left())) return true;
-      if (!await commands.has(key, deadline.left())) return false;
+      if (await core.extend(operation, key, own, deadline.options())) return true;
+      if (!await commands.has(key, deadline.options())) return false;
       // The first time it may have been stored by somebody in between.
       if (!again) continue;
       const server = core.cluster.route(wireKey).ref;

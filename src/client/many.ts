@@ -3,7 +3,6 @@ import { checkIterable } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { invalidType } from "../errors.ts";
 import { KEEP_EXPTIME } from "../protocol/command.ts";
-import { checkKey } from "../protocol/key.ts";
 import { Kind } from "../protocol/reply.ts";
 import type { Commands } from "./commands.ts";
 import { type Core, storeExptime } from "./core.ts";
@@ -46,15 +45,14 @@ async function askMany<R>(
   const begun = core.sweep.now();
   const names = [...new Set(checkIterable(keys, "keys"))];
   const call = core.callOptions(options);
-  const { prefix } = core.options;
-  const entries = names.map((name) => ({ name, key: checkKey(name, prefix), item: undefined }));
+  const entries = names.map((name) => ({ name, key: core.wireKey(name), item: undefined }));
   const gathered = new Gathered(entries, take);
   await send(core, call, {
     operation,
     entries,
     exptime: KEEP_EXPTIME,
     timeout: call.timeout,
-    end: begun + call.timeout,
+    deadline: begun + call.timeout,
     signal: call.signal,
     gathered,
   });
@@ -85,7 +83,7 @@ export async function setMany(
     entries: listed,
     exptime,
     timeout: call.timeout,
-    end: begun + call.timeout,
+    deadline: begun + call.timeout,
     signal: call.signal,
     gathered,
   });
@@ -104,7 +102,7 @@ function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promis
         servers.map(([server, theirs]) => sendPortions(core, server, theirs, call, again)),
       );
       signal?.throwIfAborted();
-      if (gathered.complete || core.sweep.now() >= call.end) return;
+      if (gathered.complete || core.sweep.now() >= call.deadline) return;
       positions = gathered.takeRepeatable((i) => core.cluster.moves(entries[i]!.key));
       if (positions.length === 0) return;
     }

@@ -3,7 +3,6 @@ import { parseServers, type ServerSpec } from "../address.ts";
 import type { Discovery } from "../cluster/discovery.ts";
 import { invalidType } from "../errors.ts";
 import type { ServerRef } from "../server_ref.ts";
-import { checkKey } from "../protocol/key.ts";
 import { flushAll, stats, version } from "./admin.ts";
 import { shareCore } from "./copies.ts";
 import { Commands } from "./commands.ts";
@@ -446,7 +445,7 @@ export class Memcached implements AsyncDisposable {
    * @example `memcached.serverFor("cart:17").address;`
    */
   serverFor(key: string): ServerRef {
-    return this.#core.cluster.serverFor(checkKey(key, this.#core.options.prefix)).ref;
+    return this.#core.cluster.serverFor(this.#core.wireKey(key)).ref;
   }
 
   /**

@@ -5,6 +5,7 @@ import { checkMs, checkSerializer, checkSignal, checkWhole, oneOf } from "../che
 import type { Hashing, HashingName } from "../hashing/hashing.ts";
 import { readTlsOptions, type TlsOptions } from "../connection/tls_options.ts";
 import { checkPrefix } from "../protocol/key.ts";
+import { checkHashedPrefix, type UnsafeKeys } from "./wire_key.ts";
 
 /** Options of every call. */
 export interface CallOptions {
@@ -63,6 +64,14 @@ export interface MemcachedOptions {
     | { username: string; password: string; form?: "memcached" | "memcachier" | undefined }
     | undefined;
   /**
+   * What is done with keys that memcached would not take (empty, with spaces or control characters, over 250
+   * bytes with the prefix). "reject", the default: they are a TypeError. "hash": they are sent as the prefix,
+   * as much of the key's start as is legal and has room, "#", and the key's SHA-256 in base64url; so is a
+   * legal key that itself ends in "#" and 43 such characters. Results come back under the caller's keys;
+   * `keys()` lists those on the server. The prefix then has at most 206 bytes. Session ids are never hashed.
+   */
+  unsafeKeys?: "reject" | "hash" | undefined;
+  /**
    * Whose table of values and flags is read and written. Default "memwire". The others as that client does:
    * what it cannot express is a SerializationError; what nobody here can read (pickle, Marshal, Java
    * objects, igbinary) is a CorruptValueError that names it. A SessionStore on this client has its own
@@ -100,6 +109,7 @@ export interface ResolvedOptions {
   readonly failover: "none" | "rehash";
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
+  readonly unsafeKeys: UnsafeKeys;
   readonly values: ValuesName | undefined;
   readonly compressAbove: number | undefined;
   readonly serializer: Serializer | undefined;
@@ -119,6 +129,7 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
     failover: undefined,
     tls: undefined,
     auth: undefined,
+    unsafeKeys: undefined,
     values: undefined,
     compressAbove: undefined,
     serializer: undefined,
@@ -129,18 +140,21 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
   // Defaults of destructuring, for null is not `undefined`: it is refused.
   const { hashing = "ketama", protocol = "auto", prefix = "", failover = "none" } = given;
   const { timeout = 1000, connectTimeout = 1000, maxValueBytes = 1_048_000 } = given;
-  const { maxPending = 16_384 } = given;
+  const { maxPending = 16_384, unsafeKeys = "reject" } = given;
+  checkPrefix(prefix, "prefix");
+  if (unsafeKeys === "hash") checkHashedPrefix(prefix);
   // Room for two of the largest values, so that one does not keep all others out.
   const { maxPendingBytes = Math.max(33_554_432, 2 * Number(maxValueBytes)) } = given;
   return {
     hashing,
     protocol: oneOf(protocol, ["auto", "meta", "classic"], "protocol"),
-    prefix: checkPrefix(prefix, "prefix"),
+    prefix,
     timeout: checkMs(timeout, "timeout"),
     connectTimeout: checkMs(connectTimeout, "connectTimeout"),
     failover: oneOf(failover, ["none", "rehash"], "failover"),
     tls: readTlsOptions(tls),
     auth: auth === undefined ? undefined : readCredentials(auth),
+    unsafeKeys: oneOf(unsafeKeys, ["reject", "hash"], "unsafeKeys"),
     values,
     compressAbove: compressAbove === undefined
       ? undefined

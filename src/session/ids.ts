@@ -1,5 +1,6 @@
 /** Makes new session ids, and the one key that belongs to each id. */
 import { createHash, randomBytes } from "node:crypto";
+import { looksHashed } from "../client/wire_key.ts";
 import { invalidType } from "../errors.ts";
 import { checkKey, MAX_KEY_BYTES } from "../protocol/key.ts";
 import { byteLength } from "../protocol/text.ts";
@@ -24,15 +25,21 @@ export class Ids {
   readonly #namespace: string;
   readonly #hidden: boolean;
   readonly #prefix: string;
+  readonly #hashes: boolean;
 
   /**
    * Throws a `TypeError` if a key has no room for an id. `prefix` is the client's prefix, which counts
-   * towards the length of a key.
+   * towards the length of a key. `hashes` says that the client hashes a key that looks as if it were hashed
+   * already, so no session may have such a key.
    */
-  constructor(namespace: string, hidden: boolean, prefix: string) {
+  constructor(namespace: string, hidden: boolean, prefix: string, hashes: boolean) {
     this.#namespace = namespace;
     this.#hidden = hidden;
     this.#prefix = prefix;
+    this.#hashes = hashes;
+    if (hashes && hidden && namespace.endsWith("#")) {
+      throw invalidType('with a secret and unsafeKeys "hash" a namespace must not end in "#"');
+    }
     const length = hidden ? HIDDEN_LENGTH : ID_LENGTH;
     if (byteLength(prefix + namespace) + length > MAX_KEY_BYTES) {
       throw invalidType(
@@ -47,6 +54,9 @@ export class Ids {
     if (typeof id !== "string") throw invalidType(`an id must be a string, not ${typeof id}`);
     const key = this.#namespace + id;
     checkKey(key, this.#prefix);
+    if (this.#hashes && !this.#hidden && looksHashed(key)) {
+      throw invalidType('with unsafeKeys "hash" a session\'s key must not look like a hashed key');
+    }
     return this.#hidden ? this.#hide(id) : key;
   }
 

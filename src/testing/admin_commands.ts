@@ -67,11 +67,11 @@ function crawler(turn: Turn, tokens: readonly string[]): void {
   switch (verb) {
     case "metadump":
     case "crawl":
-      return crawl(turn, verb, argument as string);
+      return crawl(turn, verb, argument!);
     case "tocrawl":
     case "sleep": {
       // Here the crawler runs at once, so there is no pace to set.
-      const number = parseUint32(argument as string);
+      const number = parseUint32(argument!);
       if (number === undefined) return replies.line(BAD_FORMAT);
       const tooLong = verb === "sleep" && number > 1_000_000;
       return replies.line(tooLong ? "CLIENT_ERROR sleep must be one second or less" : "OK");
@@ -101,7 +101,7 @@ function crawl(turn: Turn, verb: "metadump" | "crawl", argument: string): void {
   state.counters.totals.lru_crawler_starts++;
   let bucket: number | undefined = 0;
   turn.work(() => {
-    bucket = store.visit(bucket as number, ITEMS_A_STEP, (item) => {
+    bucket = store.visit(bucket!, ITEMS_A_STEP, (item) => {
       if (!chosen(slabClass(store.sizeOf(item)))) return;
       if (dump) replies.text(describe(state, item));
       else store.crawl(item);

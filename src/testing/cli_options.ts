@@ -64,7 +64,7 @@ interface Option {
 
 function flags(list: string, value: boolean): Option[] {
   return list.trim().split(/\s+/).map((word) => {
-    const [letter, name] = word.split(":") as [string, string];
+    const [letter = "", name = ""] = word.split(":");
     return { letter, name, value };
   });
 }
@@ -164,7 +164,7 @@ function readOptions(args: readonly string[]): { given: Given; words: readonly s
   };
   for (const arg of rest) {
     if (/^--./.test(arg)) {
-      const [name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(arg)!.slice(1) as [string, string?];
+      const [, name = "", value] = /^--([^=]*)(?:=(.*))?$/s.exec(arg)!;
       const option = OPTIONS.find((one) => one.name === name);
       if (option === undefined) throw new Mistake(`there is no option --${name}`);
       if (!option.value && value !== undefined) throw new Mistake(`--${name} takes no value`);
@@ -232,7 +232,7 @@ function checkKnown(letter: string, value: string): void {
 function readExtended(text: string): Map<string, string> {
   const extended = new Map<string, string>();
   for (const part of text.split(",").filter((one) => one !== "")) {
-    const [name, value] = /^([^=]*)(?:=(.*))?$/s.exec(part)!.slice(1) as [string, string?];
+    const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(part)!;
     if (["idle_timeout", "ssl_chain_cert", "ssl_key"].includes(name)) {
       if (!value) throw new Mistake(`-o ${name} needs a value`);
       extended.set(name, value);

@@ -20,7 +20,7 @@ behaviours({
   },
 }, BOTH_DIALECTS);
 
-// Where the credentials stand makes no difference to the dialect: one run of the second will do.
+// Where the credentials are given makes no difference to the dialect, so one run of the second way is enough.
 behaviours({
   name: "authentication, credentials in the address",
   async open(): Promise<Reached> {

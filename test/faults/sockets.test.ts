@@ -1,4 +1,4 @@
-/** What sockets are told: how long an address may take to connect, and when a quiet peer is asked for. */
+/** Socket options: how long an address may take to connect, and when keep-alive asks a quiet peer. */
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
@@ -33,7 +33,7 @@ function giveAddresses(
 }
 
 test("a name with several addresses, a handshake that takes a second: connectTimeout holds", async (t) => {
-  // Its queue of connections is full, so the kernel drops the first SYN, and the next comes a second later.
+  // The server's queue of connections is full, so the kernel drops the first SYN; the next comes a second later.
   await using server = await startMemcached({ args: ["-b", "1"] });
   server.pause();
   const fillers = Array.from({ length: 6 }, () => connect(server.port, "127.0.0.1"));
@@ -76,7 +76,7 @@ test("a name with several addresses of one family is warned of", async (t) => {
   else assert.match(warning ?? "", /its name has 2 addresses, of which one is used.*dns\(\)/);
 });
 
-/** The kernel's timers of the client's connections to a port: kind, and seconds that are left. */
+/** Returns the kernel's timers of the client's connections to a port: their kind and remaining seconds. */
 function timers(port: number): { kind: string; seconds: number }[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   return readFileSync("/proc/net/tcp", "latin1").split("\n").flatMap((line) => {
@@ -88,7 +88,7 @@ function timers(port: number): { kind: string; seconds: number }[] {
 }
 
 for (const secure of [false, true]) {
-  test(`a quiet server is asked for after a minute${secure ? ", over TLS" : ""}`, async () => {
+  test(`keep-alive asks a quiet server after a minute${secure ? ", over TLS" : ""}`, async () => {
     using authority = makeAuthority();
     const certificate = authority.issue(["IP:127.0.0.1", "DNS:localhost"]);
     await using server = await startMemcached(secure ? { tls: certificate } : {});
@@ -97,7 +97,7 @@ for (const secure of [false, true]) {
       ...(secure ? { tls: { ca: readFileSync(authority.ca) } } : {}),
     });
     await client.set("k", "v");
-    await sleep(300); // until nothing is to be acknowledged any more
+    await sleep(300); // until everything is acknowledged
     const found = timers(server.port);
     assert.equal(found.length, 1, JSON.stringify(found));
     const [{ kind, seconds }] = found as [{ kind: string; seconds: number }];

@@ -18,7 +18,7 @@ export interface Kind {
   /** What the other client tells of it; default: as it was told. */
   readonly told?: (value: unknown) => Other;
   /** Kinds that go one way only. */
-  readonly only?: "to" | "from";
+  readonly oneWay?: "to" | "from";
 }
 
 /** The other client, as it is set. */
@@ -38,17 +38,17 @@ export async function bothWays(
   await using ours = new Memcached(server.address, { timeout: 10_000, ...options });
   let from = 0;
   let to = 0;
-  for (const { name, values, other, ours: ourForm = same, told = other, only } of kinds) {
+  for (const { name, values, other, ours: ourForm = same, told = other, oneWay } of kinds) {
     for (const [i, value] of values.entries()) {
       const key = `${mode}:${name}:${i}`.replaceAll(" ", "-");
       const what = `${mode}, ${name} ${i}: ${JSON.stringify(value, plain)?.slice(0, 200)}`;
-      if (only !== "to") {
+      if (oneWay !== "to") {
         await client.set(mode, key, other(value));
         const found = await ours.get(key);
         assert.ok(isDeepStrictEqual(found, ourForm(value)), `from ${what}`);
         from++;
       }
-      if (only !== "from") {
+      if (oneWay !== "from") {
         await ours.set(key, value);
         const [type, bytes] = await client.get(mode, key);
         const [expected, data] = told(value);

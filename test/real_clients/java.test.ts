@@ -22,7 +22,7 @@ const KINDS: readonly Kind[] = [
   },
   { name: "ints", values: integers.filter(isInt), other: as("int") },
   { name: "longs", values: integers.filter((value) => !isInt(value)), other: as("long") },
-  { name: "short longs", values: [0, 1, -1, 300], other: as("long"), only: "from" },
+  { name: "short longs", values: [0, 1, -1, 300], other: as("long"), oneWay: "from" },
   {
     name: "wide longs",
     values: [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n, -(2n ** 55n)],
@@ -33,8 +33,8 @@ const KINDS: readonly Kind[] = [
     values: [...samples.doubles(100), NaN, Infinity, -Infinity, -0],
     other: (value) => ["double", Object.is(value, -0) ? "-0" : String(value)],
   },
-  { name: "floats", values: [0, 1.5, -0.25, 2 ** 100], other: as("float"), only: "from" },
-  { name: "bytes of Java", values: [0, 1, -1, 127, -128], other: as("byte"), only: "from" },
+  { name: "floats", values: [0, 1.5, -0.25, 2 ** 100], other: as("float"), oneWay: "from" },
+  { name: "bytes of Java", values: [0, 1, -1, 127, -128], other: as("byte"), oneWay: "from" },
   { name: "booleans", values: [true, false], other: as("bool") },
   {
     name: "dates",

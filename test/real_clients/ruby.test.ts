@@ -41,7 +41,7 @@ const JSONS: readonly Kind[] = [
     name: "text as JSON",
     values: samples.texts(60),
     other: (value) => ["text", String(value)],
-    only: "from",
+    oneWay: "from",
   },
 ];
 

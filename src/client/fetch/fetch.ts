@@ -1,6 +1,5 @@
 /** fetch: the value, else what the loader makes of it. */
 import { checkFunction } from "../../checks/values.ts";
-import { checkKey } from "../../protocol/key.ts";
 import { type FetchOptions, readFetchOptions } from "./options.ts";
 import type { Flights, Load as UntypedLoad } from "./flights.ts";
 
@@ -18,7 +17,7 @@ export function fetch<T>(
 ): Promise<T | undefined> {
   try {
     const { core } = flights;
-    const wireKey = checkKey(key, core.options.prefix);
+    const wireKey = core.wireKey(key);
     checkFunction(load, "fetch needs a function that loads");
     const settings = readFetchOptions(options, core.options.timeout);
     const value = flights.fetch(wireKey, load as UntypedLoad, nothing, settings, core);

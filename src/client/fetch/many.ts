@@ -11,7 +11,6 @@ import { setImmediate } from "../../connection/clock.ts";
 import type { Request } from "../../connection/request.ts";
 import { Ring } from "../../connection/ring.ts";
 import { invalidType } from "../../errors.ts";
-import { checkKey } from "../../protocol/key.ts";
 import type { Core } from "../core.ts";
 import type { CheckedOptions } from "../options.ts";
 import type { Sender } from "./exchange.ts";
@@ -35,7 +34,7 @@ export async function fetchMany<T>(
   const names = [...new Set(checkIterable(keys, "keys"))];
   checkFunction(load, "fetchMany needs a function that loads");
   const settings = readFetchOptions(options, core.options.timeout);
-  const entries = names.map((name) => ({ name, key: checkKey(name, core.options.prefix) }));
+  const entries = names.map((name) => ({ name, key: core.wireKey(name) }));
   const batch = new Batch(load, names);
   const window = new Window(core);
   const outcomes = await Promise.allSettled(entries.map(async ({ name, key }) => {

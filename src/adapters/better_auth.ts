@@ -1,0 +1,100 @@
+/**
+ * better-auth's secondary storage.
+ *
+ * @example
+ * ```typescript
+ * import { betterAuth } from "better-auth";
+ * import { Memcached } from "memwire";
+ * import { secondaryStorage } from "memwire/better-auth";
+ *
+ * const client = new Memcached("localhost:11211");
+ * export const auth = betterAuth({ secondaryStorage: secondaryStorage(client) });
+ * ```
+ *
+ * @module
+ */
+import { readOptions } from "../checks/options.ts";
+import type { Memcached } from "../client/memcached.ts";
+import { ConflictError } from "../errors.ts";
+import { checkPrefix } from "../protocol/key.ts";
+import { anyKey } from "./any_key.ts";
+
+/** What better-auth asks of a storage. Keys are any text; what cannot be reached rejects. */
+export interface BetterAuthStorage {
+  /** The text; null when it is absent. */
+  get(key: string): Promise<string | null>;
+  /** Takes the text out; of several callers one gets it. */
+  getAndDelete(key: string): Promise<string | null>;
+  /** Adds one; the new count. `ttl`, in seconds, counts when the counter is made: later calls do not extend it. */
+  increment(key: string, ttl: number): Promise<number>;
+  /** Stores a text for `ttl` seconds; by default for ever, with 0 or less not at all. */
+  set(key: string, value: string, ttl?: number): Promise<void>;
+  /** Deletes it. */
+  delete(key: string): Promise<void>;
+}
+
+// Each further try means that somebody wrote in between.
+const MAX_TRIES = 100;
+
+/**
+ * Makes a secondary storage for better-auth 1.7 and newer. `getAndDelete` and `increment` are atomic over all
+ * servers of an application.
+ *
+ * @param client The client that is used; it is never closed. Its `values` must be "memwire".
+ * @param options `prefix`: put before every key, default "better-auth:".
+ * @returns The storage. Its methods reject as the client's do.
+ *
+ * @example
+ * ```ts
+ * import { Memcached } from "memwire";
+ * import { secondaryStorage } from "memwire/better-auth";
+ *
+ * const client = new Memcached("localhost:11211");
+ * const storage = secondaryStorage(client);
+ * await storage.set("otp:ada@example.org", "123456", 300);
+ * console.log(await storage.getAndDelete("otp:ada@example.org")); // 123456
+ * console.log(await storage.getAndDelete("otp:ada@example.org")); // null
+ * await client.close();
+ * ```
+ */
+export function secondaryStorage(
+  client: Memcached,
+  options?: { prefix?: string | undefined },
+): BetterAuthStorage {
+  const { prefix = "better-auth:" } = readOptions(options, { prefix: undefined });
+  checkPrefix(prefix, "prefix");
+  const toKey = anyKey(client);
+  const keyOf = (key: string): string => toKey(prefix + key);
+  return {
+    async get(key): Promise<string | null> {
+      return textOf(await client.get(keyOf(key)));
+    },
+    async getAndDelete(key): Promise<string | null> {
+      const name = keyOf(key);
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const item = await client.getItem(name);
+        if (item === undefined) return null;
+        const outcome = await client.compareAndDelete(name, item.cas);
+        if (outcome === "deleted") return textOf(item.value);
+        if (outcome === "missing") return null;
+      }
+      throw new ConflictError(`others kept writing the value: gave up after ${MAX_TRIES} tries`);
+    },
+    async increment(key, ttl): Promise<number> {
+      return Number(await client.increment(keyOf(key), 1, { initial: 1, ttl }));
+    },
+    async set(key, value, ttl): Promise<void> {
+      const name = keyOf(key);
+      if (ttl !== undefined && ttl <= 0) await client.delete(name);
+      else await client.set(name, value, { ttl });
+    },
+    async delete(key): Promise<void> {
+      await client.delete(keyOf(key));
+    },
+  };
+}
+
+/** A counter comes back as a number, everything else as the text that it was. */
+function textOf(value: unknown): string | null {
+  return value === undefined ? null : String(value);
+}

@@ -1,0 +1,368 @@
+/**
+ * A store for express-session, for NestJS, which uses it, and for `@fastify/session`.
+ *
+ * @example
+ * ```typescript
+ * import express from "express";
+ * import session from "express-session";
+ * import { Memcached } from "memwire";
+ * import { createMemwireStore } from "memwire/express";
+ *
+ * const MemwireStore = createMemwireStore(session);
+ * const store = new MemwireStore({ client: new Memcached("localhost:11211") });
+ * const app = express();
+ * app.use(session({ store, secret: "keep this one", resave: false, saveUninitialized: false }));
+ * ```
+ *
+ * @module
+ */
+import { readOptions } from "../checks/options.ts";
+import { checkBoolean, kindOf } from "../checks/values.ts";
+import type { Memcached } from "../client/memcached.ts";
+import { setImmediate } from "../connection/clock.ts";
+import { invalidRange, invalidType } from "../errors.ts";
+import { SessionStore } from "../session/store.ts";
+import {
+  carried,
+  changeLife,
+  changeSession,
+  isOver,
+  type Lifetime,
+  lifetimeOf,
+  readView,
+  shownFields,
+  type StoredCookie,
+  type StoredSession,
+  type View,
+} from "./express_session.ts";
+import { isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
+
+export type { StoredCookie, StoredSession };
+
+/** Options of a store for express-session. */
+export interface ExpressStoreOptions {
+  /** Where the sessions are kept: with a secret, for example. Its namespace is put before each id. */
+  store?: SessionStore | undefined;
+  /** Or a client, for a store of its own with `prefix` as its namespace; one of the two must be given. */
+  client?: Memcached | undefined;
+  /** Put before every id. Only with `client`; default "sess:". */
+  prefix?: string | undefined;
+  /**
+   * Seconds that a session lives whose cookie has no end of its own; default 86_400 with `client`, else the
+   * store's. A function is asked for every session, whatever its cookie says; 0 or less from it deletes the
+   * session.
+   */
+  ttl?: number | ((session: StoredSession) => number) | undefined;
+  /** A session ends when its time is over, counted from when it was last changed. Default false. */
+  disableTouch?: boolean | undefined;
+}
+
+/** What a method calls back with. */
+export type ExpressCallback<T> = (error: unknown, result?: T) => void;
+
+/** The store's methods. Each takes a callback, and returns a promise without one. */
+export interface ExpressStore {
+  /** The session; null when it is absent or has ended. */
+  get(id: string): Promise<StoredSession | null>;
+  /** The same, for a callback. */
+  get<S = StoredSession>(id: string, callback: ExpressCallback<S | null>): void;
+  /**
+   * Stores the session until its cookie ends. One that `get` has read is merged with what others have
+   * written since, field by field, and stays ended if it was destroyed meanwhile; any other session
+   * replaces what is there.
+   */
+  set(id: string, session: object): Promise<void>;
+  /** The same, for a callback. */
+  set(id: string, session: object, callback: ExpressCallback<void> | undefined): void;
+  /** Sets the time that is left, unless reading the session has done that in this request. */
+  touch(id: string, session: object): Promise<void>;
+  /** The same, for a callback. */
+  touch(id: string, session: object, callback: ExpressCallback<void> | undefined): void;
+  /** Deletes the session. */
+  destroy(id: string): Promise<void>;
+  /** The same, for a callback. */
+  destroy(id: string, callback: ExpressCallback<void> | undefined): void;
+  /** All sessions, roughly, each with its `id`. */
+  all(): Promise<StoredSession[]>;
+  /** The same, for a callback. */
+  all(callback: ExpressCallback<StoredSession[]>): void;
+  /** The ids of all sessions, roughly. */
+  ids(): Promise<string[]>;
+  /** The same, for a callback. */
+  ids(callback: ExpressCallback<string[]>): void;
+  /** How many sessions there are, roughly. */
+  length(): Promise<number>;
+  /** The same, for a callback. */
+  length(callback: ExpressCallback<number>): void;
+  /** Deletes all sessions of this prefix or namespace, one by one. */
+  clear(): Promise<void>;
+  /** The same, for a callback. */
+  clear(callback: ExpressCallback<void> | undefined): void;
+}
+
+/** What the framework's own Store class makes; nothing if its types do not say. */
+export type FrameworkStore<S> = S extends { Store: abstract new (...args: never[]) => infer Made }
+  ? Made
+  : unknown;
+
+/** What we use of the framework's Store. Only express-session's has these methods. */
+interface Base {
+  createSession?(request: unknown, data: object): object;
+  generate?(request: unknown): void;
+}
+
+/** A request, as express-session hands it over. */
+interface SessionRequest {
+  readonly sessionID: string;
+}
+
+/** How often a session is written that others keep deleting and making. */
+const MAX_TRIES = 10;
+
+const views = new WeakMap<object, View>();
+
+/**
+ * Makes a store class for express-session, NestJS or `@fastify/session`.
+ *
+ * A session that two requests change at the same time keeps both changes, as far as they are of different
+ * top-level fields, and a slow request does not bring a session back that was destroyed meanwhile. Sessions
+ * are stored as JSON would have them: a Date comes back as a string. An error of the store goes to the
+ * framework as it is; one that says that memcached cannot be reached has the `status` 503.
+ *
+ * `all`, `ids`, `length` and `clear` list the servers' keys, if the store's `onIteration` is "scan", as it is
+ * with `client`.
+ *
+ * @param session The framework's module: what `import session from "express-session"` gives. The class extends
+ * its `Store`.
+ * @returns The class. Its constructor throws a `TypeError` or `RangeError` for wrong options.
+ *
+ * @example
+ * ```ts
+ * import { EventEmitter } from "node:events";
+ * import { SessionStore } from "memwire";
+ * import { createMemwireStore } from "memwire/express";
+ *
+ * const session = { Store: EventEmitter }; // import session from "express-session";
+ * const MemwireStore = createMemwireStore(session);
+ * const sealed = new SessionStore({ servers: "localhost:11211", secret: "sixteen bytes or more" });
+ * const store = new MemwireStore({ store: sealed });
+ * await store.set("id", { cookie: {}, user: "ada" });
+ * console.log((await store.get("id"))?.["user"]); // ada
+ * await sealed.close();
+ * ```
+ */
+export function createMemwireStore<S extends { Store: unknown }>(
+  session: S,
+): new (options: ExpressStoreOptions) => ExpressStore & FrameworkStore<S> {
+  const { Store } = (session ?? {}) as { Store?: unknown };
+  if (typeof Store !== "function") {
+    throw invalidType("createMemwireStore needs the module of express-session or @fastify/session");
+  }
+
+  class MemwireStore extends (Store as new () => Base) {
+    readonly #store: SessionStore;
+    readonly #ttl: number | ((session: StoredSession) => number);
+    readonly #disableTouch: boolean;
+
+    constructor(options: ExpressStoreOptions) {
+      super();
+      const { store, ttl, disableTouch } = resolve(options);
+      this.#store = store;
+      this.#ttl = ttl;
+      this.#disableTouch = disableTouch;
+    }
+
+    get(id: string, callback?: ExpressCallback<StoredSession | null>): unknown {
+      return answer(this.#get(id), callback);
+    }
+
+    set(id: string, session: object, callback?: ExpressCallback<void>): unknown {
+      return answer(this.#set(id, session as StoredSession), callback);
+    }
+
+    touch(id: string, session: object, callback?: ExpressCallback<void>): unknown {
+      return answer(this.#touch(id, session as StoredSession), callback);
+    }
+
+    destroy(id: string, callback?: ExpressCallback<void>): unknown {
+      return answer(this.#destroy(id), callback);
+    }
+
+    all(callback?: ExpressCallback<StoredSession[]>): unknown {
+      return answer(this.#all(), callback);
+    }
+
+    ids(callback?: ExpressCallback<string[]>): unknown {
+      return answer(this.#ids(), callback);
+    }
+
+    length(callback?: ExpressCallback<number>): unknown {
+      return answer(this.#store.size(), callback);
+    }
+
+    clear(callback?: ExpressCallback<void>): unknown {
+      return answer(this.#store.clear(), callback);
+    }
+
+    /** express-session's: the session that the request gets knows what `get` has read. */
+    override createSession(request: unknown, data: object): object {
+      const session = super.createSession?.(request, data) as object;
+      const view = views.get(data);
+      if (view !== undefined) views.set(session, view);
+      return session;
+    }
+
+    /** express-session's; but if the old session cannot be deleted, the request keeps it. */
+    regenerate(request: SessionRequest, callback: (error?: unknown) => void): void {
+      this.destroy(request.sessionID, (error) => {
+        if (!error) this.generate?.(request);
+        callback(error);
+      });
+    }
+
+    async #get(id: string): Promise<StoredSession | null> {
+      const handle = await this.#store.open(id);
+      if (handle.isNew || isOver(handle)) return null;
+      const { session, view } = readView(handle, super.createSession === undefined);
+      views.set(session, view);
+      return session;
+    }
+
+    async #set(id: string, session: StoredSession): Promise<void> {
+      const life = this.#lifetime(session);
+      if (life === undefined) return await this.#destroy(id);
+      const known = viewOf(session, id);
+      if (known !== undefined) {
+        changeSession(known, session, life);
+        await this.#store.storeSession(known.handle); // "gone": it has ended, and stays so
+        return;
+      }
+      views.set(session, await this.#replace(id, session, life));
+    }
+
+    /** Writes a session that was not read here; what is there is overwritten. */
+    async #replace(id: string, session: StoredSession, life: Lifetime): Promise<View> {
+      for (let tries = 1;; tries++) {
+        const made: View = { handle: this.#store.create(id), texts: new Map() };
+        changeSession(made, session, life);
+        try {
+          await this.#store.storeSession(made.handle);
+          return made;
+        } catch (error) {
+          if ((error as { code?: unknown }).code !== "CONFLICT" || tries === MAX_TRIES) throw error;
+        }
+        const handle = await this.#store.open(id);
+        if (handle.isNew) continue;
+        const { view } = readView(handle, false);
+        changeSession(view, session, life);
+        if (await this.#store.storeSession(handle) !== "gone") return view;
+      }
+    }
+
+    async #touch(id: string, session: StoredSession): Promise<void> {
+      if (this.#disableTouch) return;
+      const life = this.#lifetime(session);
+      if (life === undefined) return await this.#destroy(id);
+      let view = viewOf(session, id);
+      if (view === undefined) {
+        const handle = await this.#store.open(id);
+        if (handle.isNew) return;
+        view = readView(handle, false).view;
+      }
+      changeLife(view, session, life);
+      await this.#store.storeSession(view.handle);
+    }
+
+    async #destroy(id: string): Promise<void> {
+      await this.#store.delete(id);
+    }
+
+    async #all(): Promise<StoredSession[]> {
+      const sessions: StoredSession[] = [];
+      for await (const [id, fields] of this.#store.entries()) {
+        const session = shownFields(fields);
+        if (session !== undefined) sessions.push({ ...session, id });
+      }
+      return sessions;
+    }
+
+    async #ids(): Promise<string[]> {
+      const ids: string[] = [];
+      for await (const id of this.#store.keys()) ids.push(id);
+      return ids;
+    }
+
+    #lifetime(session: StoredSession): Lifetime | undefined {
+      return lifetimeOf(session, this.#ttl, this.#disableTouch);
+    }
+  }
+
+  return MemwireStore as unknown as new (
+    options: ExpressStoreOptions,
+  ) => ExpressStore & FrameworkStore<S>;
+}
+
+interface Resolved {
+  readonly store: SessionStore;
+  readonly ttl: number | ((session: StoredSession) => number);
+  readonly disableTouch: boolean;
+}
+
+function resolve(options: ExpressStoreOptions): Resolved {
+  const { store, client, prefix, ttl, disableTouch = false } = readOptions<ExpressStoreOptions>(
+    options,
+    {
+      store: undefined,
+      client: undefined,
+      prefix: undefined,
+      ttl: undefined,
+      disableTouch: undefined,
+    },
+  );
+  if ((store === undefined) === (client === undefined)) {
+    throw invalidType("a session store needs either client or store");
+  }
+  if (store !== undefined && prefix !== undefined) {
+    throw invalidType("prefix cannot be combined with store: use the store's namespace");
+  }
+  if (ttl !== undefined && typeof ttl !== "function") {
+    if (typeof ttl !== "number") {
+      throw invalidType(`ttl must be a number of seconds or a function, not ${kindOf(ttl)}`);
+    }
+    if (!(ttl > 0)) throw invalidRange(`ttl must be more than 0 seconds, not ${ttl}`);
+  }
+  const kept = store ?? new SessionStore({
+    client,
+    namespace: prefix ?? "sess:",
+    ttl: typeof ttl === "number" ? ttl : 86_400,
+    onIteration: "scan",
+  });
+  if (typeof kept?.create !== "function") throw invalidType("store must be a SessionStore");
+  return {
+    store: kept,
+    ttl: ttl ?? kept.create().ttl,
+    disableTouch: checkBoolean(disableTouch, "disableTouch"),
+  };
+}
+
+/** What was read of the session of this id, by the request that has it. */
+function viewOf(session: object, id: string): View | undefined {
+  const view = views.get(session) ?? carried(session);
+  return view?.handle.id === id ? view : undefined;
+}
+
+/** Calls back outside the promise: what a callback throws is no rejection, nor a reason to call it again. */
+function answer<T>(
+  work: Promise<T>,
+  callback: ExpressCallback<T> | undefined,
+): Promise<T> | undefined {
+  const done = work.catch((error: unknown) => {
+    throw isUnreachable(error) ? Object.assign(error as Error, UNAVAILABLE_STATUS) : error;
+  });
+  if (callback === undefined) return done;
+  done.then(
+    (result) => setImmediate(() => callback(null, result)),
+    (error: unknown) => setImmediate(() => callback(error)),
+  );
+  return undefined;
+}

@@ -1,0 +1,200 @@
+/**
+ * A session of express-session, and the one of ours that it is kept in: each of its top-level properties is a
+ * field, as JSON would have it.
+ */
+import { invalidRange, invalidType } from "../errors.ts";
+import { MAX_EXPTIME } from "../protocol/exptime.ts";
+import type { Session } from "../session/session.ts";
+
+/** A session as express-session's stores have it. */
+export interface StoredSession {
+  /** The cookie's parts, among them `expires` and, in milliseconds, `originalMaxAge`. */
+  cookie: StoredCookie;
+  /** What the application has put there. */
+  [name: string]: unknown;
+}
+
+/** A cookie as express-session's stores have it. */
+export interface StoredCookie {
+  /** How long it lives, in milliseconds; null: as long as the browser runs. */
+  originalMaxAge?: number | null | undefined;
+  /** When it ends; in what was read it is text. */
+  expires?: Date | string | number | null | undefined;
+  /** Its other parts: path, secure and so on. */
+  [name: string]: unknown;
+}
+
+/** What a request knows of a session that it has read or stored. */
+export interface View {
+  readonly handle: Session;
+  /** The request's fields as JSON, as it has read or stored them; the cookie without its end. */
+  readonly texts: Map<string, string>;
+}
+
+/** How long a session lives. */
+export interface Lifetime {
+  /** Since its last request; 0: for ever. */
+  readonly seconds: number;
+  /** Its end, in ms since 1970, where memcached's clock cannot tell it. */
+  readonly end: number | undefined;
+}
+
+/** The field with the end. */
+const END = "memwire.end";
+/** Where the cookie of what was read has the view, for @fastify/session, which copies it into its session. */
+const VIEW = Symbol("memwire.view");
+
+// memcached counts whole seconds, and a second may pass until it sees that one has passed.
+const COARSE_SECONDS = 2;
+// Of a cookie's life, as SessionStore has it: with this much left it was renewed by this request.
+const RECENT = 15 / 16;
+// A minute before memcached's last second.
+const LAST_MS = (MAX_EXPTIME - 60) * 1000;
+
+/** How long the session lives from now on; undefined: it has ended. */
+export function lifetimeOf(
+  session: StoredSession,
+  ttl: number | ((session: StoredSession) => number),
+  isFixed: boolean,
+): Lifetime | undefined {
+  const now = Date.now();
+  const { expires, originalMaxAge } = (session.cookie ?? {}) as StoredCookie;
+  let seconds: number;
+  let end = NaN;
+  let isRenewed = true;
+  if (typeof ttl === "function") seconds = checkSeconds(ttl(session));
+  else {
+    end = expires === undefined || expires === null ? NaN : Number(new Date(expires));
+    const left = end - now;
+    if (Number.isNaN(left)) seconds = ttl;
+    else {
+      const whole = typeof originalMaxAge === "number" ? originalMaxAge : NaN;
+      // A request may save long after its cookie was made; the session lives as long as the next one's cookie.
+      seconds = Math.ceil((left <= whole && left >= whole * RECENT ? whole : left) / 1000);
+      isRenewed = !Number.isNaN(whole); // else nobody sets another end with each request
+    }
+  }
+  if (seconds <= 0) return undefined;
+  // What memcached cannot count lives for ever, as it has it: 0.
+  if (now + seconds * 1000 > LAST_MS) return { seconds: 0, end: undefined };
+  const isCoarse = seconds <= COARSE_SECONDS;
+  if (!isFixed && isRenewed && !isCoarse) return { seconds, end: undefined };
+  // memcached may end what has a second left in a moment.
+  return {
+    seconds: isCoarse ? seconds + 1 : seconds,
+    end: Number.isNaN(end) ? now + seconds * 1000 : end,
+  };
+}
+
+function checkSeconds(seconds: unknown): number {
+  if (typeof seconds !== "number") throw invalidType("ttl must return a number of seconds");
+  if (Number.isNaN(seconds)) throw invalidRange("ttl must return a number of seconds, not NaN");
+  return seconds;
+}
+
+/** Whether a session has ended that memcached still has. */
+export function isOver(handle: Session): boolean {
+  return hasEnded(handle.get(END));
+}
+
+function hasEnded(end: unknown): boolean {
+  return typeof end === "number" && end <= Date.now();
+}
+
+/** The session to show of what is stored; undefined: it has ended. */
+export function shownFields(fields: Record<string, unknown>): StoredSession | undefined {
+  const { [END]: end, ...session } = fields;
+  return hasEnded(end) ? undefined : session as StoredSession;
+}
+
+/** A copy of the session for a request, and what it knows by it: on the cookie too if it is to carry that. */
+export function readView(
+  handle: Session,
+  carries: boolean,
+): { session: StoredSession; view: View } {
+  const view: View = { handle, texts: new Map() };
+  const session = {} as StoredSession;
+  for (const [name, value] of handle.entries()) {
+    if (name === END) continue;
+    const text = JSON.stringify(value);
+    view.texts.set(name, name === "cookie" ? cookieText(value as StoredCookie) : text);
+    define(session, name, JSON.parse(text));
+  }
+  const { cookie } = session;
+  if (typeof cookie === "object" && cookie !== null) {
+    // Reading it has renewed it.
+    const { originalMaxAge } = cookie;
+    if (typeof originalMaxAge === "number" && handle.get(END) === undefined) {
+      cookie.expires = new Date(Date.now() + originalMaxAge).toISOString();
+    }
+    if (carries) (cookie as { [VIEW]?: View })[VIEW] = view;
+  }
+  return { session, view };
+}
+
+/** The view that a session of @fastify/session has in its cookie's options. */
+export function carried(session: object): View | undefined {
+  for (const symbol of Object.getOwnPropertySymbols(session)) {
+    const options = (session as Record<symbol, { [VIEW]?: View } | null | undefined>)[symbol];
+    const view = options?.[VIEW];
+    if (view !== undefined) return view;
+  }
+  return undefined;
+}
+
+/** Brings what the request has changed into the handle, to be stored. */
+export function changeSession({ handle, texts }: View, session: object, life: Lifetime): void {
+  const gone = new Set(texts.keys());
+  const { toJSON } = session as { toJSON?: unknown };
+  const source = typeof toJSON === "function" ? toJSON.call(session, "") as object : session;
+  for (const [name, value] of Object.entries(source)) {
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined || name === END) continue; // a function, for example
+    gone.delete(name);
+    if (name === "cookie" || texts.get(name) === text) continue;
+    texts.set(name, text);
+    handle.set(name, JSON.parse(text));
+  }
+  for (const name of gone) {
+    texts.delete(name);
+    handle.delete(name);
+  }
+  changeLife({ handle, texts }, source as StoredSession, life);
+}
+
+/** Brings the cookie and the lifetime into the handle, to be stored if they are others. */
+export function changeLife(
+  { handle, texts }: View,
+  { cookie }: StoredSession,
+  { seconds, end }: Lifetime,
+): void {
+  if (handle.ttl !== seconds) handle.ttl = seconds;
+  if (handle.get(END) !== end) {
+    if (end === undefined) handle.delete(END);
+    else handle.set(END, end);
+  }
+  const whole = JSON.stringify(cookie) as string | undefined;
+  if (whole === undefined) return;
+  const parsed: unknown = JSON.parse(whole);
+  const text = cookieText(parsed as StoredCookie);
+  if (texts.get("cookie") === text && !handle.isDirty()) return;
+  texts.set("cookie", text);
+  handle.set("cookie", parsed);
+}
+
+/** The cookie as JSON without the ends that each request sets anew. */
+function cookieText(cookie: StoredCookie): string {
+  if (typeof cookie !== "object" || cookie === null) return JSON.stringify(cookie);
+  const { expires: _, originalExpires: __, ...parts } = cookie;
+  return JSON.stringify(parts);
+}
+
+/** Sets an own property, also one of the name `__proto__`. */
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+}

@@ -1,0 +1,371 @@
+// The store by itself, under a base class with no more than Node's EventEmitter. The frameworks are asked over
+// HTTP in test/frameworks.
+import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { EventEmitter } from "node:events";
+import { after, before, describe, test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CommandMessage, Memcached, SessionStore } from "../../mod.ts";
+import {
+  createMemwireStore,
+  type ExpressStore,
+  type ExpressStoreOptions,
+  type StoredSession,
+} from "../../src/adapters/express.ts";
+import { runInChild } from "../support/child.ts";
+import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
+
+const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
+
+class Store extends EventEmitter {
+  /** What express-session does with what `get` has read. */
+  createSession(_request: unknown, data: object): object {
+    return { ...data };
+  }
+}
+const MemwireStore = createMemwireStore({ Store });
+type Made = ExpressStore & Store;
+
+describe("createMemwireStore", () => {
+  let memcached: MemcachedServer;
+  let client: Memcached;
+  let plain: Memcached; // takes any flags
+  let stores = 0;
+  before(async () => {
+    memcached = await startMemcached();
+    client = new Memcached(memcached.address);
+    plain = new Memcached(memcached.address, {
+      serializer: { serialize: () => ({ data: new Uint8Array(), flags: 0 }), deserialize: () => 1 },
+    });
+  });
+  after(async () => {
+    await Promise.all([client.close(), plain.close()]);
+    await memcached.stop();
+  });
+
+  function make(options: Partial<ExpressStoreOptions> = {}): { store: Made; prefix: string } {
+    const prefix = `s${stores++}:`;
+    return { store: new MemwireStore({ client, prefix, ...options }), prefix };
+  }
+
+  /** The session as a request of express-session has it. */
+  async function request(store: Made, id: string): Promise<StoredSession> {
+    const data = await store.get(id);
+    assert.ok(data !== null);
+    return store.createSession({}, data) as StoredSession;
+  }
+
+  const ttlOf = async (key: string): Promise<number> => {
+    const { ttl } = await plain.getItem(key) as { ttl: number };
+    return ttl;
+  };
+
+  const inMs = (ms: number): Date => new Date(Date.now() + ms);
+
+  test("keeps the framework's class, as its emitter", () => {
+    const { store } = make();
+    assert.ok(store instanceof Store);
+    let heard = 0;
+    store.on("disconnect", () => heard++);
+    store.emit("disconnect");
+    assert.equal(heard, 1);
+  });
+
+  test("refuses wrong options, and modules without a Store", () => {
+    for (const module of [undefined, null, {}, { Store: 1 }]) {
+      assert.throws(() => createMemwireStore(module as { Store: unknown }), REFUSED);
+    }
+    const store = new SessionStore({ client });
+    const wrong: unknown[] = [
+      {},
+      undefined,
+      { client, store },
+      { store, prefix: "a" },
+      { store: client },
+      { client: store },
+      { client, ttl: "60" },
+      { client, disableTouch: 1 },
+      { client, prefix: "a b" },
+    ];
+    for (const options of wrong) {
+      assert.throws(() => new MemwireStore(options as ExpressStoreOptions), REFUSED);
+    }
+    assert.throws(() => make({ ttl: 0 }), { name: "RangeError" });
+    assert.throws(() => make({ disableTTL: true } as object), /unknown option "disableTTL"/);
+  });
+
+  test("stores what JSON makes of a session", async () => {
+    const { store, prefix } = make();
+    const when = new Date(0);
+    const cookie = { originalMaxAge: null, toJSON: () => ({ originalMaxAge: null, path: "/" }) };
+    const id = { toHexString: () => "1f", toJSON: () => "1f" };
+    await store.set("a", { cookie, when, id, f: () => 1, list: [undefined, { when }], n: NaN });
+    const plain = { originalMaxAge: null, path: "/" };
+    const stored = {
+      cookie: plain,
+      when: when.toJSON(),
+      id: "1f",
+      list: [null, { when: when.toJSON() }],
+      n: null,
+    };
+    assert.deepEqual({ ...await store.get("a") }, stored);
+    const kept = new SessionStore({ client, namespace: prefix });
+    assert.deepEqual(await kept.get("a"), stored);
+    await store.set("b", { cookie: plain, toJSON: () => ({ cookie: plain, a: 1 }) });
+    assert.deepEqual({ ...await store.get("b") }, { cookie: plain, a: 1 });
+  });
+
+  test("a property of any name is kept, and none gets at a prototype", async () => {
+    const { store } = make();
+    const session = JSON.parse('{"cookie":{},"__proto__":{"admin":true},"constructor":1}');
+    await store.set("a", session);
+    const read = await store.get("a");
+    assert.equal((read as { admin?: boolean }).admin, undefined);
+    assert.deepEqual(Object.keys(read ?? {}).sort(), ["__proto__", "constructor", "cookie"]);
+  });
+
+  test("an id that is absent, illegal or has ended is null", async () => {
+    const { store } = make();
+    for (const id of ["nobody", "", "a b", "a\n", "x".repeat(300)]) {
+      assert.equal(await store.get(id), null);
+      await store.touch(id, { cookie: {} });
+      await store.destroy(id);
+    }
+    await assert.rejects(store.set("a b", { cookie: {} }), REFUSED);
+    await store.set("a", { cookie: { expires: inMs(30) } });
+    assert.ok(await store.get("a") !== null);
+    await sleep(40);
+    assert.equal(await store.get("a"), null);
+    assert.deepEqual(await store.all(), []);
+    await store.set("b", { cookie: { originalMaxAge: 1500, expires: inMs(1500) } });
+    const session = await request(store, "b");
+    await sleep(800);
+    await store.touch("b", { ...session, cookie: { originalMaxAge: 1500, expires: inMs(1500) } });
+    await sleep(1000); // 1.8 s after it was set, 1 s after it was touched
+    assert.ok(await store.get("b") !== null);
+    await sleep(600);
+    assert.equal(await store.get("b"), null);
+  });
+
+  test("lives as long as its cookie, else as the option says", async () => {
+    const lives: [ttl: ExpressStoreOptions["ttl"], cookie: object, seconds: number][] = [
+      [undefined, {}, 86_400],
+      [undefined, { originalMaxAge: null, expires: null }, 86_400],
+      [undefined, { originalMaxAge: 60_000, expires: inMs(60_000) }, 60],
+      [undefined, { originalMaxAge: 60_000, expires: inMs(58_000) }, 60],
+      [undefined, { originalMaxAge: 60_000, expires: inMs(30_000) }, 30],
+      [undefined, { expires: inMs(90_000).toISOString() }, 90],
+      [undefined, { expires: "never" }, 86_400],
+      [500, {}, 500],
+      [500, { expires: inMs(90_000) }, 90],
+      [() => 77, { expires: inMs(90_000) }, 77],
+      [({ cookie }) => Number(cookie["weeks"]) * 604_800, { weeks: 6 }, 6 * 604_800],
+      [Infinity, {}, Infinity],
+      [undefined, { originalMaxAge: 1e13, expires: inMs(1e13) }, Infinity],
+    ];
+    for (const [ttl, cookie, seconds] of lives) {
+      const { store, prefix } = make({ ttl });
+      await store.set("a", { cookie });
+      const left = await ttlOf(`${prefix}a`);
+      // By the second: an absolute time may be one more by the server's clock.
+      assert.ok(left === seconds || Math.abs(left - seconds) <= 1, `${left} of ${seconds}`);
+      await store.get("a");
+      const then = await ttlOf(`${prefix}a`);
+      assert.ok(then === seconds || Math.abs(then - seconds) <= 1, `${then} once it is read`);
+    }
+  });
+
+  test("with a store the ttl is the store's", async () => {
+    const kept = new SessionStore({ client, namespace: "kept:", ttl: 300 });
+    const store = new MemwireStore({ store: kept });
+    await store.set("a", { cookie: {} });
+    assert.ok([299, 300].includes(await ttlOf("kept:a")));
+  });
+
+  test("what has no time left is deleted", async () => {
+    const { store } = make();
+    await store.set("a", { cookie: {} });
+    await store.set("a", { cookie: { expires: inMs(-1) } });
+    assert.equal(await store.get("a"), null);
+    await store.set("a", { cookie: {} });
+    await store.touch("a", { cookie: { expires: inMs(-1) } });
+    assert.equal(await store.get("a"), null);
+    const { store: other } = make({ ttl: () => -1 });
+    await other.set("a", { cookie: {} });
+    assert.equal(await other.get("a"), null);
+    for (const ttl of [() => NaN, () => "60" as unknown as number]) {
+      await assert.rejects(make({ ttl }).store.set("a", { cookie: {} }), {
+        code: "ERR_INVALID_ARGUMENT",
+      });
+    }
+  });
+
+  test("requests at once keep each other's fields, and what one has deleted stays so", async () => {
+    const { store } = make();
+    await store.set("a", { cookie: {}, old: 1, first: 1 });
+    const both = [await request(store, "a"), await request(store, "a")] as const;
+    both[0]["one"] = 1;
+    delete both[0]["old"];
+    both[1]["two"] = 2;
+    await store.set("a", both[0]);
+    await store.set("a", both[1]);
+    const merged = { cookie: {}, first: 1, one: 1, two: 2 };
+    assert.deepEqual({ ...await store.get("a") }, merged);
+    // A second save of the same request has not seen what the other one has added.
+    both[1]["three"] = 3;
+    await store.set("a", both[1]);
+    assert.deepEqual({ ...await store.get("a") }, { ...merged, three: 3 });
+  });
+
+  test("a session in memory is the request's own", async () => {
+    const { store } = make();
+    await store.set("a", { cookie: {}, list: [1] });
+    const [one, other] = [await request(store, "a"), await request(store, "a")];
+    (one["list"] as number[]).push(2);
+    assert.deepEqual(other["list"], [1]);
+    await store.set("a", one);
+    assert.deepEqual((await store.get("a"))?.["list"], [1, 2]);
+  });
+
+  test("a late save does not bring a session back, nor does a late touch", async () => {
+    const { store } = make();
+    await store.set("a", { cookie: {} });
+    const late = await request(store, "a");
+    await store.destroy("a");
+    await store.set("a", { ...late, cookie: {} });
+    assert.notEqual(await store.get("a"), null, "a session that nobody has read is a new one");
+    await store.destroy("a");
+    late["note"] = "late";
+    await store.set("a", late);
+    await store.touch("a", late);
+    assert.equal(await store.get("a"), null);
+  });
+
+  test("a session that was not read replaces what is there", async () => {
+    const { store } = make();
+    await store.set("a", { cookie: {}, one: 1 });
+    await store.set("a", { cookie: {}, two: 2 });
+    assert.deepEqual({ ...await store.get("a") }, { cookie: {}, two: 2 });
+  });
+
+  test("touch costs nothing after a read, and keeps what the cookie says", async (t) => {
+    const { store, prefix } = make();
+    const cookie = { originalMaxAge: 60_000, expires: inMs(60_000), path: "/" };
+    await store.set("a", { cookie });
+    const session = await request(store, "a");
+    const sent = listen(t);
+    await store.touch("a", session);
+    await store.set("a", session);
+    assert.deepEqual(sent(), []);
+    session.cookie = { ...session.cookie, originalMaxAge: 90_000, expires: inMs(90_000) };
+    await store.touch("a", session);
+    assert.equal((await store.get("a"))?.cookie.originalMaxAge, 90_000);
+    assert.ok(await ttlOf(`${prefix}a`) >= 89);
+    await store.touch("a", { cookie: { ...cookie, expires: inMs(30_000) } }); // read by nobody
+    assert.ok(await ttlOf(`${prefix}a`) <= 30);
+    await store.touch("nobody", { cookie });
+    assert.equal(await store.get("nobody"), null);
+  });
+
+  test("the end that is read is the one that reading has set", async () => {
+    const { store } = make();
+    await store.set("a", { cookie: { originalMaxAge: 60_000, expires: inMs(60_000) } });
+    const ends = async (): Promise<number> =>
+      Number(new Date((await store.get("a"))?.cookie.expires ?? 0));
+    const first = await ends();
+    await sleep(20);
+    assert.ok(await ends() >= first + 20);
+  });
+
+  test("with disableTouch a session ends, however often it is read", async () => {
+    const { store } = make({ disableTouch: true, ttl: 1 });
+    await store.set("a", { cookie: {} });
+    await sleep(600);
+    const session = await request(store, "a");
+    await store.touch("a", session);
+    await sleep(500);
+    assert.equal(await store.get("a"), null);
+    await store.set("b", { cookie: {} });
+    await sleep(600);
+    await store.set("b", await request(store, "b"));
+    await sleep(500);
+    assert.notEqual(await store.get("b"), null, "a save counts");
+  });
+
+  test("all, ids, length and clear are of this prefix", async () => {
+    const { store } = make();
+    const { store: other } = make();
+    await other.set("else", { cookie: {} });
+    assert.deepEqual([await store.all(), await store.ids(), await store.length()], [[], [], 0]);
+    await store.set("user:1", { cookie: {}, n: 1 });
+    await store.set("user:2", { cookie: {}, n: 2 });
+    assert.deepEqual((await store.ids()).sort(), ["user:1", "user:2"]);
+    assert.equal(await store.length(), 2);
+    const all = (await store.all()).sort((a, b) => Number(a["n"]) - Number(b["n"]));
+    assert.deepEqual(all, [{ cookie: {}, n: 1, id: "user:1" }, { cookie: {}, n: 2, id: "user:2" }]);
+    await store.clear();
+    assert.equal(await store.length(), 0);
+    assert.deepEqual(await other.ids(), ["else"]);
+  });
+
+  test("calls back as it resolves, and returns nothing then", async () => {
+    const { store } = make();
+    const called = <T>(call: (back: (error: unknown, result?: T) => void) => unknown) =>
+      new Promise<T | undefined>((resolve, reject) => {
+        const returned = call((error, result) => error ? reject(error) : resolve(result));
+        assert.equal(returned, undefined);
+      });
+    await called((back) => store.set("a", { cookie: {}, n: 1 }, back));
+    await called((back) => store.touch("a", { cookie: {} }, back));
+    assert.equal((await called<StoredSession | null>((back) => store.get("a", back)))?.["n"], 1);
+    assert.equal((await called<StoredSession[]>((back) => store.all(back)))?.length, 1);
+    assert.deepEqual(await called<string[]>((back) => store.ids(back)), ["a"]);
+    assert.equal(await called<number>((back) => store.length(back)), 1);
+    await called((back) => store.destroy("a", back));
+    await called((back) => store.clear(back));
+    assert.equal(await called((back) => store.get("a", back)), null);
+    await assert.rejects(called((back) => store.set("a b", { cookie: {} }, back)), REFUSED);
+  });
+
+  test("a callback that throws is called once, and its error is nobody's rejection", async () => {
+    const script = new URL("./throwing_callback.ts", import.meta.url);
+    const { stdout } = await runInChild(script, { args: [memcached.address] });
+    assert.deepEqual(stdout.trim().split("\n"), ["get", "uncaught", "set", "uncaught"]);
+  });
+
+  test("a store that is down is an error with the status 503, for every method", async () => {
+    await using down = new Memcached(`127.0.0.1:${await freePort()}`);
+    const store = new MemwireStore({ client: down });
+    const calls = [
+      () => store.get("a"),
+      () => store.set("a", { cookie: {} }),
+      () => store.touch("a", { cookie: {} }),
+      () => store.destroy("a"),
+      () => store.all(),
+      () => store.length(),
+      () => store.clear(),
+    ];
+    for (const call of calls) {
+      await assert.rejects(call(), { code: "SERVER_DOWN", status: 503, statusCode: 503 });
+    }
+  });
+
+  test("a session is sealed if the store has a secret", async () => {
+    const secret = "a secret of sixteen bytes";
+    const sealed = new SessionStore({ client, namespace: "sealed:", secret });
+    const store = new MemwireStore({ store: sealed });
+    await store.set("a", { cookie: {}, n: 1 });
+    assert.equal((await store.get("a"))?.["n"], 1);
+    const open = new SessionStore({ client, namespace: "sealed:" });
+    assert.equal(await open.get("a"), undefined);
+  });
+});
+
+/** The commands that are sent from now on. */
+function listen(t: TestContext): () => string[] {
+  const sent: string[] = [];
+  const hear = (message: unknown): number => sent.push((message as CommandMessage).operation);
+  subscribe("memwire:command:start", hear);
+  t.after(() => unsubscribe("memwire:command:start", hear));
+  return () => sent.splice(0);
+}
