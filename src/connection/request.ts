@@ -98,8 +98,8 @@ export class Request<T> implements Command {
   keys: readonly string[] | null = null;
   items: readonly StoredItem[] | null = null;
   /**
-   * Fewer than UNCOPIED_BYTES bytes belong to the caller, or to the codec's buffer, again as soon as the call
-   * has returned. A request that is encoded in its call may have them as they are. Whoever puts a request
+   * UNCOPIED_BYTES or more are the request's own: the codecs see to that, for the socket keeps them as they are.
+   * Fewer belong to the caller, or to the codec's buffer, again as soon as the call has returned. A request that is encoded in its call may have them as they are. Whoever puts a request
    * aside calls {@link keepValue} first: Pending, the window of fetchMany, and the trace.
    */
   value: Uint8Array | string = "";
