@@ -8,7 +8,7 @@ export function memwireDriver({ client, base = "" }: { client: Memcached; base?:
     (await client.get<StorageValue>(start + key)) ?? null;
   const write = (key: string, value: unknown, options?: TransactionOptions): Promise<void> =>
     client.set(start + key, value, { ttl: options?.ttl });
-  const list = async (prefix: string): Promise<string[]> => {
+  const list = async (prefix = ""): Promise<string[]> => {
     const keys: string[] = [];
     for await (const key of client.keys({ prefix: start + prefix })) keys.push(key);
     return keys;
