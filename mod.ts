@@ -1,7 +1,17 @@
 /**
  * memwire: a memcached client and session store for Node, Deno and Bun, without dependencies.
  *
- * {@link SessionStore} keeps sessions, {@link Memcached} is the client under it.
+ * {@link SessionStore} keeps sessions, {@link Memcached} is the client under it. The house from the ground
+ * up, each floor using only those below:
+ *
+ * - protocol, hashing, v8, checks: bytes and rules, without a socket
+ * - connection: one socket and the requests on it
+ * - cluster: which server a key belongs to, and whether it is up
+ * - client: commands, values, many keys, fetch and lock
+ * - session: ids, merging and sealing
+ * - adapters: sessions for other people's servers; testing: a memcached inside the process
+ *
+ * CONTRIBUTING.md follows a request down and its reply up.
  *
  * @module
  */
@@ -12,6 +22,7 @@ export type { SessionStoreOptions } from "./src/session/options.ts";
 export type { WebwareSettings } from "./src/session/settings.ts";
 export { Memcached } from "./src/client/memcached.ts";
 export type { ServerSpec } from "./src/address.ts";
+export type { Discovery } from "./src/cluster/discovery.ts";
 export type { ServerRef } from "./src/server_ref.ts";
 export type { TlsOptions } from "./src/connection/tls_options.ts";
 export type {
@@ -27,6 +38,7 @@ export type { Lock } from "./src/client/held_lock.ts";
 export type {
   CommandMessage,
   ConnectionMessage,
+  DiscoveryMessage,
   FetchMessage,
   ServerMessage,
 } from "./src/messages.ts";

@@ -1,9 +1,9 @@
 /**
- * Builds the API pages from the doc comments, as JSR shows them: `npm run docs`.
+ * Makes the API pages from the doc comments, as JSR shows them: `npm run docs`.
  *
  *     node .ci/docs.js [FOLDER]          default: docs
  *
- * Deno does it (typedoc does not take TypeScript 7). npx brings it where it is not installed.
+ * Deno makes them, because typedoc does not support TypeScript 7. npx downloads Deno if it is not installed.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

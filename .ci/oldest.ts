@@ -1,6 +1,6 @@
 /**
- * A smoke test for the oldest Deno and Bun that README promises, in which the test runner itself is not
- * to be had: the client and the sessions against a real memcached.
+ * A smoke test of the client and the sessions, against a real memcached, in the oldest Deno and Bun that README
+ * promises. The test runner itself does not work in them.
  *
  *     deno run -A .ci/oldest.ts
  *     bun run .ci/oldest.ts
@@ -67,7 +67,7 @@ async function sessions(client: Memcached): Promise<void> {
   assert.equal(await store.has(session.id), false);
 }
 
-/** A server that accepts and never answers. */
+/** A server that accepts connections and never answers. */
 async function timeouts(): Promise<void> {
   const silent = createServer();
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));

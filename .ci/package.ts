@@ -4,12 +4,12 @@
  *     node --import tsx .ci/package.ts
  *
  * - its contents: compiled code and types, nothing of tests, no source maps;
- * - README's first screen: `npx memwire serve` starts an embedded server, and the first snippet works
- *   with it in each runtime of `$MEMWIRE_RUNTIMES`; no picture that npm's page could not show;
+ * - README's first screen: `npx memwire serve` starts an embedded server, and the first snippet works with it in
+ *   each runtime of `$MEMWIRE_RUNTIMES`; README has no picture that npm's page could not show;
  * - publint and attw find nothing;
  * - every sub-path is importable, and a get and a set work, in each runtime of `$MEMWIRE_RUNTIMES`;
- * - its types compile where there is no @types/node, without skipLibCheck, as a bundler and as Node
- *   resolve them.
+ * - its types compile without @types/node and without skipLibCheck, with the module resolution of bundlers and
+ *   of Node.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -82,7 +82,7 @@ function lint(tarball: string, project: string): void {
   run(join(TOOLS, "attw"), ["--profile", "esm-only", tarball], project);
 }
 
-/** What README shows first: a server by `npx memwire serve`, and ten lines that talk to it. */
+/** Takes README's first screen: a server by `npx memwire serve`, and ten lines that talk to it. */
 async function firstScreen(project: string, runtimes: readonly string[]): Promise<void> {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   const [, command = ""] = /^npx (memwire serve)\b/m.exec(readme) ?? [];
@@ -93,7 +93,7 @@ async function firstScreen(project: string, runtimes: readonly string[]): Promis
   const pictures = [...readme.matchAll(/!\[.*?\]\((?!https:)(.*?)\)/g)].map(([, path]) => path);
   if (pictures.length > 0) throw new Error(`npm's page cannot show ${pictures.join(", ")}`);
 
-  // The port of the snippet may be somebody's here, so both are given another.
+  // The snippet's port may be taken on this machine, so server and snippet get another one.
   const serve = spawn("npx", ["--offline", ...command.split(" "), "--port", "0"], {
     cwd: project,
     detached: true,
@@ -191,7 +191,7 @@ function use(
     await client.set("key", stored);
     const read = await client.get("key");
     if (read.at.getTime() !== 0 || !read.tags.has("a") || read.big !== 2n ** 70n) {
-      throw new Error("not what was stored");
+      throw new Error("the value read is not the one that was stored");
     }
     const store = new SessionStore({ client });
     const session = await store.open();
@@ -205,7 +205,7 @@ function use(
   console.log(`works in ${basename(runtime)}`);
 }
 
-/** What it prints. */
+/** Runs a program, and returns its output. */
 function run(program: string, args: readonly string[], folder: string): string {
   const { status, stdout, stderr } = spawnSync(program, args, {
     cwd: folder,

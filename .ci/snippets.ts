@@ -3,16 +3,15 @@
  *
  *     node --import tsx .ci/snippets.ts FILE_OR_FOLDER...
  *
- * Fences marked `ts` in Markdown files and in doc comments of `.ts` files are type-checked all
- * together, then each is run; `js` ones are run. `memwire` is this checkout; nothing else is
- * changed. A fence without any import goes on where the one before it ended. Marked `ts no-run`, it
- * is type-checked only.
+ * Fences marked `ts` in Markdown files and in doc comments of `.ts` files are type-checked all together, and
+ * then each is run. Fences marked `js` are run. `memwire` stands for this checkout; nothing else is changed. A
+ * fence without an import continues the one before it. A fence marked `ts no-run` is only type-checked.
  *
- * There is a memcached on localhost:11211; if somebody else has that port, on another, which is then
- * put in its place in the snippets. A snippet must end by itself with code 0. One that serves HTTP is
- * asked twice, the second time with the cookie it has set, must answer 200 both times and not the
- * same, and is then killed. `Deno.` snippets run in Deno, `Bun.` ones in Bun, those with node:http
- * in Node, README's others in each runtime of `$MEMWIRE_RUNTIMES` (paths with a colon between).
+ * A memcached runs on localhost:11211. If that port is taken, it runs on another one, which then replaces 11211
+ * in the snippets. A snippet must end by itself with code 0. A snippet that serves HTTP is asked twice, the
+ * second time with the cookie that it has set. It must answer 200 both times, with different bodies, and is then
+ * killed. Snippets with `Deno.` run in Deno, those with `Bun.` in Bun, those with node:http in Node, and README's
+ * others in each runtime of `$MEMWIRE_RUNTIMES` (paths separated by colons).
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -26,7 +25,7 @@ import { fileURLToPath } from "node:url";
 import { startMemcached } from "../test/support/memcached.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** ms for one snippet. */
+/** The time limit of one snippet, in ms. */
 const LIMIT = 20_000;
 
 interface Snippet {
@@ -37,7 +36,7 @@ interface Snippet {
   readonly run: boolean;
 }
 
-/** What the snippets use of runtimes whose types are not here. */
+/** The types of other runtimes' globals that the snippets use. */
 const GLOBALS = `
 type Handler = (request: Request) => Response | Promise<Response>;
 declare const Deno: {
@@ -64,7 +63,7 @@ function snippetsOf(file: string): Snippet[] {
     const [index, whole] of readFileSync(file, "utf8").split("\n").entries()
   ) {
     const line = file.endsWith(".md") ? whole : /^\s*\* ?(.*)$/.exec(whole)?.[1];
-    if (line === undefined) open = undefined; // the comment is over
+    if (line === undefined) open = undefined; // the comment has ended
     else if (open === undefined) {
       const [, fence, info] = /^\s*(`{3,})(.*)$/.exec(line) ?? [];
       if (fence !== undefined) {
@@ -94,7 +93,7 @@ function snippetsOf(file: string): Snippet[] {
   return snippets;
 }
 
-/** The package's names, and the files that they stand for. */
+/** The package's import names, and the files that they stand for. */
 function entries(): Map<string, string> {
   const { name, exports } = JSON.parse(
     readFileSync(join(ROOT, "deno.json"), "utf8"),
@@ -175,7 +174,7 @@ function start(runtime: string, file: string): ChildProcess {
   return child;
 }
 
-/** Runs one; resolves with what went wrong. */
+/** Runs a snippet. Resolves to what went wrong. */
 async function run(
   runtime: string,
   file: string,
@@ -226,7 +225,7 @@ async function visit(url: string): Promise<string | undefined> {
   return await race(url, cookie);
 }
 
-/** Ten requests beside a login, all with the same cookie: none of them undoes it. */
+/** Sends ten requests beside a login, all with the same cookie. None of them may undo the login. */
 async function race(url: string, cookie: string): Promise<string | undefined> {
   const headers = { cookie };
   const visits = Array.from({ length: 10 }, () => fetch(url, { headers }));
@@ -240,7 +239,7 @@ async function race(url: string, cookie: string): Promise<string | undefined> {
   const before = Number(/\d+/.exec(await login.text())?.[0]);
   const last = await fetch(url, { headers: { cookie: fresh } });
   const after = Number(/\d+/.exec(await last.text())?.[0]);
-  // Those that were stored before the session moved are counted too: 2, the login, 10, this one.
+  // Requests that were stored before the session moved count too: 2, the login, 10, and this one.
   return after > before && after <= 14 ? undefined : `visit ${after}, the login was ${before}`;
 }
 

@@ -5,11 +5,14 @@
  * apart so that an address can change without moving a key.
  */
 import { readOptions } from "./checks/options.ts";
-import { kindOf } from "./checks/values.ts";
+import { kindOf, oneOf } from "./checks/values.ts";
 import { invalidRange, invalidType } from "./errors.ts";
 
 /** memcached's registered port. */
 export const DEFAULT_PORT = 11211;
+
+// The longest key of memcached.
+const MAX_KEY_BYTES = 250;
 
 /**
  * A server as the caller writes it: `"host"`, `"host:port"`, `"::1"`, `"[::1]:11211"`,
@@ -40,13 +43,21 @@ export type ServerSpec =
 
 /** Where a server listens. */
 export type Address =
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  | {
+    readonly kind: "tcp";
+    readonly host: string;
+    readonly port: number;
+    /** Where the host is, if that is known and need not be looked up. */
+    readonly ip?: string;
+  }
   | { readonly kind: "unix"; readonly path: string };
 
 /** A user name and password for memcached's text-protocol authentication. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
+  /** Whose first command it is: memcached's own, by default, or MemCachier's. */
+  readonly form?: "memcached" | "memcachier" | undefined;
 }
 
 /** A server's specification, read and checked. */
@@ -58,6 +69,20 @@ export interface ServerConfig {
   /** `memcacheds://` asks for TLS. */
   readonly tls: boolean;
   readonly auth: Credentials | undefined;
+}
+
+// Shared by every copy of this package: a list may come from another one. A symbol, because this is no
+// option that anybody gives.
+const IP = Symbol.for("memwire.ip");
+
+/**
+ * A specification of a server whose address is known already: it is on the ring, in messages and to TLS by
+ * its name, and connected to by its address.
+ */
+export function locatedServer(host: string, port: number, ip: string | undefined): ServerSpec {
+  return ip === undefined ? { host, port } : Object.defineProperty({ host, port }, IP, {
+    value: ip,
+  });
 }
 
 /** `host:port`, `[v6]:port` or `unix:/path`. */
@@ -159,7 +184,9 @@ function parseServer(spec: ServerSpec, what: string): ServerConfig {
   }
   if (typeof host !== "string") throw invalidType(`${what} needs a host or a path`);
   const bare = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
-  return { address: tcpAddress(bare, port === undefined ? DEFAULT_PORT : port, what), ...common };
+  const address = tcpAddress(bare, port === undefined ? DEFAULT_PORT : port, what);
+  const ip = (spec as { [IP]?: string })[IP];
+  return { address: ip === undefined ? address : { ...address, ip }, ...common };
 }
 
 /** The names of both objects that specify a server. */
@@ -226,12 +253,24 @@ function parseUserinfo(userinfo: string, what: string): Credentials {
 
 /** Reads the option `auth`. */
 export function readCredentials(auth: Credentials): Credentials {
-  const { username, password } = readOptions<Credentials>(
+  const { username, password, form } = readOptions<Credentials>(
     auth,
-    { username: undefined, password: undefined },
+    { username: undefined, password: undefined, form: undefined },
     "auth",
   );
-  return checkCredentials(username, password);
+  const checked = checkCredentials(username, password);
+  if (form === undefined) return checked;
+  if (form === "memcachier") checkWord(checked.username);
+  return { ...checked, form: oneOf(form, FORMS, "auth.form") };
+}
+
+const FORMS = ["memcached", "memcachier"] as const;
+
+/** MemCachier takes the user's name as a key. */
+function checkWord(username: string): void {
+  if (new TextEncoder().encode(username).length > MAX_KEY_BYTES) {
+    throw invalidRange(`auth.username must have at most ${MAX_KEY_BYTES} bytes for MemCachier`);
+  }
 }
 
 /**
@@ -248,12 +287,22 @@ function checkCredentials(username: unknown, password: unknown): Credentials {
   return { username, password };
 }
 
-function tcpAddress(host: string, port: unknown, what: string): Address {
+function tcpAddress(
+  host: string,
+  port: unknown,
+  what: string,
+): Address & { readonly kind: "tcp" } {
   if (!(host.includes(":") ? isIPv6(host) : /^[\w.-]+$/.test(host))) throw malformed(what);
   if (!isUint16(port)) {
     throw invalidRange(`${what}: a port is a whole number from 1 to 65535`);
   }
   return { kind: "tcp", host, port };
+}
+
+/** Whether the text is an IP address, and so no name. */
+export function isIp(text: string): boolean {
+  const byte = "(25[0-5]|2[0-4]\\d|1?\\d?\\d)";
+  return isIPv6(text) || new RegExp(`^${byte}(\\.${byte}){3}$`).test(text);
 }
 
 /** Eight groups, or fewer around one `::`; the last two may be an IPv4 address (RFC 4291, section 2.2). */

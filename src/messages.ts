@@ -38,6 +38,8 @@ export interface ConnectionMessage {
   readonly dialect?: "classic" | "meta";
   /** When ready: what the server says of its version; "" if it does not. */
   readonly version?: string;
+  /** When ready: what is likely to go wrong with it, if something is. */
+  readonly warning?: string;
   /** When closed: why, unless the client or the server closed it in order. */
   readonly error?: MemcachedError;
 }
@@ -52,6 +54,17 @@ export interface ServerMessage {
   readonly error?: MemcachedError;
 }
 
+/**
+ * Published on `memwire:discovery` when the servers that a Discovery finds have changed, and when it has failed:
+ * then the list stays as it was.
+ */
+export interface DiscoveryMessage {
+  /** The list from now on; empty before the first one. */
+  readonly servers: readonly ServerRef[];
+  /** What went wrong, if something did. */
+  readonly error?: MemcachedError;
+}
+
 /** Published on `memwire:fetch` when a `fetch` has come to its end, once for each caller and key. */
 export interface FetchMessage {
   /**
@@ -60,7 +73,7 @@ export interface FetchMessage {
    * cache failed, and the value was loaded without it.
    */
   readonly result: "hit" | "stale" | "loaded" | "waited" | "bypassed";
-  /** The server that the key belongs to. */
+  /** The server that the key belongs to; its id and address are "" while no list of servers is known. */
   readonly server: ServerRef;
   /** Milliseconds from the call to its end, loading included. */
   readonly duration: number;

@@ -31,8 +31,8 @@ export async function stats(
   if (kind !== undefined) oneOf(kind, STATS_KINDS, "kind");
   const command = kind === undefined ? "stats" : `stats ${kind}`;
   const call = core.callOptions(options);
-  const limits = { timeout: call.timeout, total: true, signal: call.signal };
-  return await askEveryServer(core, "stats", call, async (server) => {
+  return await askEveryServer(core, "stats", call, async (server, { timeout, signal }) => {
+    const limits = { timeout, total: true, signal };
     const found: Record<string, string | number> = {};
     const lines = answer(server, () => command, limits);
     for await (const line of lines) {
@@ -56,8 +56,8 @@ export async function flushAll(core: Core, options: FlushOptions | undefined): P
   const delay = seconds === undefined ? 0 : toExptime(seconds, undefined, "delay");
   if (seconds === Infinity) throw invalidRange("delay must be a finite number of seconds");
   const command = delay === 0 ? "flush_all" : `flush_all ${delay}`;
-  const limits = { timeout: call.timeout, total: true, signal, ambiguous: true };
-  await askEveryServer(core, "flushAll", call, async (server) => {
+  await askEveryServer(core, "flushAll", call, async (server, { timeout }) => {
+    const limits = { timeout, total: true, signal, ambiguous: true };
     for await (const line of answer(server, () => command, limits)) {
       if (line === "OK") return true;
       throw unexpectedLine(line, command, server);
@@ -72,8 +72,8 @@ export async function version(
   options: CallOptions | undefined,
 ): Promise<Map<string, string>> {
   const call = core.callOptions(options);
-  return await askEveryServer(core, "version", call, (server) => {
-    const request = new Request("version", "", versionResult, call.timeout);
+  return await askEveryServer(core, "version", call, (server, { timeout }) => {
+    const request = new Request("version", "", versionResult, timeout);
     if (call.signal !== undefined) abortWith(call.signal, request);
     if (!request.settled) server.send(request);
     return request.promise;

@@ -2,6 +2,8 @@
 import { AsyncResource } from "node:async_hooks";
 import type { ServerConfig } from "../address.ts";
 import { Cluster } from "../cluster/cluster.ts";
+import type { Discovery } from "../cluster/discovery.ts";
+import { Finding } from "../cluster/finding.ts";
 import { abortWith } from "../connection/abort.ts";
 import * as failure from "../connection/failure.ts";
 import { bytesOf, type Finish, keptValue, Request } from "../connection/request.ts";
@@ -34,6 +36,10 @@ type Options = StoreOptions | CheckedOptions | undefined;
 export class Core {
   readonly options: ResolvedOptions;
   readonly cluster: Cluster;
+  /** What finds the servers, unless they were given. */
+  readonly #finding: Finding | undefined;
+  /** The same until there is a list of them. */
+  #awaited: Finding | undefined;
   readonly sweep: Sweep = new Sweep();
   /** Of a call without options. */
   readonly #byDefault: CheckedOptions;
@@ -45,10 +51,11 @@ export class Core {
   /** Closing has come to the servers: nothing goes through any more. */
   #shut = false;
 
-  constructor(servers: readonly ServerConfig[], options: ResolvedOptions) {
+  constructor(servers: readonly ServerConfig[] | Discovery, options: ResolvedOptions) {
     this.options = options;
     this.#byDefault = new CheckedOptions(options.timeout, undefined, undefined, false);
-    this.cluster = new Cluster(servers, {
+    const given = isDiscovery(servers) ? undefined : servers;
+    this.cluster = new Cluster(given, {
       hashing: options.hashing,
       failover: options.failover,
       tls: options.tls,
@@ -63,6 +70,23 @@ export class Core {
         sweep: this.sweep,
       },
     });
+    if (isDiscovery(servers)) {
+      this.#finding = new Finding(servers, options.connectTimeout, this.cluster);
+      this.#awaited = this.#finding;
+    }
+  }
+
+  /** Resolves when there is a list of servers, at once unless that is being found; within the deadline. */
+  async whenListed(deadline: Deadline): Promise<void> {
+    const finding = this.#awaited;
+    if (finding === undefined) return;
+    await deadline.within(finding.wait());
+    this.#awaited = undefined;
+  }
+
+  /** Whether a Discovery tells the servers. */
+  get discovers(): boolean {
+    return this.#finding !== undefined;
   }
 
   /** The options of a call that stores nothing, checked once. Throws. */
@@ -202,6 +226,7 @@ export class Core {
 
   /** Sends a request to its key's server. */
   send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
+    if (this.#awaited !== undefined) return this.#sendLater(request, options);
     // First, for a hashing of the caller's own may throw: nobody would ever take what an abort rejects.
     const server = this.cluster.route(request.key);
     if (options.signal !== undefined) abortWith(options.signal, request);
@@ -222,6 +247,26 @@ export class Core {
     if (this.#closing !== undefined) throw failure.clientClosed();
   }
 
+  /** Sends a request once there is a list of servers. */
+  async #sendLater<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
+    request.keepValue();
+    const { signal, ttl, begun } = options;
+    const deadline = new Deadline(this.sweep, request.timeout, signal);
+    if (!begun) this.enter();
+    try {
+      await this.whenListed(deadline);
+      // What is left of it, in a way that the connection does not lengthen again.
+      const { timeout } = deadline.options();
+      request.deadline = this.sweep.now() + timeout;
+      return await this.send(request, new CheckedOptions(timeout, signal, ttl, true));
+    } catch (error) {
+      request.refuse(error);
+      return await request.promise;
+    } finally {
+      if (!begun) this.leave();
+    }
+  }
+
   /** Runs an operation of several commands: they share a deadline, and `close` waits for its end. */
   async run<T>(
     options: CallOptions | CheckedOptions | undefined,
@@ -231,6 +276,7 @@ export class Core {
     const deadline = new Deadline(this.sweep, timeout, signal);
     this.enter();
     try {
+      if (this.#awaited !== undefined) await this.whenListed(deadline);
       return await operation(deadline);
     } finally {
       this.leave();
@@ -256,6 +302,7 @@ export class Core {
   async #close(): Promise<void> {
     if (this.#underway > 0) await new Promise<void>((resolve) => this.#idle = resolve);
     this.#shut = true;
+    this.#finding?.close();
     await this.cluster.close();
   }
 
@@ -276,6 +323,11 @@ export class Core {
       `the value has ${bytes} bytes, more than the ${maxValueBytes} of maxValueBytes; nothing was sent`,
     );
   }
+}
+
+/** Whether the servers are to be found. */
+export function isDiscovery<S>(servers: S | Discovery): servers is Discovery {
+  return typeof (servers as Partial<Discovery> | null)?.watch === "function";
 }
 
 /** The exptime that the options of a call that stores ask for. */

@@ -42,17 +42,17 @@ export async function count(
   core.wireKey(key);
   return await core.run(call, async (deadline) => {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const left = deadline.left();
-      const request = core.request(operation, key, countResult, left);
+      const countOptions = deadline.options();
+      const request = core.request(operation, key, countResult, countOptions);
       request.delta = deltaDigits;
-      const result = await core.send(request, left);
+      const result = await core.send(request, countOptions);
       if (result !== undefined || digits === undefined) return result;
-      const still = deadline.left();
-      const add = core.request("add", key, doneOrNotResult, still);
+      const addOptions = deadline.options();
+      const add = core.request("add", key, doneOrNotResult, addOptions);
       add.value = digits;
       add.flags = codec.counterFlags;
       add.exptime = exptime;
-      if (await core.send(add, still)) return BigInt(digits);
+      if (await core.send(add, addOptions)) return BigInt(digits);
     }
     throw new ConflictError("the counter was deleted again and again while it was being made");
   });

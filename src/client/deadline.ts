@@ -5,9 +5,6 @@ import type { Sweep } from "../connection/sweep.ts";
 import { TimeoutError } from "../errors.ts";
 import { CheckedOptions } from "./options.ts";
 
-/** Options of a command that is a part of an operation. */
-export type PartOptions = CheckedOptions;
-
 /** Counts from its making; each command of the operation gets what is left. */
 export class Deadline {
   readonly #clock: Sweep;
@@ -28,7 +25,7 @@ export class Deadline {
    * Options for the next command, which lets it live for `ttl` seconds if it stores. Throws a
    * TimeoutError if nothing is left, or the signal's reason.
    */
-  left(ttl?: number): PartOptions {
+  options(ttl?: number): CheckedOptions {
     this.#signal?.throwIfAborted();
     // The first command has it all, to the last microsecond: a timeout of the client's own length
     // counts against a silent server, a shorter one does not.
@@ -43,17 +40,17 @@ export class Deadline {
     return this.#clock.now() >= this.#end;
   }
 
-  /** What becomes of somebody else's promise, or what {@link left} throws if that takes too long. */
+  /** What becomes of somebody else's promise, or what {@link options} throws if that takes too long. */
   within<T>(promise: PromiseLike<T>): Promise<T> {
-    let part: PartOptions;
+    let options: CheckedOptions;
     try {
-      part = this.left();
+      options = this.options();
     } catch (error) {
       // Nobody waits for it any more, and if it rejects that must not end the process.
       promise.then(undefined, () => undefined);
       return Promise.reject(error);
     }
-    const { timeout, signal } = part;
+    const { timeout, signal } = options;
     return new Promise<T>((resolve, reject) => {
       const forget = signal === undefined
         ? undefined

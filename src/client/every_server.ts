@@ -14,22 +14,25 @@ export async function askEveryServer<R>(
   core: Core,
   operation: string,
   call: CheckedOptions,
-  ask: (server: Server) => Promise<R>,
+  ask: (server: Server, left: CheckedOptions) => Promise<R>,
 ): Promise<Map<string, R>> {
   call.signal?.throwIfAborted();
   const results = new Map<string, R>();
   const errors = new Map<string, MemcachedError>();
-  await core.run(call, () =>
-    Promise.all(core.cluster.servers.map(async (server) => {
+  await core.run(call, (deadline) => {
+    // What is left once the servers are known.
+    const left = deadline.options();
+    return Promise.all(core.cluster.servers.map(async (server) => {
       const end = begin(operation, server.ref);
       try {
-        results.set(server.ref.id, await ask(server));
+        results.set(server.ref.id, await ask(server, left));
         end();
       } catch (error) {
         end(error);
         call.signal?.throwIfAborted();
         errors.set(server.ref.id, asMemcachedError(error));
       }
-    })));
+    }));
+  });
   return partial(results, errors, "servers");
 }

@@ -4,6 +4,7 @@ import { invalidType, ServerError } from "../errors.ts";
 import { isWellFormed } from "../protocol/text.ts";
 import type { Commands } from "./commands.ts";
 import type { CallOptions } from "./options.ts";
+import { takeBytes } from "./values/bytes.ts";
 
 /**
  * Adds at the end or the front; false: absent.
@@ -27,11 +28,11 @@ export async function extend(
   }
   const { core } = commands;
   const wireKey = core.wireKey(key);
-  const own = keptValue(data); // it may be sent a second time
+  const own = keptValue(typeof data === "string" ? data : takeBytes(data)); // it may be sent a second time
   return await core.run(options, async (deadline) => {
     for (let again = false;; again = true) {
-      if (await core.extend(operation, key, own, deadline.left())) return true;
-      if (!await commands.has(key, deadline.left())) return false;
+      if (await core.extend(operation, key, own, deadline.options())) return true;
+      if (!await commands.has(key, deadline.options())) return false;
       // The first time it may have been stored by somebody in between.
       if (!again) continue;
       const server = core.cluster.route(wireKey).ref;

@@ -104,9 +104,9 @@ export class Gathered<R> {
     }
     this.#unasked = this.#unasked.map(({ positions, error }) => {
       if (!(error instanceof ServerDownError)) return { positions, error };
-      const left: number[] = [];
-      for (const position of positions) (moves(position) ? repeatable : left).push(position);
-      return { positions: left, error };
+      const staying: number[] = [];
+      for (const position of positions) (moves(position) ? repeatable : staying).push(position);
+      return { positions: staying, error };
     }).filter(({ positions }) => positions.length > 0);
     return repeatable;
   }

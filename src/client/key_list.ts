@@ -6,6 +6,7 @@ import { checkPrefix } from "../protocol/key.ts";
 import { DUMP_HASH_SINCE, isAtLeast } from "../protocol/version.ts";
 import { answer, cutShort, unexpectedLine } from "./admin_answer.ts";
 import type { Core } from "./core.ts";
+import { Deadline } from "./deadline.ts";
 import { pause } from "./pause.ts";
 import { begin } from "./trace.ts";
 
@@ -33,6 +34,7 @@ export async function* keys(
   const wanted = own + checkPrefix(prefix, "prefix");
   if (signal !== undefined) checkSignal(signal);
   core.checkOpen();
+  await core.whenListed(new Deadline(core.sweep, timeout, signal));
   for (const server of core.cluster.servers) {
     const end = begin("keys", server.ref);
     let failed: unknown;

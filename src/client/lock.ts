@@ -15,7 +15,7 @@ import { randomBytes } from "node:crypto";
 import { readOptions } from "../checks/options.ts";
 import { checkMs, checkSeconds } from "../checks/values.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
-import { type Finish, type Line, Request } from "../connection/request.ts";
+import { type ConnectionRef, type Finish, Request } from "../connection/request.ts";
 import { ConflictError, MemcachedError, UnsupportedError } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { Kind } from "../protocol/reply.ts";
@@ -65,9 +65,9 @@ export async function lock(
     for (let ms = FIRST_PAUSE_MS;; ms = Math.min(ms * PAUSE_GROWTH, LONGEST_PAUSE_MS)) {
       const held = new HeldLock(core, wireKey, call, seconds);
       if (await held.acquire()) return held;
-      const left = end - core.sweep.now();
-      if (left <= 0) return undefined;
-      await pause(Math.min(ms * (0.5 + Math.random()), left), signal);
+      const remaining = end - core.sweep.now();
+      if (remaining <= 0) return undefined;
+      await pause(Math.min(ms * (0.5 + Math.random()), remaining), signal);
     }
   });
 }
@@ -81,7 +81,7 @@ function checkTtl(ttl: unknown): number {
 /** What stands under the key of a lock. */
 interface Standing {
   readonly token: string;
-  readonly line: Line | null;
+  readonly connection: ConnectionRef | null;
 }
 
 class HeldLock implements Lock {
@@ -131,11 +131,11 @@ class HeldLock implements Lock {
 
   async release(): Promise<boolean> {
     const released = await this.#byToken(async (deadline) => {
-      const { token, line } = this.#standing!;
-      const options = deadline.left();
+      const { token, connection } = this.#standing!;
+      const options = deadline.options();
       const deletion = this.#request("delete", compareAndDeleteResult, options);
       deletion.cas = token;
-      deletion.bind(line);
+      deletion.bind(connection);
       return await this.#core.send(deletion, options) === "deleted";
     });
     clearTimeout(this.#timer);
@@ -168,14 +168,14 @@ class HeldLock implements Lock {
 
   /** Writes the nonce, and reads in the same write whose stands there. A lost reply is settled by a read. */
   async #write(operation: "add" | "cas", ttl: number, deadline: Deadline): Promise<boolean> {
-    const options = deadline.left();
+    const options = deadline.options();
     const store = this.#request(operation, doneOrNotResult, options);
     store.value = this.#nonce;
     // memcached's clock may take up to a second off.
     store.exptime = toExptime(ttl + 1);
     if (operation === "cas") {
       store.cas = this.#standing?.token ?? "";
-      store.bind(this.#standing?.line ?? null);
+      store.bind(this.#standing?.connection ?? null);
     }
     const reply = this.#core.send(store, options).catch((error: unknown) => new Failed(error));
     const looked = this.#look(deadline).catch(() => this.#look(deadline));
@@ -192,13 +192,13 @@ class HeldLock implements Lock {
 
   /** Reads whether our nonce stands there, and with which token. */
   async #look(deadline: Deadline): Promise<void> {
-    const options = deadline.left();
+    const options = deadline.options();
     const nonce = this.#nonce;
-    const read = this.#request<Standing | undefined>("gets", (reply, { line, result }) => {
+    const read = this.#request<Standing | undefined>("gets", (reply, { connection, result }) => {
       if (reply.kind !== Kind.value) return result;
       const { bytes, from, to, cas } = reply;
       const ours = to - from === nonce.length && nonce.every((byte, i) => bytes[from + i] === byte);
-      return ours ? { token: String(cas), line } : undefined;
+      return ours ? { token: String(cas), connection } : undefined;
     }, options);
     this.#standing = await this.#core.send(read, options);
     if (this.#standing === undefined) return;

@@ -52,7 +52,7 @@ async function askMany<R>(
     entries,
     exptime: KEEP_EXPTIME,
     timeout: call.timeout,
-    end: begun + call.timeout,
+    deadline: begun + call.timeout,
     signal: call.signal,
     gathered,
   });
@@ -83,7 +83,7 @@ export async function setMany(
     entries: listed,
     exptime,
     timeout: call.timeout,
-    end: begun + call.timeout,
+    deadline: begun + call.timeout,
     signal: call.signal,
     gathered,
   });
@@ -102,7 +102,7 @@ function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promis
         servers.map(([server, theirs]) => sendPortions(core, server, theirs, call, again)),
       );
       signal?.throwIfAborted();
-      if (gathered.complete || core.sweep.now() >= call.end) return;
+      if (gathered.complete || core.sweep.now() >= call.deadline) return;
       positions = gathered.takeRepeatable((i) => core.cluster.moves(entries[i]!.key));
       if (positions.length === 0) return;
     }

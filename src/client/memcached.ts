@@ -1,10 +1,12 @@
 /** The public client. What each method does stands in its doc comment, how in the files beside this. */
 import { parseServers, type ServerSpec } from "../address.ts";
+import type { Discovery } from "../cluster/discovery.ts";
+import { invalidType } from "../errors.ts";
 import type { ServerRef } from "../server_ref.ts";
 import { flushAll, stats, version } from "./admin.ts";
 import { shareCore } from "./copies.ts";
 import { Commands } from "./commands.ts";
-import { Core } from "./core.ts";
+import { Core, isDiscovery } from "./core.ts";
 import { count } from "./counter.ts";
 import { extend } from "./extend.ts";
 import { fetch } from "./fetch/fetch.ts";
@@ -56,16 +58,17 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * Checks the servers and options; connects to nobody.
-   * @param servers Server specifications; a string may name several, separated by commas or spaces. Default "localhost:11211".
+   * @param servers Server specifications; a string may name several, separated by commas or spaces. Default
+   * "localhost:11211". Or a {@link Discovery}, which finds them from the first call on and keeps the list up to date.
    * @param options Defaults stand with {@link MemcachedOptions}.
    */
   constructor(
-    servers: string | readonly ServerSpec[] = DEFAULT_SERVERS,
+    servers: string | readonly ServerSpec[] | Discovery = DEFAULT_SERVERS,
     options?: MemcachedOptions,
   ) {
     const resolved = resolveOptions(options);
     this.#codec = codecFor(resolved);
-    this.#core = new Core(parseServers(servers), resolved);
+    this.#core = new Core(isDiscovery(servers) ? servers : parseServers(servers), resolved);
     this.#commands = new Commands(this.#core, this.#codec);
     this.#flights = new Flights(this.#core, this.#codec);
     shareCore(this, this.#core);
@@ -436,7 +439,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Where the key belongs, whether or not that server is up; no traffic.
+   * Where the key belongs, whether or not that server is up; no traffic. Throws a ServerDownError while a
+   * Discovery has found no servers yet.
    *
    * @example `memcached.serverFor("cart:17").address;`
    */
@@ -446,12 +450,16 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * New list from the next call on; connections to servers that stay are kept, those removed finish
-   * what is in flight and close.
+   * what is in flight and close. Throws a `TypeError` for a malformed list, and on a client whose servers a
+   * Discovery finds.
    *
    * @example `memcached.setServers("10.0.0.1,10.0.0.2");`
    */
   setServers(servers: string | readonly ServerSpec[]): void {
     this.#core.checkOpen();
+    if (this.#core.discovers) {
+      throw invalidType("setServers: the servers of this client are found by its Discovery");
+    }
     this.#core.cluster.setServers(parseServers(servers));
   }
 

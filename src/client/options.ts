@@ -56,8 +56,13 @@ export interface MemcachedOptions {
   failover?: "none" | "rehash" | undefined;
   /** TLS to all servers; `true` for the runtime's defaults. SNI is the server's host. */
   tls?: boolean | TlsOptions | undefined;
-  /** memcached's text-protocol authentication (`-Y`). */
-  auth?: { username: string; password: string } | undefined;
+  /**
+   * memcached's text-protocol authentication (`-Y`); with `form: "memcachier"` that of MemCachier, whose first
+   * command is another.
+   */
+  auth?:
+    | { username: string; password: string; form?: "memcached" | "memcachier" | undefined }
+    | undefined;
   /**
    * What is done with keys that memcached would not take (empty, with spaces or control characters, over 250
    * bytes with the prefix). "reject", the default: they are a TypeError. "hash": they are sent as the prefix,

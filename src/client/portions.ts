@@ -24,9 +24,9 @@ export interface ManyCall<R> {
   readonly operation: "getMany" | "setMany" | "deleteMany";
   readonly entries: readonly Entry[];
   readonly exptime: number;
-  /** Milliseconds from the call to its end, and when that is on the sweep's clock. */
+  /** Milliseconds from the call to its deadline, and when that is on the sweep's clock. */
   readonly timeout: number;
-  readonly end: number;
+  readonly deadline: number;
   readonly signal: AbortSignal | undefined;
   readonly gathered: Gathered<R>;
 }
@@ -63,22 +63,22 @@ function sendPortion<R>(
   core: Core,
   server: Server,
   positions: readonly number[],
-  { operation, entries, exptime, timeout, end, signal, gathered }: ManyCall<R>,
+  { operation, entries, exptime, timeout, deadline, signal, gathered }: ManyCall<R>,
   again: boolean,
   underway: Promise<unknown>[],
 ): MemcachedError | undefined {
-  const left = end - core.sweep.now();
-  if (left <= 0) {
+  const remaining = deadline - core.sweep.now();
+  if (remaining <= 0) {
     const error = failure.timeout(server.ref, { timeout, ambiguous: false }, "queued");
     gathered.failUnasked(positions, error);
     return error;
   }
   // All of the timeout for the first: only that counts against a silent server.
-  const ms = underway.length === 0 && !again ? timeout : left;
+  const ms = underway.length === 0 && !again ? timeout : remaining;
   const finish = core.inCallersContext(gathered.finish(positions));
   const request = new Request(operation, "", finish, ms);
   request.result = new Tally();
-  request.deadline = end;
+  request.deadline = deadline;
   request.keys = positions.map((i) => entries[i]!.key);
   request.exptime = exptime;
   request.retried = again;

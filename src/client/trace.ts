@@ -1,6 +1,7 @@
 /** Publishing a command's start and end; called only while somebody listens. */
 import { AsyncResource } from "node:async_hooks";
 import type { ServerRef } from "../server_ref.ts";
+import { elapsed } from "../connection/clock.ts";
 import type { Request } from "../connection/request.ts";
 import { commandEnd, commandStart } from "../diagnostics.ts";
 import type { CommandMessage } from "../messages.ts";
@@ -41,13 +42,13 @@ function publish(
   server: ServerRef,
   keyCount: number,
 ): (error?: unknown, request?: Request<unknown>) => void {
-  const start = performance.now();
+  const start = elapsed();
   const message: CommandMessage = { operation, server, keyCount, startTime: Date.now() };
   // A reply is read in the context of whoever made the socket. The listener is to see its caller's.
   const caller = new AsyncResource("memwire.command", { requireManualDestroy: true });
   commandStart.publish(message);
   return (error, request) => {
-    message.duration = performance.now() - start;
+    message.duration = elapsed() - start;
     if (request !== undefined) countKeys(message, request, error === undefined);
     if (error !== undefined) message.error = asMemcachedError(error);
     caller.runInAsyncScope(() => commandEnd.publish(message));

@@ -62,7 +62,7 @@ export async function readChangeWrite<T>(
   toStore: (changed: unknown, current: T | undefined) => Next,
 ): Promise<unknown> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const item = await commands.claim(key, deadline.left());
+    const item = await commands.claim(key, deadline.options());
     if (item?.cas === 0n) {
       throw new UnsupportedError("update needs cas tokens, and the server keeps none (-C)");
     }
@@ -70,7 +70,7 @@ export async function readChangeWrite<T>(
     const changed = isPromise(changing) ? await deadline.within(changing) : changing;
     if (changed === undefined) return undefined;
     const { value, ttl } = toStore(changed, item?.value);
-    const options = deadline.left(ttl);
+    const options = deadline.options(ttl);
     const stored = item === undefined
       ? await commands.add(key, value, options)
       : await commands.cas(key, value, item.cas, options) === "stored";

@@ -7,7 +7,7 @@ import type { ConnectionSettings } from "../connection/target.ts";
 import type { Request } from "../connection/request.ts";
 import type { TlsOptions } from "../connection/tls_options.ts";
 import type { Credentials } from "../address.ts";
-import { invalidRange, invalidType, type MemcachedError } from "../errors.ts";
+import { invalidRange, invalidType, type MemcachedError, ServerDownError } from "../errors.ts";
 import type { Hashing, HashingName, Selector } from "../hashing/hashing.ts";
 import { presets } from "../hashing/presets.ts";
 import { type Closable, Server } from "./server.ts";
@@ -32,7 +32,8 @@ export class Cluster {
   readonly #settings: ClusterSettings;
   readonly #hashing: Hashing;
   readonly #idOf: (config: ServerConfig) => string;
-  #topology: Topology;
+  /** undefined until a list is known. */
+  #topology: Topology | undefined;
   /** By address, way of connecting and id, so that a server that stays keeps its connection. */
   #known = new Map<string, Server>();
   readonly #leaving = new Set<Promise<void>>();
@@ -40,7 +41,8 @@ export class Cluster {
   readonly closables: Set<Closable> = new Set();
   readonly #connections: ConnectionSettings;
 
-  constructor(configs: readonly ServerConfig[], settings: ClusterSettings) {
+  /** `configs` undefined: the list is still to be found. */
+  constructor(configs: readonly ServerConfig[] | undefined, settings: ClusterSettings) {
     this.#settings = settings;
     this.#connections = {
       ...settings.connections,
@@ -61,17 +63,17 @@ export class Cluster {
       this.#hashing = preset.hashing;
       this.#idOf = (config) => config.id ?? preset.idOf(config.address);
     }
-    this.#topology = this.#build(configs);
+    this.#topology = configs && this.#build(configs);
   }
 
   /** All servers, in the order of the list. */
   get servers(): readonly Server[] {
-    return this.#topology.servers;
+    return this.#topology?.servers ?? [];
   }
 
   /** The server that a key belongs to, whether or not it is up. */
   serverFor(key: string): Server {
-    const { servers, selector } = this.#topology;
+    const { servers, selector } = this.#listed();
     return servers.length === 1 ? servers[0]! : serverAt(servers, selector.pick(key));
   }
 
@@ -79,7 +81,7 @@ export class Cluster {
   route(key: string): Server {
     const server = this.serverFor(key);
     if (!server.down || this.#settings.failover === "none") return server;
-    const { servers, selector } = this.#topology;
+    const { servers, selector } = this.#listed();
     for (const index of selector.order(key)) {
       const next = serverAt(servers, index);
       if (!next.down) return next;
@@ -108,6 +110,11 @@ export class Cluster {
     await Promise.all([...this.servers.map((server) => server.close()), ...this.#leaving]);
   }
 
+  #listed(): Topology {
+    if (this.#topology !== undefined) return this.#topology;
+    throw new ServerDownError("there is no list of servers yet");
+  }
+
   #build(configs: readonly ServerConfig[]): Topology {
     const listed = configs.map((config) => {
       const ref: ServerRef = { id: this.#idOf(config), address: formatAddress(config.address) };
@@ -118,7 +125,10 @@ export class Cluster {
     );
     const known = new Map<string, Server>();
     const servers = listed.map(({ config, ref }) => {
-      const identity = JSON.stringify([ref.address, ref.id, config.tls, config.auth]);
+      const { address, tls, auth } = config;
+      // The name may be the same where the address is not: another machine has come in its place.
+      const ip = address.kind === "tcp" ? address.ip : undefined;
+      const identity = JSON.stringify([ref.address, ref.id, tls, auth, ip]);
       const server = known.get(identity) ?? this.#known.get(identity) ?? this.#open(config, ref);
       known.set(identity, server);
       return server;

@@ -146,8 +146,10 @@ export class Server implements ConnectionOwner {
     }
     const { ref: server } = this;
     if (connectionEvents.hasSubscribers) {
-      const { dialect, version } = connection;
-      connectionEvents.publish({ server, event: "ready", dialect, version });
+      const { dialect, version, addresses } = connection;
+      const message = { server, event: "ready", dialect, version } as const;
+      const warning = addresses > 1 ? severalAddresses(addresses) : undefined;
+      connectionEvents.publish(warning === undefined ? message : { ...message, warning });
     }
     if (this.#state === "up") return;
     this.#state = "up";
@@ -283,4 +285,10 @@ export class Server implements ConnectionOwner {
     if (error === undefined) return connectionEvents.publish({ server, event });
     connectionEvents.publish({ server, event, error: failure.ended(server, error) });
   }
+}
+
+/** A server is one address, and which one a name gives may be another for each client. */
+function severalAddresses(count: number): string {
+  return `its name has ${count} addresses, of which one is used: another client may use another one and ` +
+    "see other values; dns() of memwire/discovery makes each a server";
 }

@@ -1,11 +1,11 @@
 /**
- * Aborting by AbortSignal. A signal gets one listener, however many calls share it, for Node 20 warns of a
- * leak at the eleventh. It goes with the last of them: a listener keeps a signal that is to time out alive,
- * and Deno's process with it.
+ * Aborting by AbortSignal. A signal gets one listener, however many calls share it, since Node 20 warns
+ * of a leak at the eleventh. The listener is removed with the last of them: it would keep a signal of
+ * `AbortSignal.timeout` alive, and with it Deno's process.
  */
 import type { Request } from "./request.ts";
 
-/** Told the signal's reason. */
+/** Is called with the signal's reason. */
 type Aborted = (reason: unknown) => void;
 
 /** Who waits for one signal. */
@@ -22,7 +22,9 @@ class Waiting {
 
 const waitingFor = new WeakMap<AbortSignal, Waiting>();
 
-/** Calls `aborted` if the signal aborts from now on, until what is returned is called. */
+/**
+ * Calls `aborted` when the signal aborts, unless the function that is returned has been called before.
+ */
 export function onAbort(signal: AbortSignal, aborted: Aborted): () => void {
   let waiting = waitingFor.get(signal);
   if (waiting === undefined) waitingFor.set(signal, waiting = new Waiting(signal));
@@ -36,7 +38,7 @@ export function onAbort(signal: AbortSignal, aborted: Aborted): () => void {
   };
 }
 
-/** Rejects the request with the signal's reason when it aborts, or at once if it has. */
+/** Rejects the request with the signal's reason when it aborts, or at once if it already has. */
 export function abortWith<T>(signal: AbortSignal, request: Request<T>): void {
   if (signal.aborted) return request.refuse(signal.reason);
   request.onSettled(onAbort(signal, (reason) => request.refuse(reason)));

@@ -1,41 +1,47 @@
 /**
- * A short connection of its own for one administrative command (stats, flush_all, lru_crawler): a
- * proxy closes on them, and a dump takes long; nobody else's request must fail or wait for it.
+ * A short connection of its own for one administrative command (stats, flush_all, lru_crawler): a proxy
+ * closes the connection when it gets one, and a dump takes long. No other request may fail or wait
+ * because of that.
  */
 import type { MemcachedError } from "../errors.ts";
 import { CR, LF } from "../protocol/ascii.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { onAbort } from "./abort.ts";
 import { clearTimeout, setTimeout } from "./clock.ts";
-import type { Place } from "./target.ts";
+import type { Endpoint } from "./target.ts";
 import * as failure from "./failure.ts";
 import { HandshakeDriver, type HandshakeState } from "./handshake_driver.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
 
-// A dump's line has a key of 250 bytes, each written as %XX at worst.
+// The longest line is one of a dump: it has a key of up to 250 bytes, each of which may be written as
+// %XX.
 const MAX_LINE = 4096;
-// How long sockets are read once more when time is up: after a blocked event loop timers come first,
-// and the answer may be here.
+// How long the socket is still read when time is up: after the event loop was blocked, timers run first,
+// and the answer may already be in the socket.
 const LAST_LOOK_MS = 20;
-// Reading pauses while this many lines are not taken.
+// Reading pauses while this many lines wait to be taken.
 const MAX_LINES = 10_000;
 
-/** How long an admin command may take, and what stops it. */
+/** How long an admin command may take, and what ends it early. */
 export interface AdminLimits {
-  /** For the whole exchange if `total`, else for each silence, in ms. */
+  /** Milliseconds for the whole exchange if `total`, else for each silence. */
   readonly timeout: number;
   readonly total: boolean;
   readonly connectTimeout: number;
   readonly signal: AbortSignal | undefined;
-  /** Whether a lost answer leaves it open if the command was done. */
+  /** Whether the command may have been done although its answer was lost. */
   readonly ambiguous: boolean;
+  /** Whether nobody waits for it, so that it does not keep the process alive. */
+  readonly background?: boolean;
+  /** Bytes of the longest line, if there are longer ones than a dump's. */
+  readonly maxLine?: number;
 }
 
 const encoder = new TextEncoder();
 
 /** One connection for one command. */
 export class AdminConnection implements SocketEvents {
-  readonly #target: Place;
+  readonly #endpoint: Endpoint;
   readonly #limits: AdminLimits;
   readonly #ended: () => void;
   readonly #socket: Socket;
@@ -54,24 +60,25 @@ export class AdminConnection implements SocketEvents {
   #over = false;
   #wake: (() => void) | undefined;
 
-  /** `ended` is told once, when it is over. */
-  constructor(target: Place, limits: AdminLimits, ended: () => void) {
-    this.#target = target;
+  /** `ended` is called once, when the connection is over. */
+  constructor(endpoint: Endpoint, limits: AdminLimits, ended: () => void) {
+    this.#endpoint = endpoint;
     this.#limits = limits;
     this.#ended = ended;
     this.#handshake = new HandshakeDriver(
-      target,
+      endpoint,
       { protocol: "classic", known: undefined },
       this.#buffer,
     );
-    this.#socket = new Socket(target.address, target.tls, limits.connectTimeout, this);
-    // Not before there is a socket that it can end.
+    this.#socket = new Socket(endpoint.address, endpoint.tls, limits.connectTimeout, this);
+    if (limits.background) this.#socket.hold(false);
+    // The timer comes after the socket, which it may end.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     const { signal } = limits;
     if (signal !== undefined) this.#forgetSignal = onAbort(signal, (reason) => this.#fail(reason));
   }
 
-  /** What the server says of itself, once the first line has come. */
+  /** The server's version, once the first line has come. */
   get version(): string {
     return this.#handshake.version;
   }
@@ -97,7 +104,7 @@ export class AdminConnection implements SocketEvents {
     }
   }
 
-  /** Ends it; who waits for a line, or asks for one more than has come, gets the error. */
+  /** Ends it. Whoever waits for a line, or asks for more lines than have come, gets the error. */
   close(error: MemcachedError = failure.ownClose()): void {
     this.#fail(error);
   }
@@ -118,7 +125,7 @@ export class AdminConnection implements SocketEvents {
   }
 
   closed(error: Error | undefined): void {
-    const { ref: server } = this.#target;
+    const { ref: server } = this.#endpoint;
     if (!this.#ready) {
       this.#fail(failure.down(server, this.#handshake.closed(error)));
     } else if (error === undefined && !this.#answered) {
@@ -130,7 +137,7 @@ export class AdminConnection implements SocketEvents {
 
   #goOn(state: HandshakeState): void {
     if (state === "waiting") return;
-    if ("failed" in state) return this.#fail(failure.down(this.#target.ref, state.failed));
+    if ("failed" in state) return this.#fail(failure.down(this.#endpoint.ref, state.failed));
     this.#ready = true;
     this.#command = this.#commandFor(this.version);
     this.#heard();
@@ -149,7 +156,9 @@ export class AdminConnection implements SocketEvents {
       buffer.start = lf + 1;
       this.#answered = true;
     }
-    if (end - buffer.start > MAX_LINE) return this.#fail(failure.outOfStep(this.#target.ref));
+    if (end - buffer.start > (this.#limits.maxLine ?? MAX_LINE)) {
+      return this.#fail(failure.outOfStep(this.#endpoint.ref));
+    }
     this.#heard();
     if (this.#lines.length > MAX_LINES && !this.#paused) {
       this.#paused = true;
@@ -159,10 +168,12 @@ export class AdminConnection implements SocketEvents {
   }
 
   #wait(ms: number): ReturnType<typeof setTimeout> {
-    return setTimeout(() => this.#timedOut(), ms);
+    const timer = setTimeout(() => this.#timedOut(), ms);
+    if (this.#limits.background) timer.unref();
+    return timer;
   }
 
-  /** The silence is over, and the next one counts anew. */
+  /** The silence is over, and the next one is counted from here. */
   #heard(): void {
     if (this.#limits.total) return;
     this.#lastLook = false;
@@ -171,7 +182,7 @@ export class AdminConnection implements SocketEvents {
   }
 
   #timedOut(): void {
-    // Whoever reads the lines slowly is not the server's fault.
+    // While reading is paused, it is not the server that is slow.
     if (this.#paused) {
       this.#timer.refresh();
       return;
@@ -184,7 +195,7 @@ export class AdminConnection implements SocketEvents {
     const { timeout } = this.#limits;
     const ambiguous = this.#limits.ambiguous && this.#ready;
     const phase = this.#ready ? "sent" : "connecting";
-    this.#fail(failure.timeout(this.#target.ref, { timeout, ambiguous }, phase));
+    this.#fail(failure.timeout(this.#endpoint.ref, { timeout, ambiguous }, phase));
   }
 
   #fail(error: unknown): void {

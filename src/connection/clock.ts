@@ -1,8 +1,8 @@
 /**
- * The runtime's clocks and timers, taken when this module loads. Test frameworks put stand-ins in place of the
- * globals and of the functions in `node:timers` and `process` (Jest and sinon do by default), and nothing
- * that must happen, a flush or a deadline, may hang on those. There is no `queueMicrotask`: what a
- * promise runs they cannot replace.
+ * The runtime's clocks and timers, taken when this module loads. Test frameworks replace the globals and
+ * the functions in `node:timers` and `process` by fakes (Jest and sinon do by default), and a flush or a
+ * deadline must not depend on those. There is no `queueMicrotask` here: a promise does the same, and no
+ * framework can replace that.
  */
 import process from "node:process";
 import * as timers from "node:timers";
@@ -14,7 +14,12 @@ export const clearInterval: typeof timers.clearInterval = timers.clearInterval;
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
 export const nextTick: typeof process.nextTick = process.nextTick;
 
-/** Milliseconds since some moment, which only go up. */
+// Under Jest's `fakeTimers.enableGlobally` the global `performance` is a stand-in already when this loads.
+// An import would be simpler, but workerd has node:perf_hooks only from some compatibility date on.
+const hooks = process.getBuiltinModule?.("node:perf_hooks");
+const { performance } = hooks ?? globalThis;
+
+/** Milliseconds since some moment. They never go back. */
 export const elapsed: () => number = performance.now.bind(performance);
 
 /** Milliseconds since 1970. */
@@ -28,8 +33,9 @@ export function soon(then: () => void): void {
 }
 
 /**
- * Runs `then` when every socket that has something to read was read: behind two whole turns of the loop. A
- * turn has a timer and an immediate in it, for Deno brings what a socket has read between the two.
+ * Runs `then` when every socket that has something to read has been read: after two whole turns of the
+ * event loop. A turn is a timer and an immediate, since Deno delivers what a socket has read between the
+ * two.
  */
 export function afterReading(then: () => void): void {
   turn(() => turn(then));

@@ -1,9 +1,9 @@
 /**
  * One socket to one server, and the requests on it.
  *
- * A request is written at once into the batch of its tick (or waits until the handshake is through),
- * then stands in a queue until its replies have come. Replies come in the order of requests; each is
- * checked against the oldest one, and the first that does not fit ends the connection: from there on
+ * A request is written at once into the batch of its tick, or waits until the handshake is through. Then
+ * it stands in a queue until its replies have come. Replies come in the order of the requests. Each is
+ * checked against the oldest request, and the first that does not fit ends the connection: from there on
  * nobody can know whose bytes are whose.
  */
 import type { MemcachedError } from "../errors.ts";
@@ -20,31 +20,32 @@ import { Incoming, type IncomingEvents } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Pending } from "./pending.ts";
 import { ReplyReader } from "./reply_reader.ts";
-import type { Line, Request } from "./request.ts";
+import type { ConnectionRef, Request } from "./request.ts";
 import { Silence, type SilenceEvents } from "./silence.ts";
 import { Socket, type SocketEvents } from "./socket.ts";
 import type { Swept } from "./sweep.ts";
 import type { ConnectionSettings, Target } from "./target.ts";
 
-/** Who a connection reports to. */
+/** What a connection reports to. */
 export interface ConnectionOwner {
   /** The handshake is through. */
   ready(connection: Connection): void;
   ended(connection: Connection, ending: Ending): void;
-  /** Nothing has come for a while although replies are due; told once for each such while. */
+  /** Nothing has come for a while although replies are due. Is called once for each such silence. */
   stalled(connection: Connection): void;
 }
 
-// connectTimeout runs in so many slices, and a blocked event loop, which could not have read what the
-// server said, uses up one at most.
+// connectTimeout is counted in this many slices. A blocked event loop could not read what the server
+// said, so it uses up one slice at most.
 const CONNECT_SLICES = 5;
 
-// After so long a rest the server may have closed the connection while the process slept, and the first
-// look at the socket comes before the first write.
+// After a rest of this many ms the server may have closed the connection while the process slept, so the
+// socket is read before the first write.
 const REST_MS = 1_000;
 
 /** A connection, from its first attempt to its end. */
-export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, Swept, Line {
+export class Connection
+  implements SocketEvents, IncomingEvents, SilenceEvents, Swept, ConnectionRef {
   readonly #target: Target;
   readonly #settings: ConnectionSettings;
   readonly #owner: ConnectionOwner;
@@ -56,19 +57,19 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   readonly #buffer = new ReadBuffer();
   readonly #replies: ReplyReader = new ReplyReader(this.#buffer);
   #dialect: Dialect = new ClassicDialect();
-  /** How requests are written and replies read, once the handshake is through. */
+  /** The two halves, once the handshake is through. */
   #out: Outgoing | undefined;
   #in: Incoming | undefined;
   #phase: "connecting" | "ready" | "ended" = "connecting";
   #alone: boolean;
   #closing = false;
   #flushDue = false;
-  /** A look at the socket comes before the flush; meanwhile requests are not written. */
+  /** The socket is being read before the flush. Meanwhile requests are not written. */
   #looking = false;
   #swept = false;
   /** Whether the socket keeps the process alive. */
   #held = false;
-  /** When it last was in use, in ms since 1970: a clock that goes on while a machine sleeps. */
+  /** When it was last in use, in ms since 1970: that clock goes on while a machine sleeps. */
   #usedAt = 0;
 
   constructor(target: Target, settings: ConnectionSettings, owner: ConnectionOwner) {
@@ -94,19 +95,24 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
     this.#connectTimer.unref();
   }
 
-  /** The dialect in use; of no meaning before it is ready. */
+  /** The dialect in use. It means nothing before the connection is ready. */
   get dialect(): DialectName {
     return this.#dialect.name;
   }
 
-  /** What the server says of itself; "" before it is ready. */
+  /** How many addresses of one family the server's name has, as far as that was seen. */
+  get addresses(): number {
+    return this.#socket.addresses;
+  }
+
+  /** The server's version; "" before it has told it. */
   get version(): string {
     return this.#handshake.version;
   }
 
   /**
-   * Whether each get has a line to itself: a proxy fails a whole line of them for one key whose server
-   * is down, and twemproxy closes the connection too.
+   * Whether each get has a line to itself: if the server of one key is down, a proxy fails the whole
+   * line, and twemproxy closes the connection too.
    */
   get alone(): boolean {
     return this.#alone;
@@ -131,12 +137,17 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
     return this.#phase === "ready" && this.#pending.empty;
   }
 
-  /** Reads in flight that may be asked elsewhere too: all but the oldest, which holds up the others. */
+  /**
+   * Reads in flight that may be sent over another connection too: all but the oldest, which holds up the
+   * others.
+   */
   overtakable(): Request<unknown>[] {
     return this.#pending.overtakable();
   }
 
-  /** Sends a request, or refuses it if a bound is reached. One for many keys may wait for room. */
+  /**
+   * Sends a request, or refuses it if a bound is reached. A request for many keys waits for room instead.
+   */
   send(request: Request<unknown>): void {
     if (!request.handTo(this)) return request.refuse(failure.unbound(this.#target.ref));
     const admitted = this.#pending.admit(request);
@@ -152,7 +163,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
     else this.#pending.pushUnsent(request);
   }
 
-  /** Replies have come, so there may be room for what has waited for it. */
+  /** Replies have come, so there may be room for requests that wait for it. */
   #writeWaiting(): void {
     for (;;) {
       const request = this.#pending.shiftWaiting();
@@ -193,7 +204,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   }
 
   readonly #flush = (): void => {
-    // The sweep may have been first.
+    // The sweep may have flushed already.
     if (!this.#flushDue || this.#phase === "ended") return;
     this.#flushDue = false;
     const now = this.#settings.sweep.now();
@@ -203,7 +214,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
     this.#out?.flush();
   };
 
-  /** Writes what has waited for the connection. */
+  /** Writes the requests that have waited for the connection. */
   #writeUnsent(): void {
     this.#looking = false;
     for (;;) {
@@ -278,7 +289,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   }
 
   askOwn(request: Request<unknown>): void {
-    request.promise.catch(() => undefined); // its answer is wanted, not its result
+    request.promise.catch(() => undefined); // only that it is answered counts
     request.measure();
     this.#pending.admitOwn(request);
     if (!this.#flushDue) this.#openBatch();
@@ -298,11 +309,12 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
   sweep(now: number, blocked: number): boolean {
     if (this.#phase === "ended") return false;
     this.#usedAt = wallClock();
-    // Overdue, if somebody's stand-in for a runtime's function has swallowed it.
+    // A fake of one of the runtime's functions may have swallowed the flush.
     if (this.#flushDue) this.#flush();
     this.#silence.look(now, blocked);
     if (this.#closing) this.#closeIfUnwanted();
-    // Only what somebody waits for keeps the process alive: no reply to a call that has timed out.
+    // Only a request that somebody waits for keeps the process alive, not the reply to a call that has
+    // timed out.
     this.#hold(this.#flushDue || this.#pending.wanted);
     return this.#swept = this.#flushDue || !this.#pending.empty;
   }
@@ -342,7 +354,7 @@ export class Connection implements SocketEvents, IncomingEvents, SilenceEvents, 
     const answering = this.#replies.partial ? this.#pending.oldest() : undefined;
     const { ref } = this.#target;
     const returned = partRequests(this.#pending, ref, { reason, error }, answering);
-    // Gathered in this tick, and not written.
+    // These were gathered in this tick and not written yet.
     returned.push(...this.#out?.takeLine() ?? []);
     this.#socket.destroy();
     this.#owner.ended(this, { reason, error, interrupted, answered, returned });

@@ -1,11 +1,11 @@
 /**
- * An error line in a get's reply does not tell where that reply ends. twemproxy sends it in place of the
- * whole reply; memcached's own proxy sends it in place of one key's VALUE, and END still follows. Taken
- * for the wrong one, each reply behind it would be counted to the next call.
+ * An error line in the reply to a get does not tell where that reply ends. twemproxy sends it in place of
+ * the whole reply. memcached's own proxy sends it in place of one key's VALUE, and END still follows. If
+ * one were taken for the other, every later reply would go to the wrong call.
  *
- * So what follows is read in every way at once and kept, until only one way is left that fits the
- * commands in flight. Then it is delivered as that way has it. If nothing in flight can tell, the
- * connection sends a command of its own.
+ * So the replies that follow are kept and read in every way at once, until only one way fits the commands
+ * in flight. Then they are delivered as that way reads them. If no command in flight can decide it, the
+ * connection sends one of its own.
  */
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
@@ -15,13 +15,13 @@ import { Verdict, type VerdictName } from "../protocol/dialect.ts";
 import { Kind, Reply, type ReplyKind } from "../protocol/reply.ts";
 import { Request } from "./request.ts";
 
-// In this order no reading is further on than the one before it.
+// In this order, no reading is ever ahead of the one before it.
 const READINGS: readonly EndAfterError[] = ["never", "several", "always"];
 
 /**
- * A command whose answer is no get's. One of two by chance: a proxy may answer any of them with an error
- * too, and a reading that takes such an error for the answer is out by one from there on. With two that
- * differ it meets a wrong answer soon.
+ * A command whose answer cannot be one to a get. Chance picks one of two: a proxy may answer either with
+ * an error too, and a reading that takes such an error for the answer is off by one from there on. With
+ * two different commands it soon meets a wrong answer.
  */
 export function proof(timeout: number): Request<void> {
   const operation = Math.random() < 0.5 ? "version" : "delete";
@@ -29,26 +29,26 @@ export function proof(timeout: number): Request<void> {
   return new Request<void>(operation, key, () => undefined, timeout);
 }
 
-/** The replies since an error line, until it is clear whose they are. */
+/** The replies since an error line, kept until it is clear whose they are. */
 export class Doubt {
   readonly #mostBytes: number;
   #readings: Reading[];
   readonly #kept: Reply[] = [];
   #keptBytes = 0;
-  /** What the reply was before a reading translated it, and the key of its value. */
+  /** The reply's kind before a reading translated it, and the key of its value. */
   #kind: ReplyKind = Kind.nothing;
   #key: Buffer = Buffer.alloc(0);
-  /** The value that is being read is read past, not kept. */
+  /** The value that is being received is skipped, not kept. */
   #passing = false;
   #tooMuch = false;
 
-  /** `requestAt` gives what is in flight, the oldest at 0; `mostBytes` is how much may be kept. */
+  /** `requestAt` gives the requests in flight, the oldest at 0. At most `mostBytes` bytes are kept. */
   constructor(requestAt: (index: number) => Request<unknown> | undefined, mostBytes: number) {
     this.#mostBytes = mostBytes;
     this.#readings = READINGS.map((name) => new Reading(name, requestAt));
   }
 
-  /** Reads one more reply in every way; wrong: no way is left. */
+  /** Reads one more reply in every way that is left; wrong: none fits. */
   accept(reply: Reply): VerdictName {
     const { kind, text } = reply;
     this.#kind = kind;
@@ -65,7 +65,10 @@ export class Doubt {
     return this.#readings.length === 0 ? Verdict.wrong : Verdict.more;
   }
 
-  /** Whether a value of this size is kept, asked when its header was read; `wanted`: the client accepts it. */
+  /**
+   * Whether to keep a value of this size, asked when its header has been read; `wanted`: the client
+   * accepts it.
+   */
   keepsValue(size: number, wanted: boolean): boolean {
     if (wanted && this.#keptBytes + size > this.#mostBytes) this.#tooMuch = true;
     this.#passing = !wanted || this.#tooMuch;
@@ -92,25 +95,25 @@ export class Doubt {
     this.#kept.push(own);
   }
 
-  /** Whether it will never be clear: too much came to be kept, or several ways explain everything. */
+  /** Whether it will never be clear: there is too much to keep, or several ways explain everything. */
   get hopeless(): boolean {
     const slowest = this.#readings.at(-1);
     return this.#tooMuch || this.#keptBytes > this.#mostBytes ||
       (slowest !== undefined && slowest.waitsForNothing && !this.#agreed);
   }
 
-  /** Whether everything in flight may have been answered, so that only another command can tell. */
+  /** Whether everything in flight may have been answered, so that only another command can decide it. */
   get needsMore(): boolean {
     return this.#readings[0]?.waitsForNothing === true;
   }
 
-  /** The way in which all that was kept is to be read, once there is only one. */
+  /** The way to read what was kept, once only one is left. */
   get reading(): EndAfterError | undefined {
     const [first] = this.#readings;
     return first !== undefined && this.#agreed && !first.insideReply ? first.name : undefined;
   }
 
-  /** What was kept, in its order. */
+  /** The replies that were kept, in their order. */
   get replies(): readonly Reply[] {
     return this.#kept;
   }
@@ -120,7 +123,7 @@ export class Doubt {
     return this.#readings.every(({ path }) => path === this.#readings[0]?.path);
   }
 
-  /** Readings of one path part when a line has brought one of them further than the other. */
+  /** Separates readings of one path when a line has brought one of them further than another. */
   #part(): void {
     const leaders = this.#readings.map((reading) =>
       this.#readings.find((other) => other.path === reading.path && other.isAt(reading))
@@ -129,12 +132,12 @@ export class Doubt {
   }
 }
 
-/** One way to read what follows. */
+/** One way to read the replies that follow. */
 class Reading {
   readonly name: EndAfterError;
   /** Which request the next line belongs to. */
   index = 0;
-  /** The same for readings that have given every line to the same request. */
+  /** Equal for readings that have given every line to the same request. */
   path: EndAfterError = READINGS[0]!;
   readonly #requestAt: (index: number) => Command | undefined;
   readonly #dialect: ClassicDialect;
@@ -147,17 +150,17 @@ class Reading {
     this.#dialect = new ClassicDialect(name);
   }
 
-  /** Whether it waits for the same reply of the same command. */
+  /** Whether both wait for the same reply of the same command. */
   isAt(other: Reading): boolean {
     return this.index === other.index && this.#command?.answered === other.#command?.answered;
   }
 
-  /** Whether it has explained everything that is in flight. */
+  /** Whether it has given an answer to every request in flight. */
   get waitsForNothing(): boolean {
     return this.#requestAt(this.index) === undefined;
   }
 
-  /** Whether an error line has come and the END that it takes for due has not. */
+  /** Whether an error line has come, and the END that this reading expects has not. */
   get insideReply(): boolean {
     return this.#dialect.awaitsEnd;
   }
@@ -178,7 +181,7 @@ class Reading {
   }
 }
 
-/** A command of which a reading counts the replies by itself. */
+/** A copy of the command, so that each reading counts its replies for itself. */
 function progressOf(request: Command): Command {
   const { operation, key, keys, items, value, flags, exptime, cas, delta } = request;
   const command = { operation, key, keys, items, value, flags, exptime, cas, delta };

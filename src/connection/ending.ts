@@ -12,7 +12,7 @@ export type EndReason =
   | "refused-meta"
   /** Closed or reset by the peer. */
   | "lost"
-  /** By us, for a reply that was not predicted. */
+  /** By us, for an unexpected reply. */
   | "dropped"
   /** By us, for a server that does not answer. */
   | "silent"
@@ -33,7 +33,7 @@ export interface Ending {
 
 /**
  * Takes all requests off a connection that has ended. Returns those that may be sent on another one, and
- * refuses the rest. `answering`: part of its reply has come.
+ * refuses the others. `answering` is the request of whose reply a part has come.
  */
 export function partRequests(
   pending: Pending,
@@ -52,10 +52,14 @@ export function partRequests(
   return returned;
 }
 
-/** Whether a request whose reply was lost may be sent again: once, and if no byte of its reply came. */
+/**
+ * Whether a request whose reply was lost may be sent again: only once, and only if no byte of its reply
+ * came.
+ */
 function mayRetry(request: Request<unknown>, reason: EndReason): boolean {
   if (!request.idempotent || request.begun || request.cut) return false;
-  // Silence has lasted as long as the client's timeout, so calls' deadlines bound how often.
+  // A silence lasts as long as the client's timeout, so the calls' deadlines limit how often this
+  // happens.
   if (reason === "silent") return true;
   if (reason !== "lost" || request.retried) return false;
   request.retried = true;

@@ -1,4 +1,4 @@
-/** What can fail on a connection, as errors: the one place that words them. */
+/** The errors of connections: the one place that words them. */
 import type { ServerRef } from "../server_ref.ts";
 import {
   AuthError,
@@ -22,11 +22,13 @@ import type { Bounds, Phase } from "./pending.ts";
 import type { Request } from "./request.ts";
 
 /**
- * Whether the refusal means that what was stored before is gone: memcached unlinks it, lest a reader gets
- * stale data, when it finds no room for the new value. In classic it does so for `set` alone, in meta
- * whatever the mode of `ms`, even for an add that would not have been done; a `cas` is a classic line in
- * both dialects. With "Out of memory during read", where room ran out while a large value came in, the old
- * one stays. The sources of 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22, 1.6.40 and 1.6.45 agree on all of this.
+ * Whether the refusal means that the value that was stored before is gone: when memcached finds no room
+ * for the new value, it unlinks the old one, so that no reader gets stale data. In classic it does so
+ * only for `set`, in meta for every mode of `ms`, even for an add that would not have been done. A `cas`
+ * is a classic line in both dialects. With "Out of memory during read", where room ran out while a large
+ * value was being received, the old one stays. The sources of 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22,
+ * 1.6.40 and
+ * 1.6.45 agree on all of this.
  */
 function losesOldValue(operation: Operation, dialect: DialectName, line: string): boolean {
   if (!NO_ROOM.test(line)) return false;
@@ -46,7 +48,7 @@ function losesOldValue(operation: Operation, dialect: DialectName, line: string)
 
 const NO_ROOM = /^SERVER_ERROR.*(too large|out of memory storing object)/;
 
-/** A bound of the connection was reached: this one. */
+/** This bound of the connection was reached. */
 export function overloaded(
   server: ServerRef,
   bound: keyof Bounds,
@@ -60,7 +62,7 @@ export function overloaded(
   );
 }
 
-/** The server cannot be used; `cause` says why, undefined: it closed the connection. */
+/** The server cannot be used. `cause` says why; undefined: it closed the connection. */
 export function down(server: ServerRef, cause: Error | undefined): MemcachedError {
   if (cause instanceof AuthError) return new AuthError(cause.message, { server, cause });
   return new ServerDownError(`${server.address} is down: ${describe(cause)}`, { server, cause });
@@ -80,7 +82,7 @@ function describe(cause: Error | undefined): string {
   return cause instanceof MemcachedError ? cause.message : describeNetworkError(cause);
 }
 
-/** The first bytes that came are none of memcached's. */
+/** The first bytes that came are not memcached's. */
 export function notMemcached(server: ServerRef, head: string): MemcachedError {
   return new ProtocolError(describeStranger(head), { server });
 }
@@ -88,7 +90,7 @@ export function notMemcached(server: ServerRef, head: string): MemcachedError {
 /** Closed or reset before a byte came. memcached itself does so where it expects TLS. */
 export function closedUnheard(server: ServerRef, cause: Error | undefined): MemcachedError {
   return new ConnectionLostError(
-    "it closed the connection without an answer, as a port does that expects TLS",
+    "it closed the connection without an answer, as a port that expects TLS does",
     { server, cause },
   );
 }
@@ -149,12 +151,12 @@ export function timeout(
   phase: Phase,
 ): MemcachedError {
   const { timeout, ambiguous } = request;
-  // What is left to a command of several is no whole number.
+  // A command that is one of several has what remains of the time, which is seldom a whole number.
   const message = `${server.address} did not answer within ${Math.ceil(timeout)} ms`;
   return new TimeoutError(message, { server, ambiguous, phase });
 }
 
-/** The connection that gave the token has ended, and no other knows what it means. */
+/** The connection that gave the token has ended. On another one the token may mean another item. */
 export function unbound(server: ServerRef): MemcachedError {
   return new ConnectionLostError(
     `the connection to ${server.address} that gave the token has ended; nothing was sent`,
@@ -162,15 +164,15 @@ export function unbound(server: ServerRef): MemcachedError {
   );
 }
 
-/** The oldest reply is overdue by so much that it will not come. */
+/** The oldest reply is so long overdue that it will not come any more. */
 export function stuck(server: ServerRef): MemcachedError {
   return new TimeoutError(`${server.address} has stopped answering`, { server });
 }
 
-/** A reply was not predicted. */
+/** A reply fits no request. */
 export function outOfStep(server: ServerRef): MemcachedError {
   return new ProtocolError(
-    `${server.address} sent a reply that was not predicted; the connection was dropped`,
+    `${server.address} sent an unexpected reply; the connection was dropped`,
     { server },
   );
 }
@@ -183,7 +185,8 @@ export function tooLarge(server: ServerRef, size: number, most: number): Memcach
   );
 }
 
-// A proxy's words for an answer of the server behind it that never came; twemproxy's are strerror's.
+// A proxy's words for an answer that the server behind it did not give. twemproxy's are those of
+// strerror.
 const LOST_BEHIND = /time(d )?[ -]?out|reset|broken pipe|closed|aborted/i;
 
 /** The server answered the request with an error line. */
@@ -216,7 +219,7 @@ export function refused(
   });
 }
 
-/** The connection ended with the request in flight; `blamed`: it was the request's own reply that was wrong. */
+/** The connection ended with the request in flight. `blamed`: its own reply was the wrong one. */
 export function lost(
   server: ServerRef,
   request: Request<unknown>,

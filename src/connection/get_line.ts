@@ -1,14 +1,14 @@
 /**
- * Lone gets of one tick on one line: in the classic dialect memcached 1.6.18 flushes after each `get`,
- * which costs it four times what a key on a longer line does (2.1 us against 0.5).
+ * Puts single gets of one tick on one line: in the classic dialect memcached 1.6.18 flushes after each
+ * `get`, which costs it four times what a key on a longer line does (2.1 us against 0.5).
  */
 import { type Finish, Request } from "./request.ts";
 import { Kind, type Reply } from "../protocol/reply.ts";
 
 /**
- * A request that stands for several gets and hands each its own reply. A member whose value has come
- * is settled at once, one without a value when the line ends. A key stands on the line once, however
- * many have asked for it: so no reply is anybody else's.
+ * A request that stands for several gets and hands each of them its own reply. A member whose value has
+ * come is settled at once, one without a value when the line ends. A key stands on the line once, however
+ * many gets ask for it, so each VALUE has one place to go.
  */
 export function getLine(members: readonly Request<unknown>[]): Request<void> {
   const keys = new Set<string>();
@@ -20,7 +20,7 @@ export function getLine(members: readonly Request<unknown>[]): Request<void> {
   return line;
 }
 
-/** Who has asked for a key. */
+/** The get, or the gets, of one key. */
 type Asker = Request<unknown> | readonly Request<unknown>[];
 
 function byKey(members: readonly Request<unknown>[]): Asker[] {
@@ -38,7 +38,7 @@ function handOut(askers: readonly Asker[]): Finish<void> {
     if (reply.kind === Kind.value) {
       const asker = askers[reply.index]!;
       if (asker instanceof Request) return answer(asker, reply);
-      // A value may be kept without a copy by one only.
+      // Only one get may keep a value without a copy.
       reply.owned = false;
       for (const member of asker) answer(member, reply);
     } else if (reply.kind === Kind.error) {

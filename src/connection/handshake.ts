@@ -1,6 +1,6 @@
 /**
  * What is said before the first command: credentials if there are any, `version`, and `mn` to learn
- * whether the server speaks the meta dialect. Pure: bytes to send and replies go through it.
+ * whether the server speaks the meta dialect. Pure: it turns replies into the next bytes to send.
  */
 import { randomUUID } from "node:crypto";
 import type { Credentials } from "../address.ts";
@@ -12,7 +12,7 @@ import { Kind, type Reply } from "../protocol/reply.ts";
 import { byteLength } from "../protocol/text.ts";
 import { isAtLeast, META_SINCE } from "../protocol/version.ts";
 
-/** What the handshake is to find out. */
+/** What the handshake starts from. */
 export interface HandshakeOptions {
   readonly auth: Credentials | undefined;
   /** "auto" asks the server, unless its dialect is known from before. */
@@ -35,14 +35,16 @@ export class Handshake {
   #waitsFor: "auth" | "version" | "noop" = "version";
   /** The server's version, once it has told it. */
   version = "";
-  /** Whether it is no memcached but a proxy: its version is another's, or it has none. */
+  /** Whether a proxy answers, not memcached: its version is that of another server, or it has none. */
   proxied = false;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
   }
 
-  /** Whether `mn` was sent and not answered: a close now means a proxy that does not know it. */
+  /**
+   * Whether `mn` was sent and not answered: a server that closes now is a proxy that does not know it.
+   */
   get askedForMeta(): boolean {
     return this.#waitsFor === "noop";
   }
@@ -52,9 +54,14 @@ export class Handshake {
     const { auth } = this.#options;
     if (auth === undefined) return this.#askVersion();
     this.#waitsFor = "auth";
-    // Any key will do, the value is what counts. To a server without authentication this is a real
-    // `set`: hence a key that nobody asks for, and an exptime in the past.
-    const credentials = `${auth.username} ${auth.password}`;
+    const { username, password, form } = auth;
+    if (form === "memcachier") {
+      // Its documentation, "ASCII authentication": the key is the name, the value the password.
+      return { send: `set ${username} 0 0 ${byteLength(password)}\r\n${password}\r\n` };
+    }
+    // Any key will do, only the value counts. For a server without authentication this is a real `set`:
+    // hence a key that nobody asks for, and an exptime in the past.
+    const credentials = `${username} ${password}`;
     const key = `memwire:auth:${randomUUID()}`;
     return {
       send: `set ${key} 0 ${PAST_EXPTIME} ${byteLength(credentials)}\r\n${credentials}\r\n`,
@@ -71,7 +78,9 @@ export class Handshake {
 
   /** What follows from a reply. */
   next(reply: Reply): Step {
-    if (reply.kind === Kind.error && /authenticat/i.test(reply.text)) {
+    const { auth } = this.#options;
+    const refused = this.#waitsFor === "auth" && auth?.form === "memcachier";
+    if (reply.kind === Kind.error && (refused || /authenticat/i.test(reply.text))) {
       return { failed: new AuthError(`the server refused: ${this.#wordsOf(reply)}`) };
     }
     switch (this.#waitsFor) {
@@ -81,7 +90,7 @@ export class Handshake {
         return this.#askVersion();
       case "version":
         if (reply.kind === Kind.error && reply.text.startsWith("SERVER_ERROR")) {
-          // A proxy that asked a server behind it which is down; others may be up.
+          // A proxy has asked a server behind it that is down. Others may be up.
           return this.#chooseDialect();
         }
         if (reply.kind !== Kind.version) return { failed: this.#unexpected(reply) };
@@ -98,7 +107,7 @@ export class Handshake {
   #unexpected(reply: Reply): MemcachedError {
     return reply.kind === Kind.error
       ? new ServerError(`the server refused the connection: ${this.#wordsOf(reply)}`)
-      : new ProtocolError("an answer to the handshake that was not predicted");
+      : new ProtocolError("the answer to the handshake was unexpected");
   }
 
   /** An error line, which may repeat what was sent: the credentials. */

@@ -10,7 +10,7 @@ import * as failure from "./failure.ts";
 import { Handshake, type HandshakeOptions, type Step } from "./handshake.ts";
 import { MAX_LINE } from "./reply_reader.ts";
 import type { Socket } from "./socket.ts";
-import type { Place } from "./target.ts";
+import type { Endpoint } from "./target.ts";
 
 // Enough of a reply to tell what it is that answers.
 const HEAD_BYTES = 16;
@@ -25,7 +25,7 @@ export type HandshakeState =
 
 /** The handshake of one connection. */
 export class HandshakeDriver {
-  readonly #place: Place;
+  readonly #endpoint: Endpoint;
   readonly #handshake: Handshake;
   readonly #buffer: ReadBuffer;
   readonly #dialect = new ClassicDialect();
@@ -34,9 +34,9 @@ export class HandshakeDriver {
   #unheard = false;
 
   /** `buffer` holds what the socket receives. */
-  constructor(place: Place, options: Omit<HandshakeOptions, "auth">, buffer: ReadBuffer) {
-    this.#place = place;
-    this.#handshake = new Handshake({ ...options, auth: place.auth });
+  constructor(endpoint: Endpoint, options: Omit<HandshakeOptions, "auth">, buffer: ReadBuffer) {
+    this.#endpoint = endpoint;
+    this.#handshake = new Handshake({ ...options, auth: endpoint.auth });
     this.#buffer = buffer;
   }
 
@@ -57,7 +57,7 @@ export class HandshakeDriver {
 
   /** The socket is connected: sends the first step. */
   connected(socket: Socket): HandshakeState {
-    this.#unheard = this.#place.tls === undefined;
+    this.#unheard = this.#endpoint.tls === undefined;
     return this.#take(this.#handshake.start(), socket);
   }
 
@@ -80,7 +80,7 @@ export class HandshakeDriver {
 
   /** Why the server cannot be used, now that it has closed the connection; undefined: it said nothing. */
   closed(error: Error | undefined): Error | undefined {
-    return this.#unheard ? failure.closedUnheard(this.#place.ref, error) : error;
+    return this.#unheard ? failure.closedUnheard(this.#endpoint.ref, error) : error;
   }
 
   #take(step: Step, socket: Socket): HandshakeState {
@@ -90,13 +90,13 @@ export class HandshakeDriver {
     }
     // Nobody has asked for bytes behind the handshake's last reply.
     if ("ready" in step && this.#buffer.pending) {
-      return { failed: failure.outOfStep(this.#place.ref) };
+      return { failed: failure.outOfStep(this.#endpoint.ref) };
     }
     return step;
   }
 
   #unpredicted(): Error {
-    const { ref } = this.#place;
+    const { ref } = this.#endpoint;
     // What has told its version is a memcached, or a proxy of one.
     if (this.version !== "") return failure.outOfStep(ref);
     const { bytes, start, end } = this.#buffer;

@@ -1,5 +1,5 @@
 /**
- * Reading: each reply checked against the oldest request and handed to it. The twin of outgoing.ts.
+ * Reading: checks each reply against the oldest request and hands it over. The twin of outgoing.ts.
  */
 import type { ServerRef } from "../server_ref.ts";
 import type { MemcachedError } from "../errors.ts";
@@ -25,13 +25,15 @@ interface ReadingOptions {
   readonly timeout: number;
 }
 
-/** What replies lead to. */
+/** What a reply may make the connection do. */
 export interface IncomingEvents {
-  /** A line of gets met an error: from now on each get has a line to itself, and these ask again. */
+  /**
+   * A line of gets has met an error: from now on each get has a line to itself, and these are sent again.
+   */
   askAlone(members: readonly Request<unknown>[]): void;
   /** Sends a command of the connection's own. */
   askOwn(request: Request<unknown>): void;
-  /** The error leaves it unknown what comes next. */
+  /** After this error nobody knows what comes next. */
   lostStep(error: MemcachedError): void;
 }
 
@@ -41,9 +43,9 @@ export class Incoming implements ReplySink {
   readonly #pending: Pending;
   readonly #options: ReadingOptions;
   readonly #events: IncomingEvents;
-  /** Whose the replies are that come, while an error line in a get's reply leaves that open. */
+  /** Finds out whose the replies are after an error line in the reply to a get. */
   #doubt: Doubt | null = null;
-  /** Whether a command was answered. */
+  /** Whether it has ever answered a command. */
   answered = false;
 
   constructor(
@@ -58,7 +60,7 @@ export class Incoming implements ReplySink {
     this.#events = events;
   }
 
-  /** Hands out what was received. False: the stream is out of step. */
+  /** Hands out the replies that were received. False: the stream is out of step. */
   read(): boolean {
     if (!this.#reader.read(this.#options.dialect, this)) return false;
     if (this.#doubt?.needsMore) this.#events.askOwn(proof(this.#options.timeout));
@@ -75,7 +77,7 @@ export class Incoming implements ReplySink {
       if (mayGoOn(request, reply)) this.#beginDoubt(request);
     }
     if (this.#doubt === null) return dialect.accept(request, reply);
-    // Behind any other error nobody knows what comes, doubt or not.
+    // After any other error nobody knows what comes next, in doubt or not.
     if (reply.kind === Kind.error && !keepsStep(reply.text)) return Verdict.wrong;
     return this.#doubt.accept(reply);
   }
@@ -112,13 +114,18 @@ export class Incoming implements ReplySink {
     }
   }
 
-  /** An error ended a line of gets: a proxy may mean one key of them only, so each asks for itself. */
+  /**
+   * An error has ended a line of gets. A proxy may mean only one key of them, so each is sent again by
+   * itself.
+   */
   #askAlone(line: Request<unknown>, members: readonly Request<unknown>[]): void {
     line.members = members.filter((member) => member.settled);
     this.#events.askAlone(members.filter((member) => !member.settled));
   }
 
-  /** A multi-key request takes an error for the keys it is about, any other is refused. */
+  /**
+   * A request for many keys takes the error for the keys that it is about. Any other request is refused.
+   */
   #refuse(request: Request<unknown>, reply: Reply, error: MemcachedError): void {
     if (request.keys === null) return request.refuse(error);
     reply.kind = Kind.error;
@@ -139,13 +146,13 @@ export class Incoming implements ReplySink {
     if (doubt.reading !== undefined) this.#deliver(doubt.replies, doubt.reading);
   }
 
-  /** The doubt is over: everybody gets the replies that are theirs. */
+  /** The doubt is over: each request gets its replies. */
   #deliver(replies: readonly Reply[], reading: EndAfterError): void {
     this.#doubt = null;
     const dialect = new ClassicDialect(reading);
     for (const reply of replies) {
       const request = this.#pending.oldest();
-      if (request === undefined) return; // one of them has ended the connection
+      if (request === undefined) return; // one of the replies has ended the connection
       this.replied(request, reply, dialect.accept(request, reply));
     }
   }

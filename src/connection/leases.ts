@@ -1,10 +1,10 @@
 /**
  * What a read does to the leases of other clients, and how it is undone.
  *
- * After `md k I` an item is stale, and the next reader, whoever it is, is told W: it alone is to write the
- * item again (memcached#851). A read that only wants the value must not keep that: it gives it back by
- * `md k I C<token>`, which makes the next reader the winner. And a read that sets a new ttl must not
- * lengthen the life of a stub, for whose end others wait.
+ * After `md k I` an item is stale, and the next reader, whoever it is, gets W: it alone should write the
+ * item again (memcached#851). A read that only wants the value must not keep that win. It gives it back
+ * by `md k I C<token>`, which makes the next reader the winner. And a read that sets a new ttl must not
+ * make a stub live longer, since others wait for its end.
  */
 import { KEEP_EXPTIME, type Operation } from "../protocol/command.ts";
 import { MAX_RELATIVE_EXPTIME } from "../protocol/exptime.ts";
@@ -26,14 +26,17 @@ export function* undo(
     yield restore;
   }
   if (request.operation === "token") {
-    // Z: it was won by the read that this request looks after.
+    // Z: the read for which this request was sent has won it.
     if (reply.leased) yield giveBack(key, reply, timeout);
   } else if (reply.won && !keepsWin(request, stub)) {
     yield reply.cas === 0 ? own("token", key, timeout) : giveBack(key, reply, timeout);
   }
 }
 
-/** Giving the win back would change the token with which the caller of `gets` or `lease` may write. */
+/**
+ * Whether the caller keeps the win: to give it back would change the token by which `gets` or `lease` may
+ * write.
+ */
 function keepsWin(request: Request<unknown>, stub: boolean): boolean {
   if (request.settled) return false;
   if (request.operation === "lease") return true;
@@ -48,8 +51,8 @@ function giveBack(key: string, reply: Reply, timeout: number): Request<void> {
 }
 
 /**
- * A ttl that a server told, back to an exptime: -1 never ends, and 0 seconds left must not come to mean
- * that. No lease lasts 30 days, above which an exptime is another kind of number.
+ * The exptime for a ttl that a server has told: -1 is for ever, and a ttl of 0 seconds must not become
+ * that. No lease lasts 30 days, above which an exptime is an absolute time.
  */
 function ttlToExptime(ttl: number): number {
   return ttl < 0 ? 0 : Math.min(Math.max(ttl, 1), MAX_RELATIVE_EXPTIME);

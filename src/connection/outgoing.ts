@@ -1,6 +1,6 @@
 /**
- * Writing: requests into the batch of their tick, the batch onto the socket. In the classic dialect lone
- * gets of one tick share lines.
+ * Writing: puts requests into the batch of their tick, and the batch onto the socket. In the classic
+ * dialect single gets of one tick share lines.
  */
 import type { Dialect } from "../protocol/dialect.ts";
 import { WriteBuffer } from "../protocol/write_buffer.ts";
@@ -9,10 +9,10 @@ import type { Pending } from "./pending.ts";
 import type { Request } from "./request.ts";
 import type { Socket } from "./socket.ts";
 
-// A batch that has grown to this leaves before its tick ends.
+// A batch of this size leaves before its tick ends.
 const EARLY_FLUSH_BYTES = 64 * 1024;
 
-// What a paced chunk has at most: see Socket.pace.
+// The most that a paced chunk may have: see Socket.pace.
 const PACED_BYTES = 16_384;
 
 /** How a connection that is ready writes. */
@@ -31,7 +31,7 @@ export class Outgoing {
   readonly #dialect: Dialect;
   #lineKeys: number;
   readonly #batch: WriteBuffer;
-  /** Gets of this tick that are to share a line. */
+  /** Gets of this tick that will share a line. */
   #line: Request<unknown>[] = [];
 
   constructor(socket: Socket, pending: Pending, { dialect, paced, alone }: WritingOptions) {
@@ -55,18 +55,18 @@ export class Outgoing {
       if (this.#line.length === this.#lineKeys) this.endLine();
       return;
     }
-    // What was asked for first leaves first.
+    // Requests leave in the order in which they were made.
     if (this.#line.length > 0) this.endLine();
     this.#encode(request);
   }
 
-  /** Writes a get on a line of its own, as all that follow. */
+  /** Writes a get on a line of its own, and from now on every other get too. */
   addAlone(request: Request<unknown>): void {
     this.#lineKeys = 1;
     this.add(request);
   }
 
-  /** Writes the gets that were gathered, as one line. */
+  /** Writes the gets that were gathered as one line. */
   endLine(): void {
     const members = this.#line;
     if (members.length === 0) return;
@@ -74,7 +74,7 @@ export class Outgoing {
     this.#encode(members.length === 1 ? members[0]! : getLine(members));
   }
 
-  /** Gives back what was gathered and not written. */
+  /** Gives back the gets that were gathered and not written. */
   takeLine(): Request<unknown>[] {
     const members = this.#line;
     this.#line = [];

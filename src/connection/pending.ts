@@ -3,8 +3,8 @@
  * wait for the connection itself (`unsent`), and those for many keys that wait for room (`waiting`);
  * their bounds and their deadlines.
  *
- * Requests for many keys have half of the room at most, so that single calls find some, and wait for it,
- * whoever took it; what they wait for is kept free for them.
+ * Requests for many keys get half of the room at most, so that single calls find some too. If there is
+ * none they wait, and the room that the next of them needs is kept free for it.
  */
 import type { Request } from "./request.ts";
 import { Ring } from "./ring.ts";
@@ -12,7 +12,8 @@ import { Ring } from "./ring.ts";
 /** How far a request has come. */
 export type Phase = "connecting" | "queued" | "sent";
 
-// Requests that may wait for room. Each belongs to a call that holds all of its keys and values anyway.
+// How many requests may wait for room. Each belongs to a call that holds all of its keys and values
+// anyway.
 const MAX_WAITING = 16_384;
 
 /** Bounds of what a connection may have unanswered. */
@@ -21,20 +22,20 @@ export interface Bounds {
   readonly maxPendingBytes: number;
 }
 
-/** What a connection owes its callers. */
+/** All requests of a connection that are not settled. */
 export class Pending {
   readonly #bounds: Bounds;
   readonly #sent: Ring<Request<unknown>> = new Ring();
   readonly #unsent: Ring<Request<unknown>> = new Ring();
   readonly #waiting: Ring<Request<unknown>> = new Ring();
   /** Requests of this tick: their deadlines are set when it ends, by one look at the clock. */
-  readonly #fresh: Request<unknown>[] = [];
+  readonly #undated: Request<unknown>[] = [];
   #count = 0;
   #bytes = 0;
-  /** Of those, what requests for many keys take. */
+  /** How much of that requests for many keys take. */
   #manyCount = 0;
   #manyBytes = 0;
-  /** No deadline is before this. */
+  /** No deadline is earlier than this. */
   #earliest = Infinity;
 
   constructor(bounds: Bounds) {
@@ -45,7 +46,7 @@ export class Pending {
     return this.#sent.length === 0 && this.#unsent.length === 0 && this.#waiting.length === 0;
   }
 
-  /** Whether somebody waits for one of them: not so if all have timed out or been aborted. */
+  /** Whether somebody waits for one of them. Nobody does if all have timed out or been aborted. */
   get wanted(): boolean {
     for (const ring of [this.#sent, this.#unsent, this.#waiting]) {
       for (let i = 0; i < ring.length; i++) {
@@ -65,7 +66,7 @@ export class Pending {
     return this.#sent.peek();
   }
 
-  /** What was written, is still waited for and changes nothing, but for the oldest. */
+  /** The reads that were written and that somebody waits for, without the oldest request. */
   overtakable(): Request<unknown>[] {
     const found: Request<unknown>[] = [];
     for (let i = 0; i < this.#sent.length; i++) {
@@ -83,7 +84,10 @@ export class Pending {
     return this.#sent.at(index);
   }
 
-  /** Takes a new request, has it wait for room, or refuses it: which bound was reached. */
+  /**
+   * Takes a new request, makes it wait for room, or refuses it. Then it returns the bound that was
+   * reached.
+   */
   admit(request: Request<unknown>): "admitted" | "waits" | keyof Bounds {
     request.measure();
     if (request.waitsForRoom) return this.#admitMany(request);
@@ -108,7 +112,9 @@ export class Pending {
     return "waits";
   }
 
-  /** Whether there is room for a request for many keys: one may be larger than half of all. */
+  /**
+   * Whether there is room for a request for many keys. If it is the only one, it may take more than half.
+   */
   #hasRoomFor({ weight, size }: Request<unknown>): boolean {
     const { maxPending, maxPendingBytes } = this.#bounds;
     if (this.#count + weight > maxPending || this.#bytes + size > maxPendingBytes) return false;
@@ -117,7 +123,7 @@ export class Pending {
       this.#manyBytes + size <= maxPendingBytes / 2;
   }
 
-  /** The next one that has waited for room and finds it now. */
+  /** The next request that has waited for room, if there is room for it now. */
   shiftWaiting(): Request<unknown> | undefined {
     for (;;) {
       const request = this.#waiting.peek();
@@ -131,7 +137,10 @@ export class Pending {
     }
   }
 
-  /** Takes a request of the connection's own, which no bound may refuse; it is measured. */
+  /**
+   * Takes a request that is measured, whatever the bounds: one of the connection's own must not be
+   * refused.
+   */
   admitOwn(request: Request<unknown>): void {
     this.#count += request.weight;
     this.#bytes += request.size;
@@ -139,7 +148,7 @@ export class Pending {
       this.#manyCount += request.weight;
       this.#manyBytes += request.size;
     }
-    if (request.deadline === 0) this.#fresh.push(request);
+    if (request.deadline === 0) this.#undated.push(request);
     else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
   }
 
@@ -153,13 +162,16 @@ export class Pending {
     this.#putAside(this.#unsent, request);
   }
 
-  /** The one way into the rings whose requests are encoded later: their values must not change meanwhile. */
+  /**
+   * The only way into the two rings whose requests are encoded later: their values must not change
+   * meanwhile.
+   */
   #putAside(ring: Ring<Request<unknown>>, request: Request<unknown>): void {
     request.keepValue();
     ring.push(request);
   }
 
-  /** The next one that waited for the connection and is still wanted. */
+  /** The next request that has waited for the connection and that somebody still waits for. */
   shiftUnsent(): Request<unknown> | undefined {
     for (;;) {
       const request = this.#unsent.shift();
@@ -174,16 +186,16 @@ export class Pending {
     if (request !== undefined) this.#release(request);
   }
 
-  /** The end of a tick: its calls have their deadlines from here. */
+  /** Ends a tick: the deadlines of its calls are counted from here. */
   setDeadlines(now: number): void {
-    for (const request of this.#fresh) {
+    for (const request of this.#undated) {
       request.deadline = now + request.timeout;
       if (request.deadline < this.#earliest) this.#earliest = request.deadline;
     }
-    this.#fresh.length = 0;
+    this.#undated.length = 0;
   }
 
-  /** Hands each request whose deadline has passed to `expired`, with how far it has come. */
+  /** Hands each request whose deadline has passed to `expired`, and says how far it has come. */
   expire(now: number, expired: (request: Request<unknown>, phase: Phase) => void): void {
     if (now < this.#earliest) return;
     this.#earliest = Infinity;
@@ -205,8 +217,8 @@ export class Pending {
   }
 
   /**
-   * Whether the oldest reply, which nobody waits for any more, is so long overdue that it will not come:
-   * asked for before `time`, and not before the connection was ready for it.
+   * Whether the oldest reply is so long overdue that it will not come: nobody waits for it any more, and
+   * it was asked for before `time`, counted from when the connection was ready.
    */
   isStuck(time: number, readyAt: number): boolean {
     const oldest = this.oldest();
@@ -215,7 +227,7 @@ export class Pending {
     return deadline > 0 && Math.max(deadline - timeout, readyAt) < time;
   }
 
-  /** Takes everything out that still waits, oldest first, with whether it was written. */
+  /** Takes out every request that still waits, the oldest first, and says whether it was written. */
   *drain(): Generator<{ request: Request<unknown>; sent: boolean }> {
     for (let entry = this.#sent.shift(); entry !== undefined; entry = this.#sent.shift()) {
       for (const request of entry.members ?? [entry]) {

@@ -1,6 +1,6 @@
 /**
- * Received bytes in, checked replies out: "parse, else read more". Large values are read into a
- * buffer of their own, and those that nobody waits for are read past.
+ * Received bytes in, checked replies out: "parse, else read more". Large values are read into a buffer of
+ * their own, and those that nobody waits for are skipped.
  */
 import { CR, LF } from "../protocol/ascii.ts";
 import { type Dialect, Verdict, type VerdictName } from "../protocol/dialect.ts";
@@ -11,15 +11,17 @@ import type { Request } from "./request.ts";
 /** The longest legal line is that of a VALUE with a key of 250 bytes; the rest is room for an error's words. */
 export const MAX_LINE = 2048;
 
-/** Where checked replies go. */
+/** What a reader asks about replies, and hands them to. */
 export interface ReplySink {
-  /** The request that the next reply must belong to. */
+  /** The request to which the next reply must belong. */
   oldest(): Request<unknown> | undefined;
   /** What the reply means for that request. */
   accept(request: Request<unknown>, reply: Reply): VerdictName;
-  /** A reply for the oldest request; after `Verdict.last` it is not the oldest any more. */
+  /**
+   * Takes a reply to the oldest request. After `Verdict.last` that request is not the oldest any more.
+   */
   replied(request: Request<unknown>, reply: Reply, verdict: VerdictName): void;
-  /** Whether a value of this size is still wanted, asked when its header is read. */
+  /** Whether a value of this size is still wanted, asked when its header has been read. */
   wants(request: Request<unknown>, size: number): boolean;
 }
 
@@ -27,7 +29,7 @@ export interface ReplySink {
 export class ReplyReader {
   readonly #buffer: ReadBuffer;
   readonly #reply = new Reply();
-  // The request and verdict of a large value that is being read or read past.
+  // The request and verdict of a large value that is being read or skipped.
   #pending: Request<unknown> | null = null;
   #pendingVerdict: VerdictName = Verdict.wrong;
 
@@ -41,7 +43,7 @@ export class ReplyReader {
     return this.#buffer.pending || this.#pending !== null;
   }
 
-  /** Hands every reply that is here to the sink. False: the stream is out of step. */
+  /** Hands every reply that has been received to the sink. False: the stream is out of step. */
   read(dialect: Dialect, sink: ReplySink): boolean {
     const buffer = this.#buffer;
     const reply = this.#reply;
@@ -53,7 +55,7 @@ export class ReplyReader {
       }
       if (buffer.start === buffer.end) return true;
       const request = sink.oldest();
-      // Nobody has asked: not even the beginning of a line can be right.
+      // Nobody has asked for anything, so not even the beginning of a line can be right.
       if (request === undefined) return false;
       const after = dialect.parse(buffer.bytes, buffer.start, buffer.end, reply, request);
       if (after === GARBAGE) return false;
@@ -64,7 +66,7 @@ export class ReplyReader {
         const to = after + reply.size;
         if (to + 2 > buffer.end) {
           if (to < buffer.end && buffer.bytes[to] !== CR) return false;
-          // A small value is parsed again, from its header, when the rest is here.
+          // A small value is parsed again from its header when the rest has come.
           if (reply.size < LARGE_BYTES) return true;
           const verdict = sink.accept(request, reply);
           if (verdict === Verdict.wrong) return false;
@@ -91,7 +93,10 @@ export class ReplyReader {
     else this.#buffer.skip(size);
   }
 
-  /** Ends a large value whose bytes and CRLF are all here. Undefined: not yet; false: no CRLF. */
+  /**
+   * Ends a large value if all of its bytes and its CRLF have been received. Undefined: not yet; false:
+   * there is no CRLF.
+   */
   #endLarge(sink: ReplySink): boolean | undefined {
     const buffer = this.#buffer;
     const reply = this.#reply;

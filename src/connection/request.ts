@@ -1,4 +1,6 @@
-/** A command on its way: its promise, its deadline, and what makes its result of the reply. */
+/**
+ * A command on its way: its promise, its deadline, and the function that makes its result of the reply.
+ */
 import { ServerError, ValueTooLargeError } from "../errors.ts";
 import {
   type Command,
@@ -11,21 +13,23 @@ import { Kind, type Reply } from "../protocol/reply.ts";
 import { isStub } from "../protocol/stub.ts";
 import { UNCOPIED_BYTES } from "../protocol/write_buffer.ts";
 
-/** Makes a command's result of a reply; what it throws rejects the call. */
+/** Makes a command's result of a reply. What it throws rejects the call. */
 export type Finish<T> = (reply: Reply, request: Request<T>) => T;
 
-/** Told when a request has settled; `error` is undefined if it succeeded. */
+/** Is called when a request has settled; `error` is undefined if it succeeded. */
 type Settled = (error: unknown) => void;
 
 /**
- * The socket that a request goes over, as its caller sees it: two requests with the same line have been
+ * The connection that a request goes over, as its caller sees it: two requests with the same connection have been
  * answered by the same server process, or by nobody.
  */
-export interface Line {
+export interface ConnectionRef {
   readonly dialect: DialectName;
 }
 
-/** Decides what a request's promise comes to, in place of its result or error. Neither method throws. */
+/**
+ * Decides what a request's promise settles with, in place of its result or error. Neither method throws.
+ */
 export interface Continuation {
   settled(result: unknown): unknown;
   refused(error: unknown): unknown;
@@ -49,8 +53,9 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
 // With a new exptime `gets` is a write too.
 const READ_ONLY: ReadonlySet<Operation> = new Set<Operation>(["get", "gets", "has", "getMany"]);
 
-// A promise's executor runs at once, so one for all promises can leave its two functions here:
-// cheaper by 15 to 25 % than a closure a promise. It is shared by promises of all types: hence `never`.
+// A promise runs its executor at once, so one executor for all promises can leave the two functions here.
+// That is cheaper by 15 to 25 % than a closure for each promise. Promises of all types share it: hence
+// `never`.
 let givenResolve: (value: never) => void;
 let givenReject: (reason: unknown) => void;
 const executor = (
@@ -61,7 +66,7 @@ const executor = (
   givenReject = reject;
 };
 
-// What a command takes besides its key and value, roughly: its words and numbers.
+// Roughly what a command takes besides its key and value: its words and numbers.
 const COMMAND_BYTES = 40;
 
 /** Bytes of a command, roughly: text counts as ASCII. */
@@ -70,7 +75,7 @@ export function bytesOf(key: string, value: Uint8Array | string): number {
     (typeof value === "string" ? value.length : value.byteLength);
 }
 
-/** The value for later: small bytes are the caller's, or the codec's, again when the call returns. */
+/** A value that stays as it is after the call: {@link Request.value} has the rule. */
 export function keptValue(value: Uint8Array | string): Uint8Array | string {
   return typeof value !== "string" && value.byteLength < UNCOPIED_BYTES
     ? new Uint8Array(value)
@@ -93,8 +98,8 @@ export class Request<T> implements Command {
   keys: readonly string[] | null = null;
   items: readonly StoredItem[] | null = null;
   /**
-   * Fewer than UNCOPIED_BYTES bytes belong to the caller, or to the codec's buffer, again as soon as the call
-   * has returned. A request that is encoded in its call may have them as they are. Whoever puts a request
+   * UNCOPIED_BYTES or more are the request's own: the codecs see to that, for the socket keeps them as they are.
+   * Fewer belong to the caller, or to the codec's buffer, again as soon as the call has returned. A request that is encoded in its call may have them as they are. Whoever puts a request
    * aside calls {@link keepValue} first: Pending, the window of fetchMany, and the trace.
    */
   value: Uint8Array | string = "";
@@ -104,28 +109,31 @@ export class Request<T> implements Command {
   delta = "";
   vivify = 0;
   recache = 0;
-  /** It is one of many of a call, though it has one key. */
+  /** It has one key, but is one of many of a call, so it waits for room. */
   patient = false;
-  /** A `gets` whose caller writes over a stub, by its token: `update` does. */
+  /** A `gets` whose caller writes over a stub by its token, as `update` does. */
   replacesStub = false;
-  /** It goes over its `line` or not at all: see {@link bind}. */
+  /** It may only be sent over its `connection`: see {@link bind}. */
   bound = false;
-  /** What its promise comes to, if not to its result or error. */
+  /** What its promise settles with, if not with its result or error. */
   continuation: Continuation | null = null;
 
   // Pending, when a connection takes it.
   /** When the call fails, on the sweep's clock. A call for many keys sets it itself; else the end of its tick does. */
   deadline = 0;
-  /** Bytes and count against the connection's bounds, while it waits there. */
+  /** How many bytes and requests it counts for against the connection's bounds. */
   size = 0;
   weight = 1;
 
   // The connection, on the way.
-  /** The connection that it was handed to last; once answered, the one that did, or that was overtaken. */
-  line: Line | null = null;
-  /** The gets that this one stands for, if it is a line of them: see get_line.ts. */
+  /**
+   * The connection that it was handed to last. Once it is answered: the one that answered it, or was
+   * overtaken.
+   */
+  connection: ConnectionRef | null = null;
+  /** The gets that it stands for, if it is a line of them: see get_line.ts. */
   members: readonly Request<unknown>[] | null = null;
-  /** Outgoing: handed to the socket, so that a server may have acted on it. */
+  /** Outgoing: it was written, so a server may have acted on it. */
   sent = false;
   /** Incoming: a reply of it has come. Classic `getMany` has one for each key that is found. */
   begun = false;
@@ -145,7 +153,7 @@ export class Request<T> implements Command {
   /** What `finish` made of the replies so far; a call for many keys sets what it begins with. */
   result: T | undefined = undefined;
   settled = false;
-  // Both take T, but are typed without it: so a Request<T> is a Request<unknown>.
+  // Both take T, but their types do not name it, so that a Request<T> is a Request<unknown>.
   readonly #finish: (reply: Reply, request: never) => unknown;
   readonly #resolve: (value: never) => void;
   readonly #reject: (reason: unknown) => void;
@@ -161,7 +169,7 @@ export class Request<T> implements Command {
     this.#reject = givenReject;
   }
 
-  /** Whether the value that comes with its reply is looked at. */
+  /** Whether the value that comes with its reply is used. */
   get readsValue(): boolean {
     return this.operation !== "has" && this.operation !== "refresh";
   }
@@ -176,19 +184,19 @@ export class Request<T> implements Command {
     return IDEMPOTENT.has(this.operation) && this.cas === "";
   }
 
-  /** Whether it changes nothing at all, so that it may run twice at the same time. */
+  /** Whether it changes nothing at all, so that it may run twice at once. */
   get readsOnly(): boolean {
     return READ_ONLY.has(this.operation) && this.exptime === KEEP_EXPTIME;
   }
 
-  /** Whether its failure leaves it open if the server has done it. */
+  /** Whether the server may have done it although it failed. */
   get ambiguous(): boolean {
     return this.sent && !this.idempotent;
   }
 
   /**
-   * The same command for another connection. What is answered there settles this one; that it fails
-   * there for the connection's sake does not.
+   * The same command for another connection. The answer there settles this request too. A failure of that
+   * connection does not.
    */
   again(): Request<void> {
     const take = (reply: Reply): void => this.take(reply);
@@ -208,12 +216,12 @@ export class Request<T> implements Command {
     return copy;
   }
 
-  /** Whether it waits for room where others are refused: see Pending. */
+  /** Whether it waits for room where another request would be refused: see Pending. */
   get waitsForRoom(): boolean {
     return this.keys !== null || this.patient;
   }
 
-  /** Counts what it takes of the connection's bounds. */
+  /** Counts the bytes and requests for the connection's bounds. */
   measure(): void {
     const { keys } = this;
     if (keys === null) {
@@ -229,18 +237,18 @@ export class Request<T> implements Command {
   }
 
   /**
-   * Ties it to the line over which another request was answered. A server that has restarted counts its
+   * Ties it to the connection over which another request was answered. A server that has restarted counts its
    * tokens from 1 again, so a token that an old process gave may by now be another item's.
    */
-  bind(line: Line | null): void {
-    this.line = line;
+  bind(connection: ConnectionRef | null): void {
+    this.connection = connection;
     this.bound = true;
   }
 
-  /** Notes the connection that is to send it; false: it is tied to another. */
-  handTo(line: Line): boolean {
-    if (this.bound && this.line !== line) return false;
-    this.line = line;
+  /** Notes the connection that will send it; false: it is tied to another one. */
+  handTo(connection: ConnectionRef): boolean {
+    if (this.bound && this.connection !== connection) return false;
+    this.connection = connection;
     return true;
   }
 
@@ -249,7 +257,7 @@ export class Request<T> implements Command {
     this.value = keptValue(this.value);
   }
 
-  /** Takes one reply; nobody may be waiting for it any more. */
+  /** Takes one reply, or ignores it if nobody waits for it any more. */
   take(reply: Reply): void {
     if (this.settled) return;
     if (isStub(reply) && this.operation !== "lease") reply.kind = Kind.miss;
@@ -281,7 +289,7 @@ export class Request<T> implements Command {
     else this.#reject(error);
   }
 
-  /** Has `settled` called when the request settles. */
+  /** Calls `settled` when the request settles. */
   onSettled(settled: Settled): void {
     const before = this.#onSettled;
     this.#onSettled = before === null ? settled : (error): void => {

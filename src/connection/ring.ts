@@ -1,4 +1,7 @@
-/** A queue in a power-of-two ring: put and take cost 8 ns each where an array's shift() costs 42. */
+/**
+ * A queue in a ring whose capacity is a power of two: to put and to take cost 8 ns each, where an array's
+ * shift() costs 42.
+ */
 
 const INITIAL_CAPACITY = 16;
 
@@ -18,7 +21,7 @@ export class Ring<T> {
     return this.#slots[this.#head];
   }
 
-  /** The one that is `index` behind the oldest. */
+  /** The item that is `index` places behind the oldest. */
   at(index: number): T | undefined {
     return index < this.#length ? this.#slots[(this.#head + index) & this.#mask] : undefined;
   }
@@ -33,7 +36,7 @@ export class Ring<T> {
   shift(): T | undefined {
     const item = this.#slots[this.#head];
     if (this.#length === 0) return undefined;
-    // Or the item would live on until the ring comes round.
+    // Otherwise the item would stay alive until the ring comes round.
     this.#slots[this.#head] = undefined;
     this.#head = (this.#head + 1) & this.#mask;
     this.#length--;

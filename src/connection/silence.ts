@@ -1,17 +1,18 @@
 /**
- * What time says of a connection: which calls are overdue, when it has stalled, and when its silence is
- * the end of it.
+ * Judges a connection by time: which calls are overdue, when it has stalled, and when its silence ends
+ * it.
  */
 import type { ServerRef } from "../server_ref.ts";
 import * as failure from "./failure.ts";
 import type { Pending } from "./pending.ts";
 import type { Sweep } from "./sweep.ts";
 
-// Timeouts with no reply between that, in silence as long as the client's own, end a connection.
+// After so many timeouts without a reply between them, a silence as long as the client's timeout ends a
+// connection.
 const MAX_TIMEOUTS = 3;
 
-// A stall lasts so many round trips at least, and begins before half of the client's timeout is over: late
-// enough for what is slow, early enough for reads to find another way in time.
+// A silence of fewer round trips than this is no stall, but a stall begins before half of the client's
+// timeout is over: late enough for a slow server, early enough for reads to find another way in time.
 const STALLED_ROUND_TRIPS = 4;
 const LATEST_STALL = 1 / 2;
 
@@ -21,41 +22,47 @@ interface SilenceSettings {
   /** The client's own timeout, in ms. */
   readonly timeout: number;
   readonly sweep: Sweep;
-  /** Runs `then` when all sockets that have something to read were read. */
+  /** Runs `then` when all sockets that have something to read have been read. */
   readonly look: (then: () => void) => void;
-  /** Whether silence for as long as the timeout is enough, until a command was answered. */
+  /** Whether a silence as long as the timeout is enough to end it, until it has answered a command. */
   readonly onTrial: boolean;
-  /** Silence for this part of the timeout is a stall. */
+  /** A silence for this part of the timeout is a stall. */
   readonly patience: number;
 }
 
-/** What is told of a silence. */
+/** What a silence is reported to. */
 export interface SilenceEvents {
   /** Whether a command was ever answered. */
   readonly answered: boolean;
-  /** Nothing has come for a while; told once for each such while. */
+  /** Nothing has come for a while. Is called once for each such silence. */
   hasStalled(): void;
   /** Nothing will come any more. */
   isSilent(): void;
 }
 
-/** How long one connection has said nothing to what it was asked. */
+/** How long one connection has been silent although replies are due. */
 export class Silence {
   readonly #settings: SilenceSettings;
   readonly #pending: Pending;
   readonly #events: SilenceEvents;
   readonly #begunAt: number;
   #readyAt = 0;
-  /** Since when it is silent although replies are due, on the sweep's clock; Infinity: nothing was asked. */
+  /**
+   * Since when it has been silent although replies are due, on the sweep's clock; Infinity: no reply is
+   * due.
+   */
   #since = 0;
-  /** Silence of so many ms is a stall. */
+  /** A silence of so many ms is a stall. */
   #patience = Infinity;
-  /** Calls with the client's own timeout, or a longer one, that timed out since it was last heard. */
+  /**
+   * How many calls with the client's own timeout, or a longer one, have timed out since something last
+   * came.
+   */
   #timeouts = 0;
   #stalled = false;
   /** How often it was read from. */
   #reads = 0;
-  /** The event loop was blocked, and what came meanwhile is still being read. */
+  /** The event loop was blocked, and the bytes that came meanwhile are still being read. */
   #behind = false;
   #behindUntil = 0;
   #lookedAt = 0;
@@ -72,19 +79,19 @@ export class Silence {
     return this.#stalled;
   }
 
-  /** Connected: that took a round trip, or two with TLS. */
+  /** The socket is connected, which took a round trip, or two with TLS. */
   connected(): void {
     const { timeout, patience, sweep } = this.#settings;
     const trips = STALLED_ROUND_TRIPS * (sweep.now() - this.#begunAt);
     this.#patience = Math.min(timeout * LATEST_STALL, Math.max(timeout * patience, trips));
   }
 
-  /** From now on it is asked. */
+  /** From now on replies may be due. */
   ready(): void {
     this.#since = this.#readyAt = this.#settings.sweep.now();
   }
 
-  /** Nothing is due: silence begins with what is asked next. */
+  /** No reply is due: a silence begins with the next request. */
   rest(): void {
     this.#since = Infinity;
   }
@@ -102,8 +109,8 @@ export class Silence {
 
   /**
    * Refuses calls that were overdue at `now`. `blocked`: for so many ms the event loop has not run, and
-   * replies may wait to be read. Then it does so once a turn of the loop has read nothing more, or has
-   * had as much time again: replies that keep coming do not keep others waiting for ever.
+   * replies may wait to be read. Then the calls are refused once a turn of the loop has read nothing
+   * more, or after as much time again, so that a stream of replies does not delay this for ever.
    */
   look(now: number, blocked: number): void {
     this.#lookedAt = now;

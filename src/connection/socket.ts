@@ -7,16 +7,19 @@ import type { Address } from "../address.ts";
 import { soon } from "./clock.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
-// NATs and firewalls forget a connection that was idle for some minutes; Linux alone would ask after two hours.
+// NATs and firewalls forget a connection that was idle for some minutes. Linux by itself sends the first
+// probe after two hours.
 const KEEP_ALIVE_MS = 60_000;
 
-/** What a socket reports. Received bytes go where `place` says, then `received` counts them. */
+/** What a socket reports. Received bytes are put where `place` says, then `received` is told how many. */
 export interface SocketEvents {
   place(): Uint8Array;
   received(count: number): void;
   /** Connected, TLS included. */
   connected(): void;
-  /** Over, for good: called once. `error` is undefined if the peer closed in order. */
+  /**
+   * The socket is closed for good. Is called once; `error` is undefined if the peer closed it in order.
+   */
   closed(error: Error | undefined): void;
 }
 
@@ -27,11 +30,17 @@ export class Socket {
   #error: Error | undefined;
   #closed = false;
   #held = true;
-  // Chunks that wait for the last one's callback, when writes are paced.
+  // When writes are paced: chunks that wait for the callback of the one before.
   #paced: Uint8Array[] | null = null;
   #writing = false;
+  // The addresses that its name was found to have.
+  readonly #v4 = new Set<string>();
+  readonly #v6 = new Set<string>();
 
-  /** `connectTimeout`, in ms, is for whoever opens it to see to; here it is shared out to a name's addresses. */
+  /**
+   * `connectTimeout`, in ms, is divided among the addresses of a name. Whoever opens the socket has to
+   * watch it.
+   */
   constructor(
     address: Address,
     tlsOptions: TlsOptions | undefined,
@@ -41,27 +50,36 @@ export class Socket {
     this.#events = events;
     this.#socket = this.#connect(target(address, connectTimeout), address, tlsOptions);
     const connected = tlsOptions === undefined ? "connect" : "secureConnect";
-    // Where a name has several addresses Node makes a new handle for each it tries, and each holds.
+    // If a name has several addresses, Node makes a new handle for each that it tries, and each keeps the
+    // process alive.
     this.#socket.on("connectionAttempt", () => this.hold(this.#held));
+    this.#socket.on("lookup", (_, ip: string | undefined, family: string | number | undefined) => {
+      if (ip !== undefined) (Number(family) === 6 ? this.#v6 : this.#v4).add(ip);
+    });
     this.#socket.once(connected, () => {
       this.hold(this.#held);
       events.connected();
     });
     this.#socket.on("error", (error: Error) => this.#error = error);
-    // After the peer's FIN no reply can come, so nothing is waited for: not even for our own writes.
+    // After the peer's FIN no reply can come, so there is nothing to wait for, not even our own writes.
     this.#socket.on("end", () => this.#close());
     this.#socket.on("close", () => this.#close());
   }
 
-  /** Whether nothing that was written waits in this process, so that its buffer may be used again. */
+  /** How many addresses of one family its name has: more than one are several machines. */
+  get addresses(): number {
+    return Math.max(this.#v4.size, this.#v6.size);
+  }
+
+  /** Whether all that was written has left this process, so that its buffer may be used again. */
   get drained(): boolean {
     return this.#socket.writableLength === 0 && (this.#paced === null || this.#paced.length === 0);
   }
 
   /**
    * From now on each chunk waits until the one before has left. memcached before 1.6.39 stalls when
-   * several TLS records with commands are waiting for it at once (fixed in 1.6.39; chunks of whole
-   * commands, 16,384 bytes at most, written one at a time get through).
+   * several TLS records with commands wait for it at once. Chunks of whole commands, of 16,384 bytes at
+   * most and written one at a time, get through.
    */
   pace(): void {
     this.#paced = [];
@@ -88,18 +106,21 @@ export class Socket {
     else this.#socket.unref();
   }
 
-  /** Stops reading, so that the peer has to wait, or goes on. */
+  /** Stops reading, so that the peer has to wait, or resumes it. */
   pause(paused: boolean): void {
     if (paused) this.#socket.pause();
     else this.#socket.resume();
   }
 
-  /** Ends it at once; `closed` is still reported. */
+  /** Closes it at once. `closed` is still reported. */
   destroy(): void {
     this.#close();
   }
 
-  /** What cannot even begin, for a PEM that is none say, is over like what was refused: a little later. */
+  /**
+   * If connecting throws (a bad PEM, for example), this is reported a little later, as a refused
+   * connection is.
+   */
   #connect(
     options: ConnectTarget,
     address: Address,
@@ -141,22 +162,22 @@ function connectPlain(to: ConnectTarget, events: SocketEvents): net.Socket {
     // A cast here and below, since the union of a path and a host is no single overload's type.
     return net.connect({ ...options, onread: readInPlace(events) } as net.NetConnectOpts);
   } catch {
-    // Deno before 2.8 has no `onread`. What else is wrong is wrong without it, too.
+    // Deno before 2.8 has no `onread`. If something else was wrong, it throws again without it.
     return takeChunks(net.connect(options), events);
   }
 }
 
-// Whether this runtime reads into the buffer that it is given, as its first read has shown.
+// Whether this runtime reads into the buffer that it is given. Its first read shows that.
 let readsInPlace = false;
 
-// Enough for the answers to a handshake, which come first.
+// Enough for the answers of a handshake, which come first.
 const SPARE_BYTES = 4096;
 
 /**
- * Has what is received read straight into the place for it: faster than a fresh chunk a read by a tenth at 100
- * bytes and by two fifths at 4 KiB. Not every runtime does so: Bun before 1.4 fills a buffer of its own,
- * and workerd takes the memory of the buffer away and passes it on as another one. So the first read goes
- * into a spare one, and the bytes are always taken from where the runtime says they are.
+ * Reads straight into the place for received bytes: faster than a new chunk for each read by a tenth at
+ * 100 bytes and by two fifths at 4 KiB. Not every runtime does so: Bun before 1.4 fills a buffer of its
+ * own, and workerd detaches the buffer and passes its memory on as another one. So the first read goes
+ * into a spare buffer, and the bytes are always taken from where the runtime says they are.
  */
 function readInPlace(events: SocketEvents): net.OnReadOpts {
   let spare = new Uint8Array(0);
@@ -189,7 +210,7 @@ function connectTls(
     {
       ...others,
       ...to,
-      // SNI holds names only, no addresses (RFC 6066, section 3).
+      // SNI is for names, not for addresses (RFC 6066, section 3).
       ...(name === undefined || net.isIP(name) !== 0 ? {} : { servername: name }),
       rejectUnauthorized: rejectUnauthorized ?? true,
     } as tls.ConnectionOptions,
@@ -199,7 +220,7 @@ function connectTls(
   return takeChunks(socket, events); // `onread` is for net.connect only
 }
 
-/** Copies what is received to where it would have been read to. */
+/** Copies received chunks to the place into which other sockets read. */
 function takeChunks(socket: net.Socket, events: SocketEvents): net.Socket {
   return socket.on("data", (chunk: Uint8Array) => take(chunk, events));
 }
@@ -214,7 +235,7 @@ function take(chunk: Uint8Array, events: SocketEvents): void {
   }
 }
 
-/** What node:net is told of where to connect. */
+/** Where to connect, in node:net's words. */
 type ConnectTarget =
   | { readonly path: string }
   | {
@@ -225,8 +246,8 @@ type ConnectTarget =
 
 function target(address: Address, connectTimeout: number): ConnectTarget {
   if (address.kind === "unix") return { path: address.path };
-  const { host, port } = address;
-  // Of a name with several addresses each is given so long, the last one all that is left. The runtimes' own
-  // 250 ms (Bun: 500 in all) are less than a lost SYN takes to be sent again.
-  return { host, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
+  const { host, port, ip = host } = address;
+  // If a name has several addresses, each is tried for this long, and the last one for the rest of the
+  // time. The runtimes' own 250 ms (Bun: 500 in all) are over before a lost SYN is sent again.
+  return { host: ip, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
 }

@@ -1,36 +1,39 @@
 /**
- * The clock of a client: one timer looks at all deadlines, for a timer a call costs up to four fifths
- * of the throughput.
+ * The clock of a client: one timer looks at all deadlines, since a timer for each call costs up to four
+ * fifths of the throughput.
  */
 import { clearInterval, elapsed, setInterval } from "./clock.ts";
 
-/** Milliseconds between two looks. A call is rejected by the second one after its deadline: 50 at most. */
+/**
+ * Milliseconds between two looks. A call is rejected by the second look after its deadline, which is 50
+ * ms late at most.
+ */
 const SWEEP_INTERVAL = 20;
 
-// A look that comes so long after the one before finds an event loop that was blocked.
+// If a look comes this long after the one before, the event loop was blocked.
 const LATE_MS = 1.5 * SWEEP_INTERVAL;
 
 /** What the sweep looks at. */
 export interface Swept {
   /**
-   * Rejects what was overdue at `time`; false: there is nothing left to look at. `blocked`: for so many ms
-   * the event loop has not run, and replies may wait to be read; else 0.
+   * Rejects the calls that were overdue at `time`; false: there is nothing more to watch. `blocked`: for
+   * so many ms the event loop has not run, and replies may wait to be read; else 0.
    */
   sweep(time: number, blocked: number): boolean;
 }
 
-/** Looks at the deadlines of whatever has requests in flight; runs only while something has. */
+/** Looks at the deadlines of all requests in flight. The timer runs only while there are some. */
 export class Sweep {
   readonly #watched = new Set<Swept>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #last = 0;
 
-  /** The clock that deadlines are on, in milliseconds. */
+  /** The clock of the deadlines, in milliseconds. */
   now(): number {
     return elapsed();
   }
 
-  /** Looks at `swept` from now on, until it has nothing left. */
+  /** Looks at `swept` from now on, until it returns false. */
   watch(swept: Swept): void {
     this.#watched.add(swept);
     if (this.#timer !== undefined) return;
@@ -41,8 +44,8 @@ export class Sweep {
   }
 
   #tick(): void {
-    // What was overdue at the last look. Since then sockets were read: after a blocked event loop
-    // timers come first, and the replies may be here.
+    // Calls are rejected that were overdue at the last look, since the sockets have been read since then.
+    // After the event loop was blocked, timers run first, and the replies may already be in the sockets.
     const time = this.#last;
     this.#last = this.now();
     const gap = this.#last - time;

@@ -1,4 +1,4 @@
-/** Where a connection leads, and what connections have in common. */
+/** Where a connection leads, and what the connections of a client have in common. */
 import type { Address, Credentials } from "../address.ts";
 import type { ServerRef } from "../server_ref.ts";
 import type { DialectName } from "../protocol/dialect.ts";
@@ -14,33 +14,35 @@ export interface ConnectionSettings extends Bounds {
   readonly maxValueBytes: number;
   readonly protocol: "auto" | DialectName;
   readonly sweep: Sweep;
-  /** Runs `flush` when the tick's microtasks are drained, so that what it wrote leaves together. */
+  /**
+   * Runs `flush` when the tick's microtasks are drained, so that the requests of a tick leave together.
+   */
   readonly defer: (flush: () => void) => void;
-  /** Runs `then` when all sockets that have something to read were read. */
+  /** Runs `then` when all sockets that have something to read have been read. */
   readonly look: (then: () => void) => void;
 }
 
 /** Where a connection leads. */
-export interface Place {
+export interface Endpoint {
   readonly ref: ServerRef;
   readonly address: Address;
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
 }
 
-/** Where it leads, and what is known from before. */
-export interface Target extends Place {
-  /** The dialect, where it is known from before. */
+/** Where a connection leads, and what is known from earlier ones. */
+export interface Target extends Endpoint {
+  /** The dialect, if an earlier connection has learnt it. */
   readonly dialect: DialectName | undefined;
-  /** Whether gets are to stand alone, as was learnt before. */
+  /** Whether each get must have a line to itself, as an earlier connection has learnt. */
   readonly alone: boolean;
   /**
-   * The version, if it is not to be asked for again: a proxy asks a server behind it, and of several
-   * connections to one proxy none may depend on that server.
+   * The version, if it must not be asked for again: a proxy asks a server behind it, and several
+   * connections to one proxy must not all depend on that server.
    */
   readonly version: string | undefined;
-  /** Whether it replaces a silent one, so that silence for as long as a call's timeout ends it. */
+  /** Whether it replaces a silent one. Then a silence as long as the client's timeout ends it. */
   readonly onTrial: boolean;
-  /** Silence for this part of the client's timeout is a stall. */
+  /** A silence for this part of the client's timeout is a stall. */
   readonly patience: number;
 }

@@ -1,9 +1,12 @@
-/** TLS to a server: the options of node:tls, five of them known by name. */
+/** TLS to a server: the options of node:tls. Five of them are checked. */
 import { checkObject, checkPlain } from "../checks/options.ts";
 import { checkBoolean, checkText, kindOf } from "../checks/values.ts";
 import { invalidType } from "../errors.ts";
 
-/** TLS to a server. What is left out is the runtime's default; other options of node:tls are passed on to it. */
+/**
+ * TLS to a server. The runtime has defaults for what is not given. Other options of node:tls are passed
+ * on to it.
+ */
 export interface TlsOptions {
   /** Trusted certificate authorities, PEM. */
   ca?: string | Uint8Array | undefined;
@@ -13,7 +16,7 @@ export interface TlsOptions {
   key?: string | Uint8Array | undefined;
   /** Name for SNI and for checking the certificate. Default: the server's host. */
   servername?: string | undefined;
-  /** Whether a certificate that does not check ends the connection. Default true. */
+  /** Whether a certificate that cannot be verified ends the connection. Default true. */
   rejectUnauthorized?: boolean | undefined;
 }
 
@@ -31,7 +34,8 @@ export function readTlsOptions(tls: boolean | TlsOptions | undefined): TlsOption
   checkObject(tls, "tls");
   const given = Object.entries(tls);
   if (given.length === 0) checkPlain(tls, "tls");
-  // A copy of what was given of its own: nothing inherited is read, and `undefined` is a value to node:tls.
+  // A copy of the object's own properties that are not undefined: inherited ones are not read, and
+  // node:tls does not take `undefined` for "not given".
   const own: TlsOptions = Object.fromEntries(given.filter(([, value]) => value !== undefined));
   for (const name of PEM_NAMES) {
     const pem: unknown = own[name];
@@ -40,10 +44,10 @@ export function readTlsOptions(tls: boolean | TlsOptions | undefined): TlsOption
         `tls.${name} must be PEM as a string or a Uint8Array, not ${kindOf(pem)}`,
       );
     }
-    // Deno connects all the same, with a certificate that is none.
+    // Checked here since Deno connects all the same with a bad certificate.
     if (pem !== undefined && !textOf(pem).includes("-----BEGIN ")) {
       throw invalidType(
-        `tls.${name} holds no PEM, which has a line "-----BEGIN ...": give what the file holds, not its path`,
+        `tls.${name} is not PEM, which has a line "-----BEGIN ...": give the file's content, not its path`,
       );
     }
   }

@@ -70,12 +70,12 @@ export class Continuum {
   *walk(position: number): Generator<number, void, undefined> {
     const count = this.#owners.length;
     const seen = new Uint8Array(this.#servers);
-    let left = this.#owning;
-    for (let i = 0; left > 0; i++) {
+    let unseen = this.#owning;
+    for (let i = 0; unseen > 0; i++) {
       const owner = this.#owners[(position + i) % count]!;
       if (seen[owner] === 1) continue;
       seen[owner] = 1;
-      left--;
+      unseen--;
       yield owner;
     }
   }

@@ -2,7 +2,8 @@
  * The `cas` line, which both dialects send in its classic form (memcached's doc/protocol.txt, "Storage
  * commands"). A meta `ms` with a C flag is not used: if the server refuses it because the value is too
  * large or memory is short, it deletes what is stored without looking at the token (1.6.18 and newer),
- * and then nobody can tell the refusal from a logout. A refused `cas` line leaves what is stored.
+ * and then nobody can tell the refusal from a logout. A `cas` line that is refused leaves what is stored
+ * as it was.
  */
 import type { Command } from "./command.ts";
 import { Verdict, type VerdictName } from "./dialect.ts";

@@ -1,6 +1,7 @@
 /**
- * The classic dialect: `get`, `set`, `touch`... (memcached's doc/protocol.txt). Spoken by every
- * server and proxy. Only `VALUE` names a key; every other reply is told by its place in the queue.
+ * The classic dialect: `get`, `set`, `touch`... (memcached's doc/protocol.txt). Every server and proxy
+ * speaks it. Only `VALUE` names a key; any other reply is matched to its command by its place in the
+ * queue.
  */
 import { acceptCas, encodeCas } from "./cas_line.ts";
 import { parseClassicLine } from "./classic_reply.ts";
@@ -12,7 +13,8 @@ import { byteLength, isKey } from "./text.ts";
 import type { Buffer } from "node:buffer";
 import type { WriteBuffer } from "./write_buffer.ts";
 
-// `get` lines may be long, but one bad line costs all of its keys; ElastiCache Serverless takes 16 KB.
+// A `get` line may be long, but an error on it costs all of its keys. ElastiCache Serverless accepts
+// lines of 16 KB.
 const MAX_LINE_KEYS = 100;
 const MAX_LINE_BYTES = 16_000;
 
@@ -20,17 +22,20 @@ const MAX_LINE_BYTES = 16_000;
 const NOTHING_YET = 0;
 const VALUE_SEEN = 1;
 const END_SEEN = 2;
-// Of `refresh`: `touch` has been answered.
+// `refresh`: `touch` has been answered.
 const TOUCH_SEEN = 3;
 
 /**
- * After which error lines in a get's reply an END still follows. "never": the error stands in its place
- * (memcached itself, twemproxy, mcrouter). "several": on lines of several keys, where an error stands in
- * place of one key's VALUE (memcached's own proxy). "always": on lines of one key too.
+ * Which error lines in the reply to a get are still followed by END. "never": the error stands in its
+ * place (memcached itself, twemproxy, mcrouter). "several": on lines of several keys, where an error
+ * stands in place of one key's VALUE (memcached's own proxy). "always": on lines of one key too.
  */
 export type EndAfterError = "never" | "several" | "always";
 
-/** Whether an error line may be inside a get's reply, so that it cannot tell by itself where that ends. */
+/**
+ * Whether this may be an error line inside the reply to a get. Such a line alone does not tell where the
+ * reply ends.
+ */
 export function mayGoOn(command: Command, reply: Reply): boolean {
   return reply.kind === Kind.error && keysOnLine(command) > 0 && keepsStep(reply.text);
 }
@@ -48,13 +53,13 @@ export class ClassicDialect implements Dialect {
     this.#endAfterError = endAfterError;
   }
 
-  /** Whether an error line has come whose END has not. */
+  /** Whether an error line has come and its END has not. */
   get awaitsEnd(): boolean {
     return this.#refusal !== "";
   }
 
-  // The server answers a line when it has all of it: longer ones keep it waiting (100 keys a line gave
-  // 0.4 of the throughput at 100 in flight, 10 gave 0.83).
+  // The server answers a line only when it has all of it, so it waits for long lines: with 100 in flight,
+  // lines of 100 keys gave 0.4 of the throughput and lines of 10 gave 0.83.
   readonly lineKeys = 10;
 
   encode(command: Command, out: WriteBuffer): void {
@@ -68,7 +73,8 @@ export class ClassicDialect implements Dialect {
       case "gat":
         return out.text(
           `${operation === "gets" ? "gets" : "get"} ${key}\r\n` +
-            // Never gat: a proxy that forwards a new server's version may not know it.
+            // Never `gat`: a proxy may forward the version of a new server and still not know the
+            // command.
             (command.exptime === KEEP_EXPTIME ? "" : `touch ${key} ${command.exptime}\r\n`),
         );
       case "lease":
@@ -109,7 +115,9 @@ export class ClassicDialect implements Dialect {
       case "token":
       case "rearm":
       case "restoreTtl":
-        throw new TypeError("only the meta dialect tells of a lease that is to be given back");
+        throw new TypeError("only the meta dialect has operations on leases");
+      default:
+        operation satisfies never;
     }
   }
 
@@ -152,7 +160,9 @@ export class ClassicDialect implements Dialect {
     }
   }
 
-  /** END stands for the error line before it: a key without a value is refused, not absent. */
+  /**
+   * Makes END stand for the error line before it: a key without a value was refused, it is not absent.
+   */
   #tellRefusal(reply: Reply): void {
     this.#parts = 0;
     if (this.#refusal === "") return;
@@ -162,7 +172,7 @@ export class ClassicDialect implements Dialect {
   }
 }
 
-/** How many keys the line has whose reply is being read; 0: it is no line of a get. */
+/** How many keys are on the line whose reply is being read; 0: it is not a line of a get. */
 function keysOnLine(command: Command): number {
   switch (command.operation) {
     case "get":
@@ -193,7 +203,7 @@ function encodeGetMany(command: Command, out: WriteBuffer): void {
   }
 }
 
-/** A line for each key: `set` and `delete` name one. */
+/** Writes a line for each key, since `set` and `delete` name one. */
 function encodeMany({ keys, items, exptime }: Command, out: WriteBuffer): void {
   keys!.forEach((key, i) => {
     const item = items?.[i];
@@ -202,7 +212,7 @@ function encodeMany({ keys, items, exptime }: Command, out: WriteBuffer): void {
   });
 }
 
-/** The end of the keys that share a line with the one at `from`. */
+/** Where the keys end that share a line with the key at `from`. */
 function lineEnd(keys: readonly string[], from: number): number {
   const most = Math.min(keys.length, from + MAX_LINE_KEYS);
   let bytes = 0;
@@ -215,7 +225,7 @@ function lineEnd(keys: readonly string[], from: number): number {
   return to;
 }
 
-/** `get` and `gets`: a VALUE or none, END, then the answer to `touch` if one was sent along. */
+/** `get` and `gets`: one VALUE at most, END, then the answer to `touch` if one was sent along. */
 function acceptGet(command: Command, reply: Reply): VerdictName {
   const touches = command.exptime !== KEEP_EXPTIME;
   if (command.answered === END_SEEN) {
@@ -257,7 +267,7 @@ function acceptRefresh(command: Command, reply: Reply): VerdictName {
   return Verdict.last;
 }
 
-/** Lines of several keys: some VALUEs and an END each; an error ends its line in place of END. */
+/** Lines of several keys: each is answered by some VALUEs and an END, or an error in place of END. */
 function acceptGetMany(command: Command, reply: Reply): VerdictName {
   const keys = command.keys!;
   const from = command.answered;
@@ -275,7 +285,10 @@ function acceptGetMany(command: Command, reply: Reply): VerdictName {
   return command.answered === keys.length ? Verdict.last : Verdict.more;
 }
 
-/** The key that a VALUE names, looked for from the one behind the last found: servers keep the order, proxies may not. */
+/**
+ * Finds the key that a VALUE names. The search begins behind the key found last, since servers keep the
+ * order. Proxies may not.
+ */
 function findKey(keys: readonly string[], from: number, to: number, reply: Reply): number {
   const hint = reply.index + 1 > from && reply.index + 1 < to ? reply.index + 1 : from;
   for (let i = hint; i < to; i++) {
@@ -287,7 +300,9 @@ function findKey(keys: readonly string[], from: number, to: number, reply: Reply
   return -1;
 }
 
-/** Operations that are answered by one line for each key; the others have a function of their own above. */
+/**
+ * Operations that are answered by one line for each key. The others have a function of their own above.
+ */
 type OneLine = Exclude<
   Operation,
   "get" | "has" | "gets" | "gat" | "lease" | "getMany" | "refresh" | "cas"
@@ -308,13 +323,13 @@ const REPLIES: Readonly<Record<OneLine, number>> = {
   increment: Kind.number | Kind.notFound | Kind.error,
   decrement: Kind.number | Kind.notFound | Kind.error,
   version: Kind.version | Kind.error,
-  // Meta alone has these, so no reply to them is legal.
+  // Only meta has these, so no reply to them is legal.
   token: 0,
   rearm: 0,
   restoreTtl: 0,
 };
 
-/** A line for each key, in their order. */
+/** One line for each key, in the order of the keys. */
 function acceptMany(command: Command, operation: OneLine, reply: Reply): VerdictName {
   const verdict = acceptOne(command, operation, reply);
   if (verdict === Verdict.wrong) return verdict;
@@ -323,7 +338,7 @@ function acceptMany(command: Command, operation: OneLine, reply: Reply): Verdict
   return command.answered === command.keys?.length ? Verdict.last : Verdict.more;
 }
 
-/** Commands with one line for an answer. */
+/** Commands that are answered by one line. */
 function acceptOne(command: Command, operation: OneLine, reply: Reply): VerdictName {
   if (operation === "delete" && command.cas !== "") return acceptCas(reply);
   if ((reply.kind & REPLIES[operation]) === 0) return Verdict.wrong;

@@ -98,7 +98,7 @@ function parseValue(bytes: Buffer, at: number, end: number, reply: Reply): numbe
   return lineEnd(bytes, p, end);
 }
 
-/** Where the line ends whose CRLF must be at `at`. */
+/** Returns where the line ends. Its CRLF must be at `at`. */
 function lineEnd(bytes: Buffer, at: number, end: number): number {
   if (at >= end) return INCOMPLETE;
   if (bytes[at] !== CR) return GARBAGE;

@@ -17,16 +17,16 @@ export type Operation =
   | "cas"
   | "delete"
   | "touch"
-  /** A new TTL, then what has it: token and flags, no value. */
+  /** Sets a new ttl, then reads the item's token and flags, without its value. */
   | "refresh"
   | "increment"
   | "decrement"
   | "version"
   // A read that claims what is not there, or is due for renewal: see client/fetch.
   | "lease"
-  // Marks as stale; in classic, which knows no such mark, a plain delete.
+  // Marks an item as stale. Classic has no such mark, so there it is a plain delete.
   | "invalidate"
-  // What a connection sends to undo what a read has done to another client's lease: leases.ts.
+  // What a connection sends to undo what a read did to another client's lease: see leases.ts.
   | "token"
   | "rearm"
   | "restoreTtl";
@@ -34,7 +34,7 @@ export type Operation =
 /** The operations that store a value. */
 export type StoreOperation = "set" | "add" | "replace" | "append" | "prepend" | "cas";
 
-/** `exptime` of a command that leaves the item's own as it is. */
+/** The `exptime` of a command that leaves the item's own as it is. */
 export const KEEP_EXPTIME = -1;
 
 /** A value in its stored form. */
@@ -64,7 +64,7 @@ export interface Command {
   readonly cas: string;
   /** Digits of a counter's delta. */
   readonly delta: string;
-  /** Meta, `lease`: the exptime of the stub that is made where nothing is there. */
+  /** Meta, `lease`: the exptime of the stub that the server makes if nothing is there. */
   readonly vivify: number;
   /** Meta, `lease`: an item whose ttl is below this is won by its reader, 0: none. */
   readonly recache: number;

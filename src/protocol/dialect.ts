@@ -11,9 +11,9 @@ export type { DialectName };
 export const Verdict = {
   /** It is not the reply of this command: the stream is out of step. */
   wrong: 0,
-  /** It is, and more must come. */
+  /** It is this command's reply, and more must follow. */
   more: 1,
-  /** It is, and it was the last. */
+  /** It is this command's reply, and the last one. */
   last: 2,
 } as const;
 
@@ -25,14 +25,14 @@ export type VerdictName = (typeof Verdict)[keyof typeof Verdict];
  */
 export interface Dialect {
   readonly name: DialectName;
-  /** How many lone gets of one tick had better share a line; 1: none. */
+  /** How many single gets of one tick should share a line; 1: each has a line to itself. */
   readonly lineKeys: number;
   /** Writes a command's bytes. */
   encode(command: Command, out: WriteBuffer): void;
   /**
-   * Reads the line at `at` into `reply`. Returns where the line ends, INCOMPLETE or GARBAGE.
-   * `bytes[end]` is a line feed that was not received: it ends every scan. `command` is the one that
-   * waits for this reply; the handshake has none.
+   * Reads the line at `at` into `reply`. Returns where the line ends, INCOMPLETE or GARBAGE. The buffer
+   * has a line feed at `bytes[end]` that was not received, so that every scan ends there. `command` is
+   * the one that waits for this reply; the handshake has none.
    */
   parse(bytes: Buffer, at: number, end: number, reply: Reply, command?: Command): number;
   /** Checks that the reply is one that the command waits for, and counts it. */

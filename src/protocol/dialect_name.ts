@@ -1,4 +1,7 @@
-/** The two dialects by name, for types that are published: dialect.ts names a Buffer, and they must not need @types/node. */
+/**
+ * The names of the two dialects. A file of its own for types that are published: they must not need
+ * @types/node, and dialect.ts names a Buffer.
+ */
 
 /** The names of the dialects. */
 export type DialectName = "classic" | "meta";

@@ -19,7 +19,7 @@ export function readNumber(bytes: Buffer, from: number, to: number): number {
   return n;
 }
 
-/** A cas token: a number while that is exact, else its digits. */
+/** A cas token, as a number if that is exact, else as its digits. */
 export function readToken(bytes: Buffer, from: number, to: number): number | string {
   return to - from <= EXACT_DIGITS
     ? readNumber(bytes, from, to)
@@ -29,7 +29,10 @@ export function readToken(bytes: Buffer, from: number, to: number): number | str
 // 2^64 - 1 has so many digits.
 const MAX_COUNT_DIGITS = 20;
 
-/** Whether the bytes are a counter's: digits, and the spaces that decr leaves behind them on old servers. */
+/**
+ * Whether the bytes are a counter's: digits, then perhaps spaces, which old servers leave when `decr`
+ * makes a number shorter.
+ */
 export function isCount(bytes: Buffer, from: number, to: number): boolean {
   if (to - from > MAX_COUNT_DIGITS) return false;
   let p = digitsEnd(bytes, from);

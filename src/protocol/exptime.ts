@@ -1,6 +1,6 @@
 /**
- * The rule for times to live: what the caller means in seconds, and memcached's exptime for it
- * (doc/protocol.txt, "Expiration times").
+ * The rule for ttls: what the caller means in seconds, and memcached's exptime for it (doc/protocol.txt,
+ * "Expiration times").
  */
 import { kindOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
@@ -9,21 +9,21 @@ import { invalidRange, invalidType } from "../errors.ts";
 export const MAX_RELATIVE_EXPTIME: number = 60 * 60 * 24 * 30;
 
 /**
- * An absolute time in January 1970: what is stored with it is gone at once. -1 would do the same, but
- * twemproxy closes the connection on it.
+ * An absolute time in January 1970: an item that is stored with it is gone at once. -1 would do the same,
+ * but twemproxy closes the connection when it sees it.
  */
 export const PAST_EXPTIME: number = MAX_RELATIVE_EXPTIME + 1;
 
-/** The last one: the server keeps an exptime in 32 signed bits and silently cuts off what is beyond. */
+/** The latest exptime: the server keeps 32 signed bits of it and silently cuts off the rest. */
 export const MAX_EXPTIME: number = 2 ** 31 - 1;
 
 /**
- * The exptime for a time to live in seconds: fractions are rounded up, 0 and Infinity never expire,
- * more than 30 days become an absolute time.
+ * The exptime for a ttl in seconds: fractions are rounded up, 0 and Infinity never expire, more than 30
+ * days become an absolute time.
  *
- * `now` is in milliseconds since 1970, by default what the clock says; `name` is for the message.
- * Throws a `TypeError` for what is not a number, a `RangeError` for NaN, a negative number, and what
- * ends after 2038-01-19, as a time in milliseconds does.
+ * `now` is in milliseconds since 1970, by default what the clock says; `name` is for the message. Throws
+ * a `TypeError` for anything but a number, and a `RangeError` for NaN, a negative number, and a ttl that
+ * ends after 2038-01-19, as one in milliseconds does.
  */
 export function toExptime(ttl: unknown, now?: number, name: string = "ttl"): number {
   if (typeof ttl !== "number") {

@@ -23,13 +23,13 @@ const FORBIDDEN = /[\x00-\x20\x7f]|\p{Surrogate}/u;
 export function checkKey(key: unknown, prefix: string): string {
   if (typeof key !== "string") throw invalidType(`a key must be a string, not ${kindOf(key)}`);
   const whole = prefix === "" ? key : prefix + key;
-  // One pass decides for nearly all keys; only what it hits is looked at more closely.
+  // One pass accepts nearly all keys. Only those that it stops at are looked at more closely.
   if (key === "" || whole.length > MAX_KEY_BYTES || NOT_PRINTABLE_ASCII.test(whole)) {
     const broken = brokenKeyRule(key, whole);
     if (broken !== undefined) throw invalidType(broken);
   }
-  // `delete noreply` gets no answer at all from memcached 1.6.40 and newer, which takes the key for
-  // the option; one key fits all commands or none.
+  // memcached 1.6.40 and newer takes the key in `delete noreply` for the option and sends no answer. A
+  // key is legal for all commands or for none, so this one is refused for all.
   if (whole === "noreply") {
     throw invalidType('the key "noreply" is refused: servers take it for an option');
   }
@@ -41,7 +41,10 @@ export function isForbidden(text: string): boolean {
   return FORBIDDEN.test(text);
 }
 
-/** Checks a prefix (or namespace) by the rule for keys; the empty one is none. */
+/**
+ * Checks a prefix (or namespace) by the rule for keys. An empty one is legal and means that there is
+ * none.
+ */
 export function checkPrefix(prefix: unknown, name: string): string {
   if (typeof prefix !== "string") {
     throw invalidType(`${name} must be a string, not ${kindOf(prefix)}`);

@@ -4,9 +4,9 @@
  * command, a number that goes up by one with each.
  *
  * The exception is `cas`, which is sent as a classic line: cas_line.ts says why. Its reply carries no
- * opaque, so it is told by its place in the queue and by its words: only a request that sent a `cas`
- * line reads them, and it reads nothing else. A reply too many or too few therefore ends the connection
- * at the next reply to a meta command at the latest.
+ * opaque, so it is matched by its place in the queue and by its words: only a request that sent a `cas`
+ * line accepts them, and it accepts nothing else. If there is one reply too many or too few, the
+ * connection therefore ends at the next reply to a meta command at the latest.
  */
 import type { Buffer } from "node:buffer";
 import { acceptCas, encodeCas } from "./cas_line.ts";
@@ -18,11 +18,12 @@ import { parseMetaLine } from "./meta_reply.ts";
 import { Kind, type Reply } from "./reply.ts";
 import type { WriteBuffer } from "./write_buffer.ts";
 
-// Replies come in order, so a small number tells them apart: a stream would have to lose this many.
+// Replies come in order, so a small number tells them apart: only a stream that lost this many would look
+// right.
 const OPAQUES = 10_000;
 
-// Each ` O17` is made once: a number that is made text anew for each request takes 40 ns in Bun, and a
-// tenth of all CPU with the garbage.
+// Each text like ` O17` is made once: to make it again for each request takes 40 ns in Bun, and a tenth
+// of all CPU with the garbage.
 const opaqueTexts: string[] = [];
 
 function textOf(opaque: number): string {
@@ -48,11 +49,13 @@ export class MetaDialect implements Dialect {
       case "get":
         return out.text(`mg ${key} v f${mark}\r\n`);
       case "has":
-        // Flags and size tell a stub, and the token gives a lease back: leases.ts.
+        // Flags and size show whether it is a stub, and the token is needed to give a lease back: see
+        // leases.ts.
         return out.text(`mg ${key} s f c${mark}\r\n`);
       case "gets":
       case "gat":
-        // Flags run from left to right: t before T returns the old ttl, to which a stub is set back.
+        // The server goes through the flags from left to right, so `t` before `T` returns the old ttl,
+        // which a stub gets back.
         return out.text(`mg ${key} v f c t${newExptime(command)}${mark}\r\n`);
       case "set":
         return store(key, command, "", command.exptime, mark, out);
@@ -87,10 +90,13 @@ export class MetaDialect implements Dialect {
         return out.text(
           `ma ${key} v${operation === "decrement" ? " MD" : ""} D${command.delta}${mark}\r\n`,
         );
+      default:
+        // Those for many keys were written above.
+        operation satisfies "getMany" | "setMany" | "deleteMany";
     }
   }
 
-  /** A command for each key, with an opaque for each. */
+  /** Writes a command for each key, each with an opaque of its own. */
   #encodeMany(command: Command, keys: readonly string[], out: WriteBuffer): void {
     const { operation, items, exptime } = command;
     let opaque = command.opaque = this.#nextOpaque;
@@ -120,7 +126,7 @@ export class MetaDialect implements Dialect {
       if (reply.opaque !== (command.opaque + answered) % OPAQUES) return Verdict.wrong;
     }
     if (reply.kind === Kind.value && (operation === "increment" || operation === "decrement")) {
-      // A large value is not here yet, and no count is large.
+      // A large value has not been received yet, and no count is large.
       const whole = reply.to - reply.from === reply.size;
       return whole && isCount(reply.bytes, reply.from, reply.to) ? Verdict.last : Verdict.wrong;
     }

@@ -19,7 +19,7 @@ const F = 0x66;
 const S = 0x73;
 const O = 0x4f;
 const T = 0x74;
-// Tokens that any item may bring along, asked for or not: win, stale, win already sent.
+// Flags that may come with any item, asked for or not: win, stale, win already given.
 const W = 0x57;
 const X = 0x58;
 const Z = 0x5a;
@@ -38,7 +38,7 @@ const KINDS: ReadonlyMap<number, ReplyKind> = new Map([
 /** Reads the line at `at`. Returns where it ends, INCOMPLETE or GARBAGE. */
 export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Reply): number {
   reply.reset();
-  // The shortest line is "HD\r\n"; what does not begin with a letter will be none.
+  // The shortest line is "HD\r\n"; bytes that do not begin with a letter will never be a line.
   if (end - at < 4) return at < end && bytes[at]! < A ? GARBAGE : INCOMPLETE;
   const word = (bytes[at]! << 8) | bytes[at + 1]!;
   let p = at + 2;
@@ -53,7 +53,7 @@ export function parseMetaLine(bytes: Buffer, at: number, end: number, reply: Rep
     reply.bytes = bytes;
   } else {
     const kind = KINDS.get(word);
-    // "EN" and "ERROR" part at the second letter, "NS" and all words of a status line too.
+    // "EN" differs from "ERROR" in the second letter, as "NS" does from all words of a status line.
     if (kind === undefined) return parseStatusLine(bytes, at, end, reply);
     reply.kind = kind;
   }

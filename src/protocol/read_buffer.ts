@@ -7,7 +7,7 @@ import { LF } from "./ascii.ts";
 
 const CAPACITY = 64 * 1024;
 
-/** From here on a value gets a buffer of its own. */
+/** A value of this many bytes or more gets a buffer of its own. */
 export const LARGE_BYTES: number = 16 * 1024;
 
 /** Received bytes: what is between `start` and `end` has not been parsed. */
@@ -51,9 +51,12 @@ export class ReadBuffer {
     return this.start < this.end || this.#large !== null || this.#toSkip > 0;
   }
 
-  /** Begins a value of `size` bytes in a buffer of its own; what is already here is moved there. */
+  /**
+   * Begins a value of `size` bytes in a buffer of its own, and moves there what has been received of it.
+   */
   beginLarge(size: number): void {
-    // Exactly the value: with room for its CRLF too, Node 20 read 256 KiB values at 0.6 of the speed.
+    // Exactly the size of the value: with room for its CRLF too, Node 20 read 256 KiB values at 0.6 of
+    // the speed.
     this.#large = Buffer.allocUnsafeSlow(size);
     const here = Math.min(size, this.end - this.start);
     this.bytes.copy(this.#large, 0, this.start, this.start + here);
@@ -61,7 +64,7 @@ export class ReadBuffer {
     this.start += here;
   }
 
-  /** The large value that was begun, once all of it is here. */
+  /** The large value that was begun, once all of it has been received. */
   get large(): Buffer | null {
     return this.#large !== null && this.#largeFilled === this.#large.length ? this.#large : null;
   }

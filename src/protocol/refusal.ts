@@ -1,11 +1,13 @@
-/** The words of an error line that may be shown: a proxy repeats the request, and with it the key. */
+/**
+ * Which words of an error line may be shown: a proxy may repeat the request in it, and with it the key.
+ */
 import { Buffer } from "node:buffer";
 
-// A server's own words, kept to a length: they are for a message.
+// A message shows this many characters of a server's own words.
 const MAX_WORDS = 200;
 
-// A word that shares so many characters with a key is taken for a part of it: proxies cut lines, escape
-// bytes and take route prefixes off.
+// A word that shares this many characters in a row with a key is taken for a part of it: proxies cut
+// lines, escape bytes and take off route prefixes.
 const SHARED = 5;
 
 // What may stand around a key in a sentence.

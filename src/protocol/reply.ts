@@ -1,6 +1,6 @@
 /**
- * What a server can answer, in the words of both dialects. One reply object is filled again and again:
- * what is wanted of it is taken before the next one is read.
+ * What a server can answer, in both dialects. A connection fills one Reply object again and again, so
+ * whoever wants something of it takes that before the next reply is read.
  */
 import { Buffer } from "node:buffer";
 import type { MemcachedError } from "../errors.ts";
@@ -12,11 +12,11 @@ export const Kind = {
   value: 1,
   /** Nothing is there: `EN`, or `END` without a value. */
   miss: 2,
-  /** It was done: `HD`, and what the classic dialect's words were translated to. */
+  /** It was done: `HD`, or `STORED`, `DELETED` and `TOUCHED` after their translation. */
   done: 4,
   /** `NS`, `NOT_STORED`: the condition of add, replace, append or prepend does not hold. */
   notStored: 8,
-  /** `EX`, `EXISTS`: the token is not the item's. */
+  /** `EX`, `EXISTS`: the token is not the item's any more. */
   exists: 16,
   /** `NF`, `NOT_FOUND`. */
   notFound: 32,
@@ -26,7 +26,7 @@ export const Kind = {
   noop: 128,
   /** `SERVER_ERROR`, `CLIENT_ERROR` or `ERROR`; `text` is the line. */
   error: 256,
-  /** Nothing to hand to the caller, but a reply that was due. */
+  /** A reply that was due but has nothing for the caller. */
   nothing: 512,
   /** Classic only, before translation: `STORED`, `DELETED`, `TOUCHED`, a bare number. */
   stored: 1024,
@@ -50,15 +50,15 @@ export class Reply {
   flags = -1;
   /** The cas token: a number while it is exact (15 digits), else its digits; 0 for none. */
   cas: number | string = 0;
-  /** Seconds left, -1 for ever, UNKNOWN_TTL. */
+  /** Seconds until the item expires; -1: never; UNKNOWN_TTL: the reply does not say. */
   ttl: number = UNKNOWN_TTL;
-  /** Meta: bytes of the item, where no value follows; -1: not told. */
+  /** Meta: the bytes of the item, where no value follows; -1: the reply does not say. */
   itemSize = -1;
-  /** Meta, W: the caller is the one that is to write the item again. */
+  /** Meta, W: this caller has won, so it alone should write the item again. */
   won = false;
-  /** Meta, W or Z: somebody is. */
+  /** Meta, W or Z: this caller or another one has won. */
   leased = false;
-  /** Meta, X: marked as stale. */
+  /** Meta, X: the item is marked as stale. */
   stale = false;
   /** Meta: the number after `O`, -1 for none. */
   opaque = -1;
@@ -69,10 +69,13 @@ export class Reply {
   text = "";
   /** What an error line means, once the connection has translated it. */
   error: MemcachedError | null = null;
-  /** Which key of a `getMany` is meant, and for an error the end of those that are. */
+  /**
+   * The position of the key that is meant, in a command for many keys. An error may be about several, up
+   * to `upTo`.
+   */
   index = 0;
   upTo = 0;
-  /** Where the value is. */
+  /** Where the value is: in `bytes`, from `from` to `to`. */
   bytes: Buffer = Buffer.alloc(0);
   from = 0;
   to = 0;
@@ -82,7 +85,7 @@ export class Reply {
   #view: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #viewed: Buffer | null = null;
 
-  /** Empties what the next line may not set. */
+  /** Empties the fields that the next line may leave as they are. */
   reset(): void {
     this.kind = Kind.nothing;
     this.size = -1;
@@ -99,11 +102,11 @@ export class Reply {
   }
 
   /**
-   * The value's bytes for the caller alone: a plain `Uint8Array` over a buffer of exactly their size.
-   * Of the ways to copy 100 bytes so, this one takes V8 the least CPU: 0.70 us in Node 24 and 0.56 in
-   * Deno, where `slice` takes 0.96 and 0.77. In Bun it takes 0.06, and `slice` 0.04. Most of it is the
-   * making of an ArrayBuffer: a piece of Buffer's pool takes 0.08 and 0.14, and takes its neighbours
-   * along wherever it goes.
+   * The value's bytes for the caller alone: a plain `Uint8Array` over a buffer of exactly their size. V8
+   * has no cheaper way to copy 100 bytes so: this takes 0.70 us in Node 24 and 0.56 in Deno, where
+   * `slice` takes 0.96 and 0.77. In Bun it takes 0.06, and `slice` 0.04. Most of the time goes into the
+   * ArrayBuffer. A piece of Buffer's pool takes 0.08 and 0.14, but its `buffer` has its neighbours' bytes
+   * in it.
    */
   ownBytes(): Uint8Array<ArrayBuffer> {
     const { bytes } = this;
@@ -123,11 +126,11 @@ function plainView({ buffer, byteOffset, byteLength }: Buffer): Uint8Array<Array
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
-/** What became of the attempt to read a reply's line: its end, or one of these. */
+/** A parser returns where the line ends, or one of these two. */
 export const INCOMPLETE = -1;
 export const GARBAGE = -2;
 
-/** More than any value has (memcached's -I ends at 1 GiB): to make room for it would fail, or nearly. */
+/** No value is this large (memcached's -I ends at 1 GiB), and making room for it could fail. */
 export const IMPOSSIBLE_SIZE: number = 2 ** 30 + 1;
 
 const STATUS_WORDS = ["VERSION ", "SERVER_ERROR", "CLIENT_ERROR", "ERROR"] as const;
@@ -156,7 +159,7 @@ export function parseStatusLine(bytes: Buffer, at: number, end: number, reply: R
   return lf + 1;
 }
 
-/** Whether what is here begins a line of these, so that garbage need not end to be known as such. */
+/** Whether these bytes can begin such a line. So garbage is recognised before its line has ended. */
 function mayBecomeStatus(bytes: Buffer, at: number, end: number): boolean {
   const here = bytes.toString("latin1", at, Math.min(end, at + LONGEST_WORD));
   return STATUS_WORDS.some((word) => word.startsWith(here) || here.startsWith(word));

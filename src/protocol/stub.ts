@@ -1,10 +1,10 @@
 /**
- * Stubs: items that stand for a value which is not there. A read takes them for a miss, whatever the table
- * of values says of their flags.
+ * A stub is an item that stands for a value which is not there. Every read treats it as a miss, whatever
+ * the table of values says about its flags.
  *
- * memcached's own is the empty item that `mg` with an N flag makes, for the caller that is to compute the
- * value (doc/protocol.txt, "Meta Commands"). Its reply carries W for that caller and Z for everybody else.
- * The classic dialect cannot tell such a stub from an empty value.
+ * memcached's own stub is the empty item that `mg` with an N flag makes for the caller that should
+ * compute the value (doc/protocol.txt, "Meta Commands"). Its reply carries W for that caller and Z for
+ * everybody else. The classic dialect cannot tell such a stub from an empty value.
  */
 import type { Reply } from "./reply.ts";
 

@@ -1,4 +1,7 @@
-/** Text and bytes: the few conversions that the wire needs, each by the way that was measured fastest. */
+/**
+ * Text and bytes: the few conversions that the wire needs, each in the way that was measured to be
+ * fastest.
+ */
 import { Buffer } from "node:buffer";
 
 // ignoreBOM, or a leading U+FEFF of a value would be dropped.
@@ -20,11 +23,11 @@ export function decodeUtf8(bytes: Buffer, from: number, to: number): string {
     : decoder.decode(bytes.subarray(from, to));
 }
 
-// A cast, since it is of es2024 and TypeScript is told es2023; all runtimes have it.
+// All runtimes have it, but it is of es2024, and TypeScript is told es2023: hence the cast.
 const wellFormed = (String.prototype as { isWellFormed?: (this: string) => boolean })
   .isWellFormed as (this: string) => boolean;
 
-/** Whether the text has no half of a surrogate pair alone, for which there is no UTF-8. */
+/** Whether the text has no lone surrogate, which UTF-8 cannot write. */
 export function isWellFormed(text: string): boolean {
   return wellFormed.call(text);
 }
@@ -39,13 +42,13 @@ export function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Whether the bytes are the key's UTF-8, told without making a string where the key is ASCII. */
+/** Whether the bytes are the key's UTF-8. No string is made for a key of ASCII. */
 export function isKey(bytes: Buffer, from: number, to: number, key: string): boolean {
   if (to - from === key.length) {
     let at = 0;
     while (at < key.length && bytes[from + at] === key.charCodeAt(at)) at++;
     if (at === key.length) return true;
   }
-  // A key of other than ASCII characters is longer in bytes than in characters.
+  // A key with other characters is longer in bytes than in characters.
   return to - from > key.length && bytes.toString("utf8", from, to) === key;
 }

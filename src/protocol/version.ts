@@ -9,6 +9,9 @@ export const META_SINCE: Version = [1, 6, 18];
 /** `lru_crawler metadump hash` walks the hash table once; before, `all` walks each LRU (doc/protocol.txt). */
 export const DUMP_HASH_SINCE: Version = [1, 6, 9];
 
+/** `config get cluster`, of ElastiCache; before, the list was an item. */
+export const CONFIG_SINCE: Version = [1, 4, 14];
+
 /** A TLS server takes several records at once; older ones stall when several wait for them: see Socket.pace. */
 export const UNPACED_SINCE: Version = [1, 6, 39];
 

@@ -6,26 +6,27 @@ import { byteLength } from "./text.ts";
 
 const CAPACITY = 68 * 1024;
 
-/** From here on a value is handed to the socket as it is, not copied. */
+/** A value of this many bytes or more is handed to the socket as it is, not copied. */
 export const UNCOPIED_BYTES: number = 64 * 1024;
 
-// A string up to this length is joined to the text around it; a longer one is encoded by itself, for
+// A string up to this length is joined to the text around it; a longer one is encoded by itself, since
 // Node needs 588 ns to tell the byte length of 4 KiB.
 const SHORT_STRING = 1024;
-// Gathered text is encoded at this length at the latest: three bytes a character fit the buffer.
+// Gathered text is encoded at this length at the latest, so that three bytes a character fit into the
+// buffer.
 const MAX_TEXT = 16 * 1024;
 
 const encoder = new TextEncoder();
 const CRLF = encoder.encode("\r\n");
 
 /**
- * Collects the bytes of one write. With a `chunkLimit` each chunk holds whole commands, at most that
- * many bytes or one larger command alone: connection/socket.ts says what for.
+ * Collects the bytes of one write. With a `chunkLimit` each chunk holds whole commands, at most that many
+ * bytes or one larger command alone: connection/socket.ts says why.
  */
 export class WriteBuffer {
   readonly #chunkLimit: number;
   #buffer: Uint8Array = new Uint8Array(CAPACITY);
-  /** Bytes of the buffer before this belong to chunks that are cut off already. */
+  /** The bytes before this belong to chunks that are complete. */
   #from = 0;
   #to = 0;
   #text = "";
@@ -77,9 +78,9 @@ export class WriteBuffer {
   }
 
   /**
-   * Begins a new write. `reusable` says that the socket has nothing left of the last one; if it has,
-   * its bytes must stay as they are, and the new ones go behind them: a buffer for each write that
-   * waits would be many times its bytes.
+   * Begins a new write. `reusable`: the socket has sent all of the last one. If it has not, those bytes
+   * must stay as they are, and the new ones go behind them: a buffer for each write that waits would be
+   * many times its bytes.
    */
   restart(reusable: boolean): void {
     if (reusable) this.#from = this.#to = 0;

@@ -41,10 +41,10 @@ export function secondsToLive(
 }
 
 /**
- * Whether an item that has `left` seconds to live can keep its ttl, because that is at least 15/16 of
+ * Whether an item that has `remaining` seconds to live can keep its ttl, because that is at least 15/16 of
  * `wanted` and not more than `wanted`. `wanted` comes from {@link secondsToLive}.
  */
-export function isRecent(left: number, wanted: number): boolean {
-  if (wanted === 0) return left === Infinity;
-  return left <= Math.ceil(wanted) && left >= wanted * 15 / 16;
+export function isRecent(remaining: number, wanted: number): boolean {
+  if (wanted === 0) return remaining === Infinity;
+  return remaining <= Math.ceil(wanted) && remaining >= wanted * 15 / 16;
 }

@@ -78,9 +78,9 @@ export class Listing<V> {
     const { home, namespace } = this.#settings;
     for await (const keys of this.#batches()) {
       const found = await Promise.all(keys.map((key) => home.commands.get(key, undefined)));
-      for (const [i, stocked] of found.entries()) {
-        if (stocked === undefined || stocked.marker) continue;
-        const { value, session } = stocked;
+      for (const [i, stored] of found.entries()) {
+        if (stored === undefined || stored.marker) continue;
+        const { value, session } = stored;
         if (session !== undefined && hasEnded(session.createdAt, home)) continue;
         yield [keys[i]!.slice(namespace.length), value as V];
       }

@@ -1,6 +1,12 @@
 /** Merges a session's changes, field by field, into a copy that somebody else has written meanwhile. */
 import { invalidType } from "../errors.ts";
-import { type Content, contentOf, type Encoded, type RecordCodec, type Stocked } from "./record.ts";
+import {
+  type Content,
+  contentOf,
+  type Encoded,
+  type RecordCodec,
+  type StoredRecord,
+} from "./record.ts";
 
 /** A session's fields, by name. */
 export type Fields = Record<string, unknown>;
@@ -74,7 +80,7 @@ export function joined(first: UpdateMap, then: UpdateMap): UpdateMap {
 }
 
 /** Drops the updates that are in the record, because a save of unknown outcome turns out to have stored it. */
-export function settle(updates: UpdateMap, stored: Stocked, codec: RecordCodec): void {
+export function settle(updates: UpdateMap, stored: StoredRecord, codec: RecordCodec): void {
   for (const [name, { before, steps }] of updates) {
     const there = fieldBytes(contentOf(stored).fields, name, codec);
     if (isSame(there, before)) continue;
@@ -96,22 +102,22 @@ function afterOf({ steps, before }: Updates): Encoded | undefined {
 export function merge(
   mine: Content,
   ancestor: Encoded | undefined,
-  theirs: Stocked,
+  theirs: StoredRecord,
   updates: UpdateMap,
   codec: RecordCodec,
 ): Content {
-  const fresh = contentOf(theirs);
+  const stored = contentOf(theirs);
   const before = ancestor === undefined ? undefined : codec.read(ancestor);
   const fields = mergeFields(
     mine.fields,
     (before?.value ?? {}) as Fields,
-    fresh.fields,
+    stored.fields,
     updates,
     codec,
   );
   if (theirs.session === undefined) return { fields, createdAt: mine.createdAt, ttl: mine.ttl };
-  const ttl = mine.ttl === before?.session?.ttl ? fresh.ttl : mine.ttl;
-  return { fields, createdAt: fresh.createdAt, ttl };
+  const ttl = mine.ttl === before?.session?.ttl ? stored.ttl : mine.ttl;
+  return { fields, createdAt: stored.createdAt, ttl };
 }
 
 function mergeFields(

@@ -41,7 +41,7 @@ export function move(
   const { commands, codec } = home;
   const { copy: old, marker } = source;
   return insist(deadline, async () => {
-    const item = await commands.getItem(old.key, deadline.left());
+    const item = await commands.getItem(old.key, deadline.options());
     if (item?.cas === 0n) {
       throw new UnsupportedError("a session is moved by cas, and the server keeps no tokens (-C)");
     }
@@ -79,7 +79,7 @@ async function mark(
   token: bigint | undefined,
   deadline: Deadline,
 ): Promise<"stored" | "exists" | "missing"> {
-  const options = deadline.left(MARKER_SECONDS);
+  const options = deadline.options(MARKER_SECONDS);
   try {
     if (token !== undefined) return await commands.cas(key, marker, token, options);
     return await commands.add(key, marker, options) ? "stored" : "exists";
@@ -102,9 +102,9 @@ async function retract(home: Home, place: Place, deadline: Deadline): Promise<fa
 /** Deletes the session under this key, if there is one. A marker is left alone. */
 function deleteByToken({ commands }: Home, key: string, deadline: Deadline): Promise<true> {
   return insist(deadline, async () => {
-    const item = await commands.getItem(key, deadline.left());
+    const item = await commands.getItem(key, deadline.options());
     if (item === undefined || item.value.marker) return true;
-    const outcome = await commands.compareAndDelete(key, item.cas, deadline.left());
+    const outcome = await commands.compareAndDelete(key, item.cas, deadline.options());
     return outcome === "exists" ? undefined : true;
   });
 }
@@ -120,7 +120,7 @@ export async function deleteAll(
   deadline: Deadline,
 ): Promise<void> {
   const outcomes = await Promise.allSettled(
-    [...new Set(keys)].map(async (key) => await commands.delete(key, deadline.left())),
+    [...new Set(keys)].map(async (key) => await commands.delete(key, deadline.options())),
   );
   const failed = outcomes.find((outcome) => outcome.status === "rejected");
   if (failed !== undefined) throw failed.reason;

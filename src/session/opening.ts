@@ -10,7 +10,7 @@ import {
   contentOf,
   MARKER_FLAGS,
   MARKER_SECONDS,
-  type Stocked,
+  type StoredRecord,
   UnknownSecretError,
 } from "./record.ts";
 import { makeSession, type Session } from "./session.ts";
@@ -56,10 +56,10 @@ export async function readAndTouch(
   home: Home,
   key: string,
   deadline: Deadline,
-): Promise<Item<Stocked> | "moved" | undefined> {
+): Promise<Item<StoredRecord> | "moved" | undefined> {
   const { commands } = home;
   for (;;) {
-    const item = await commands.getItem(key, deadline.left());
+    const item = await commands.getItem(key, deadline.options());
     if (item === undefined) return undefined;
     const { session, marker } = item.value;
     if (marker) return "moved";
@@ -80,8 +80,8 @@ export async function refresh(
   seconds: number,
   deadline: Deadline,
 ): Promise<bigint | "moved" | undefined> {
-  const there = await commands.refresh(key, seconds, deadline.left());
+  const there = await commands.refresh(key, seconds, deadline.options());
   if (there?.flags !== MARKER_FLAGS) return there?.cas;
-  await commands.touch(key, MARKER_SECONDS, deadline.left());
+  await commands.touch(key, MARKER_SECONDS, deadline.options());
   return "moved";
 }

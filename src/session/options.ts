@@ -2,6 +2,7 @@
 import type { ServerSpec } from "../address.ts";
 import { type Given, readOptions } from "../checks/options.ts";
 import { checkBoolean, checkSerializer, checkWhole, kindOf, oneOf } from "../checks/values.ts";
+import type { Discovery } from "../cluster/discovery.ts";
 import { coreOf } from "../client/copies.ts";
 import { Memcached } from "../client/memcached.ts";
 import type { MemcachedOptions, Serializer } from "../client/options.ts";
@@ -17,8 +18,11 @@ export interface SessionStoreOptions extends
     MemcachedOptions,
     "hashing" | "protocol" | "failover" | "timeout" | "connectTimeout" | "tls" | "auth"
   > {
-  /** Servers for a client that the store makes and closes itself. Default "localhost:11211". */
-  servers?: string | readonly ServerSpec[] | undefined;
+  /**
+   * Servers for a client that the store makes and closes itself, or what finds them. Default
+   * "localhost:11211".
+   */
+  servers?: string | readonly ServerSpec[] | Discovery | undefined;
   /** A client to share instead. The store never closes it. `servers` and client options are refused with it. */
   client?: Memcached | undefined;
   /** Put before every id. No store's namespace may begin with another's. Default "WebwareSession". */

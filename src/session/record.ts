@@ -66,7 +66,7 @@ export interface Content {
 }
 
 /** What was read under a key. */
-export interface Stocked {
+export interface StoredRecord {
   /** The value: the fields if it is a Session, undefined if it is a marker. */
   readonly value: unknown;
   /** The content of a Session's record; undefined for anything else. */
@@ -95,7 +95,7 @@ export interface RecordOptions {
 }
 
 /** Encodes and decodes what a store keeps. */
-export class RecordCodec implements ValueCodec<Stocked> {
+export class RecordCodec implements ValueCodec<StoredRecord> {
   readonly #options: RecordOptions;
 
   constructor(options: RecordOptions) {
@@ -150,7 +150,7 @@ export class RecordCodec implements ValueCodec<Stocked> {
     }
   }
 
-  decode(reply: Reply, key: string): Stocked {
+  decode(reply: Reply, key: string): StoredRecord {
     const { bytes, from, to, flags } = reply;
     if (flags > MAX_FLAGS) {
       throw corrupt(
@@ -171,7 +171,7 @@ export class RecordCodec implements ValueCodec<Stocked> {
   }
 
   /** Decodes a value or a Session's record. */
-  read(encoded: Encoded, outdated: boolean = false): Stocked {
+  read(encoded: Encoded, outdated: boolean = false): StoredRecord {
     const { flags } = encoded;
     const decoded = this.#decodePlain(encoded.plain, (flags & ~SESSION_FLAG) >>> 0, flags);
     const session = (flags & SESSION_FLAG) === 0 ? undefined : readSession(decoded, flags);
@@ -219,17 +219,18 @@ function copyOf(bytes: Uint8Array, from: number = 0, to: number = bytes.byteLeng
 
 function readSession(record: unknown, flags: number): Content {
   if (Array.isArray(record) && record.length === 3) {
-    const [fields, createdAt, ttl] = record as unknown[];
+    const [fields, createdAt, ttl]: readonly unknown[] = record;
     // A ttl beyond the last exptime was never legal.
-    const legal = isPlainObject(fields) && Number.isFinite(createdAt) &&
+    const legal = isPlainObject(fields) && typeof createdAt === "number" &&
+      Number.isFinite(createdAt) &&
       (ttl === null || (typeof ttl === "number" && ttl >= 0 && ttl <= MAX_EXPTIME));
-    if (legal) return { fields, createdAt: createdAt as number, ttl: ttl ?? undefined };
+    if (legal) return { fields, createdAt, ttl: ttl ?? undefined };
   }
   throw corrupt("the value is not a session's record", flags);
 }
 
 /** Reads a session from what was read. A plain object that `set` stored counts as a session created now. */
-export function contentOf({ value, session, encoded }: Stocked): Content {
+export function contentOf({ value, session, encoded }: StoredRecord): Content {
   if (session !== undefined) return session;
   if (isPlainObject(value)) return { fields: value, createdAt: Date.now(), ttl: undefined };
   throw corrupt("the stored value is not a session", encoded.flags);

@@ -4,11 +4,17 @@ import type { Item } from "../client/item.ts";
 import type { Ids } from "./ids.ts";
 import type { Lifetimes } from "./lifetime.ts";
 import { type Fields, joined, merge, NO_UPDATES, settle, type UpdateMap } from "./merge.ts";
-import { type Content, type Encoded, newMarker, type RecordCodec, type Stocked } from "./record.ts";
+import {
+  type Content,
+  type Encoded,
+  newMarker,
+  type RecordCodec,
+  type StoredRecord,
+} from "./record.ts";
 
 /** What a session needs of its store. */
 export interface Home extends Lifetimes {
-  readonly commands: Commands<Stocked>;
+  readonly commands: Commands<StoredRecord>;
   readonly codec: RecordCodec;
   readonly ids: Ids;
   readonly alwaysSave: boolean;
@@ -114,8 +120,8 @@ export class Shot {
   }
 
   /** Merges its changes since `ancestor` into what was read. */
-  merge(ancestor: Encoded | undefined, theirs: Stocked, codec: RecordCodec): void {
-    const mine = codec.read(this.record).session as Content;
+  merge(ancestor: Encoded | undefined, theirs: StoredRecord, codec: RecordCodec): void {
+    const mine = codec.read(this.record).session!;
     const content = merge(mine, ancestor, theirs, this.updates, codec);
     this.record = codec.encodeSession(content);
     this.createdAt = content.createdAt;
@@ -151,7 +157,7 @@ export class Copy {
    * Notes what was read here, and merges what others have changed. With `settles`, a record that a save of
    * unknown outcome has sent counts as stored.
    */
-  read({ value, cas }: Item<Stocked>, shot: Shot, codec: RecordCodec, settles: boolean): void {
+  read({ value, cas }: Item<StoredRecord>, shot: Shot, codec: RecordCodec, settles: boolean): void {
     const { encoded, outdated } = value;
     if (!encoded.equals(this.base)) {
       if (!this.sent.some((record) => record.equals(encoded))) {

@@ -16,7 +16,7 @@ import {
   resolveStoreOptions,
   type SessionStoreOptions,
 } from "./options.ts";
-import { type Encoded, isPlainObject, RecordCodec, type Stocked } from "./record.ts";
+import { type Encoded, isPlainObject, RecordCodec, type StoredRecord } from "./record.ts";
 import { save } from "./saving.ts";
 import { makeSession, Session, stateOf } from "./session.ts";
 import { optionsFromSettings, type WebwareSettings } from "./settings.ts";
@@ -63,7 +63,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { prefix, unsafeKeys } = core.options;
     const codec = new RecordCodec({ serializer, seal, maxBytes, prefix });
     this.#home = {
-      commands: new Commands<Stocked>(core, codec),
+      commands: new Commands<StoredRecord>(core, codec),
       codec,
       ids: new Ids(namespace, seal !== undefined, prefix, unsafeKeys === "hash"),
       ttl,
@@ -113,7 +113,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { commands, ids } = this.#home;
     const key = ids.find(id);
     if (key === undefined) return Promise.resolve(undefined);
-    return commands.get(key, options).then((stocked) => this.#valueOf(stocked));
+    return commands.get(key, options).then((stored) => this.#valueOf(stored));
   }
 
   /** Stores a value whatever is there. It can bring back a deleted session: use storeSession for sessions. */
@@ -122,7 +122,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
       id,
       value,
       options,
-      (key, record, ttl, deadline) => this.#home.commands.set(key, record, deadline.left(ttl)),
+      (key, record, ttl, deadline) => this.#home.commands.set(key, record, deadline.options(ttl)),
     );
   }
 
@@ -145,10 +145,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { commands } = this.#home;
     return this.#write(id, value, options, async (key, record, ttl, deadline) => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        if (await commands.add(key, record, deadline.left(ttl))) return value;
-        const stocked = await commands.get(key, deadline.left());
-        if (stocked?.marker) throw moved();
-        if (stocked !== undefined) return stocked.value as V;
+        if (await commands.add(key, record, deadline.options(ttl))) return value;
+        const stored = await commands.get(key, deadline.options());
+        if (stored?.marker) throw moved();
+        if (stored !== undefined) return stored.value as V;
       }
       throw new ConflictError(`others kept adding and deleting: gave up after ${MAX_TRIES} tries`);
     });
@@ -161,10 +161,10 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     if (key === undefined) return Promise.resolve(undefined);
     return commands.core.run(options, async (deadline) => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const item = await commands.getItem(key, deadline.left());
+        const item = await commands.getItem(key, deadline.options());
         const value = this.#valueOf(item?.value);
         if (item === undefined || value === undefined) return undefined;
-        const outcome = await commands.compareAndDelete(key, item.cas, deadline.left());
+        const outcome = await commands.compareAndDelete(key, item.cas, deadline.options());
         if (outcome !== "exists") return outcome === "deleted" ? value : undefined;
       }
       throw new ConflictError(`others kept writing the value: gave up after ${MAX_TRIES} tries`);
@@ -182,7 +182,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     return commands.core.run(options, async (deadline) => {
       toExptime(ttl);
       // Look first: the marker of a session that has moved must not live longer.
-      if (!await commands.has(key, deadline.left())) return false;
+      if (!await commands.has(key, deadline.options())) return false;
       const there = await refresh(this.#home, key, ttl, deadline);
       return there !== undefined && there !== "moved";
     });
@@ -209,8 +209,8 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
         commands,
         key,
         deadline,
-        (stocked) => fn(current = this.#valueOf(stocked)),
-        (next, stocked) => this.#next(next, stocked, call.ttl),
+        (stored) => fn(current = this.#valueOf(stored)),
+        (next, stored) => this.#next(next, stored, call.ttl),
       );
       return stored === undefined ? current : stored as V;
     });
@@ -307,16 +307,16 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   }
 
   /** Returns the value; undefined if there is none, only a marker, or a Session past its absolute end. */
-  #valueOf(stocked: Stocked | undefined): V | undefined {
-    if (stocked === undefined || isOver(stocked, this.#home)) return undefined;
-    return stocked.value as V | undefined;
+  #valueOf(stored: StoredRecord | undefined): V | undefined {
+    if (stored === undefined || isOver(stored, this.#home)) return undefined;
+    return stored.value as V | undefined;
   }
 
   /** Makes what update stores. Throws rather than write over a marker or a Session past its absolute end. */
-  #next(next: unknown, stocked: Stocked | undefined, ttl: number | undefined): Next {
+  #next(next: unknown, stored: StoredRecord | undefined, ttl: number | undefined): Next {
     const { codec } = this.#home;
-    if (stocked !== undefined && isOver(stocked, this.#home)) throw moved();
-    const session = stocked?.session;
+    if (stored !== undefined && isOver(stored, this.#home)) throw moved();
+    const session = stored?.session;
     if (session === undefined) {
       return { value: codec.encodeValue(next), ttl: ttl ?? this.#home.ttl };
     }
@@ -344,7 +344,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
 }
 
 /** Whether what was read counts as absent: it is a marker, or a session past its absolute end. */
-function isOver({ marker, session }: Stocked, home: Home): boolean {
+function isOver({ marker, session }: StoredRecord, home: Home): boolean {
   return marker || (session !== undefined && hasEnded(session.createdAt, home));
 }
 

@@ -2,7 +2,9 @@
  * Writes a session under one key: by `add` if it should not be there yet, by `cas` if it is. Every record that
  * is sent is noted, so that a write whose reply was lost can be told from somebody else's write.
  */
-import type { Deadline, PartOptions } from "../client/deadline.ts";
+import type { Deadline } from "../client/deadline.ts";
+import type { CheckedOptions } from "../client/options.ts";
+import { elapsed } from "../connection/clock.ts";
 import {
   ConflictError,
   INVALID_ARGUMENT,
@@ -73,7 +75,7 @@ export class Writer {
     let { version } = copy;
     return insist(deadline, async () => {
       if (version === undefined) {
-        const item = await commands.getItem(copy.key, deadline.left());
+        const item = await commands.getItem(copy.key, deadline.options());
         if (item === undefined || item.value.marker) return false;
         copy.read(item, shot, codec, this.#settles);
         version = item.cas;
@@ -103,9 +105,9 @@ export class Writer {
   }
 
   /** Sends a record, and keeps it noted until its outcome is known. */
-  async #send<T>(record: Encoded, command: (options: PartOptions) => Promise<T>): Promise<T> {
+  async #send<T>(record: Encoded, command: (options: CheckedOptions) => Promise<T>): Promise<T> {
     const { ttl, createdAt } = this.shot;
-    const options = this.deadline.left(secondsToLive(ttl, createdAt, this.home));
+    const options = this.deadline.options(secondsToLive(ttl, createdAt, this.home));
     const forget = this.copy.sending(record);
     try {
       const outcome = await command(options);
@@ -125,7 +127,7 @@ export async function insist<T>(
   attempt: () => Promise<T | undefined>,
 ): Promise<T> {
   for (let tries = 0;; tries++) {
-    const begun = performance.now();
+    const begun = elapsed();
     try {
       const outcome = await attempt();
       if (outcome !== undefined) return outcome;
@@ -134,7 +136,7 @@ export async function insist<T>(
       const late = tries > 0 && isTimeout(error) && !error.ambiguous;
       throw late && deadline.passed ? conflict() : error;
     }
-    const took = performance.now() - begun;
+    const took = elapsed() - begun;
     await deadline.pause(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, took) * 2 ** tries)).catch(
       (error: unknown) => {
         throw isTimeout(error) ? conflict() : error;

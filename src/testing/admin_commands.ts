@@ -67,11 +67,11 @@ function crawler(turn: Turn, tokens: readonly string[]): void {
   switch (verb) {
     case "metadump":
     case "crawl":
-      return crawl(turn, verb, argument as string);
+      return crawl(turn, verb, argument!);
     case "tocrawl":
     case "sleep": {
       // Here the crawler runs at once, so there is no pace to set.
-      const number = parseUint32(argument as string);
+      const number = parseUint32(argument!);
       if (number === undefined) return replies.line(BAD_FORMAT);
       const tooLong = verb === "sleep" && number > 1_000_000;
       return replies.line(tooLong ? "CLIENT_ERROR sleep must be one second or less" : "OK");
@@ -101,7 +101,7 @@ function crawl(turn: Turn, verb: "metadump" | "crawl", argument: string): void {
   state.counters.totals.lru_crawler_starts++;
   let bucket: number | undefined = 0;
   turn.work(() => {
-    bucket = store.visit(bucket as number, ITEMS_A_STEP, (item) => {
+    bucket = store.visit(bucket!, ITEMS_A_STEP, (item) => {
       if (!chosen(slabClass(store.sizeOf(item)))) return;
       if (dump) replies.text(describe(state, item));
       else store.crawl(item);
@@ -112,6 +112,15 @@ function crawl(turn: Turn, verb: "metadump" | "crawl", argument: string): void {
   });
 }
 
+/** What ElastiCache answers on each node and on the configuration endpoint; memcached has no such command. */
+function config(turn: Turn, tokens: readonly string[]): void {
+  const { cluster } = turn.state;
+  if (tokens[1] !== "get" || tokens[2] !== "cluster" || cluster === undefined) {
+    return turn.replies.line("ERROR");
+  }
+  turn.replies.text(`CONFIG cluster 0 ${cluster.length}\r\n${cluster}\r\nEND\r\n`);
+}
+
 /** `flush_all`, `version`, `quit` and the rest. */
 export const ADMIN_COMMANDS: readonly Command[] = [
   { name: "flush_all", tokens: [1, 3], run: flushAll },
@@ -120,6 +129,7 @@ export const ADMIN_COMMANDS: readonly Command[] = [
     tokens: [1, Infinity],
     run: ({ replies }) => replies.line(`VERSION ${VERSION}`),
   },
+  { name: "config", tokens: [3, 3], run: config },
   { name: "verbosity", tokens: [2, 3], run: verbosity },
   { name: "cache_memlimit", tokens: [2, 3], run: memoryLimit },
   { name: "lru_crawler", tokens: [1, Infinity], run: crawler },

@@ -88,12 +88,10 @@ const RESULTS: Record<StoreResult, string> = {
   not_stored: "NOT_STORED",
 };
 
-type StorageTokens = [key: string, flags: string, exptime: string, length: string, cas: string];
-
 function update(mode: StoreMode, turn: Turn, tokens: readonly string[]): void {
   const { state, replies } = turn;
   takeNoreply(turn, tokens);
-  const [key, flagsText, exptimeText, lengthText, casText] = tokens.slice(1) as StorageTokens;
+  const [, key = "", flagsText = "", exptimeText = "", lengthText = "", casText = ""] = tokens;
   // After a refused line the value is not skipped: it is read as commands, as in memcached.
   if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
   const flags = parseUint32(flagsText);
@@ -138,7 +136,7 @@ export function refuse(
 function arithmetic(increment: boolean, turn: Turn, tokens: readonly string[]): void {
   const { state, replies } = turn;
   takeNoreply(turn, tokens);
-  const [, key, deltaText] = tokens as [string, string, string];
+  const [, key = "", deltaText = ""] = tokens;
   if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
   const delta = parseUint64(deltaText);
   if (delta === undefined) return replies.line("CLIENT_ERROR invalid numeric delta argument");
@@ -158,7 +156,7 @@ function arithmetic(increment: boolean, turn: Turn, tokens: readonly string[]): 
 function touch(turn: Turn, tokens: readonly string[]): void {
   const { state: { store, timeline, counters: { totals } }, replies } = turn;
   takeNoreply(turn, tokens);
-  const [, key, exptimeText] = tokens as [string, string, string];
+  const [, key = "", exptimeText = ""] = tokens;
   if (key.length > MAX_KEY) return replies.line(BAD_FORMAT);
   const exptime = parseInt32(exptimeText);
   if (exptime === undefined) return replies.line(BAD_EXPTIME);
@@ -173,7 +171,7 @@ function touch(turn: Turn, tokens: readonly string[]): void {
 
 function remove(turn: Turn, tokens: readonly string[]): void {
   const { state: { store, counters: { totals } }, replies } = turn;
-  const [, key, third] = tokens as [string, string, string | undefined];
+  const [, key = "", third] = tokens;
   if (third !== undefined) {
     // An old form has a time between key and noreply. Only 0 is still accepted.
     const silent = takeNoreply(turn, tokens);

@@ -16,6 +16,7 @@ import { clearInterval, setInterval } from "node:timers";
 import { parseCommandLine, parseUsers, type ServeOptions, USAGE } from "./cli_options.ts";
 import { type CheckedOptions, checkOptions } from "./options.ts";
 import { type MemcachedServer, startChecked } from "./server.ts";
+import { where, type WhereOptions } from "./where.ts";
 
 /** The exit codes for a failure and for a command line that makes no sense. */
 const FAILED = 1;
@@ -30,8 +31,20 @@ switch (request.kind) {
     process.stderr.write(`memwire: ${request.message}\n\n${USAGE}`);
     process.exitCode = MISUSED;
     break;
+  case "where":
+    tell(request.options);
+    break;
   case "serve":
     await serve(request.options);
+}
+
+function tell(options: WhereOptions): void {
+  try {
+    process.stdout.write(where(options));
+  } catch (error) {
+    process.stderr.write(`memwire: ${(error as Error).message}\n`);
+    process.exitCode = MISUSED;
+  }
 }
 
 async function serve(options: ServeOptions): Promise<void> {

@@ -2,11 +2,13 @@
 import { DEFAULT_PORT } from "../address.ts";
 import type { MemcachedServerOptions } from "./options.ts";
 import type { Credentials } from "./settings.ts";
+import type { WhereOptions } from "./where.ts";
 
 /** What the command prints about itself. */
 export const USAGE: string = `Usage: memwire serve [options]
+       memwire where <key> --servers <list> [--hashing <name>] [--json]
 
-Starts a memcached in this process, for development and tests: nothing is kept when it stops.
+serve starts a memcached in this process, for development and tests: nothing is kept when it stops.
 The options are memcached's own.
 
   -p, --port <number>        TCP port, 0 for a free one (default ${DEFAULT_PORT})
@@ -27,6 +29,14 @@ The options are memcached's own.
 
 Accepted, but without effect here: -a -b -B ascii -f -k -L -n -r -R -t -u -U 0 -v -W, and the -o options for
 threads, slabs, hashing and logging.
+
+where prints the server that holds a key, and behind it those that take its place while it is down. It asks
+nobody.
+
+  --servers <list>           the servers as the client has them: "10.0.0.1,10.0.0.2:11212", or a JSON
+                             array if there are weights or ids: [["10.0.0.1",2],{"host":"b","id":"c"}]
+  --hashing <name>           the client's hashing (default ketama)
+  --json                     print an object instead of lines
 `;
 
 /** The options of a server, some of them as files that are still to be read. */
@@ -40,6 +50,7 @@ export interface ServeOptions extends Omit<MemcachedServerOptions, "auth" | "tls
 /** What a command line asks for. */
 export type CliRequest =
   | { readonly kind: "serve"; readonly options: ServeOptions }
+  | { readonly kind: "where"; readonly options: WhereOptions }
   | { readonly kind: "help" }
   | { readonly kind: "mistake"; readonly message: string };
 
@@ -53,7 +64,7 @@ interface Option {
 
 function flags(list: string, value: boolean): Option[] {
   return list.trim().split(/\s+/).map((word) => {
-    const [letter, name] = word.split(":") as [string, string];
+    const [letter = "", name = ""] = word.split(":");
     return { letter, name, value };
   });
 }
@@ -95,16 +106,46 @@ class Mistake extends Error {}
 /** Reads the arguments after the program's name. */
 export function parseCommandLine(args: readonly string[]): CliRequest {
   try {
+    if (args[0] === "where") return readWhere(args.slice(1));
     const { given, words } = readOptions(args);
     if (given.has("h") || args.length === 0) return { kind: "help" };
     if (words.length !== 1 || words[0] !== "serve") {
-      throw new Mistake(`expected the command "serve", not "${words.join(" ")}"`);
+      throw new Mistake(`expected the command "serve" or "where", not "${words.join(" ")}"`);
     }
     return { kind: "serve", options: serveOptions(given) };
   } catch (error) {
     if (error instanceof Mistake) return { kind: "mistake", message: error.message };
     throw error;
   }
+}
+
+/** Reads what stands behind `where`. */
+function readWhere(args: readonly string[]): CliRequest {
+  let servers: string | undefined;
+  let hashing = "ketama";
+  let json = false;
+  const keys: string[] = [];
+  const rest = args.values();
+  for (const arg of rest) {
+    const [, name = "", value] = /^--([^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
+    const taken = (): string => {
+      const text = value ?? rest.next().value;
+      if (text === undefined) throw new Mistake(`--${name} needs a value`);
+      return text;
+    };
+    if (arg === "-h" || arg === "--help") return { kind: "help" };
+    if (arg === "--json") json = true;
+    else if (name === "servers") servers = taken();
+    else if (name === "hashing") hashing = taken();
+    else if (name !== "" && arg !== "--") throw new Mistake(`where has no option --${name}`);
+    // Behind "--" everything is a key, for one that begins with a dash.
+    else if (arg === "--") keys.push(...rest);
+    else keys.push(arg);
+  }
+  const [key] = keys;
+  if (key === undefined || keys.length > 1) throw new Mistake("where needs one key");
+  if (servers === undefined) throw new Mistake("where needs --servers");
+  return { kind: "where", options: { key, servers, hashing, json } };
 }
 
 /** Values by letter. If an option is given twice, the last one counts, as in memcached; `-o` collects all. */
@@ -123,7 +164,7 @@ function readOptions(args: readonly string[]): { given: Given; words: readonly s
   };
   for (const arg of rest) {
     if (/^--./.test(arg)) {
-      const [name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(arg)!.slice(1) as [string, string?];
+      const [, name = "", value] = /^--([^=]*)(?:=(.*))?$/s.exec(arg)!;
       const option = OPTIONS.find((one) => one.name === name);
       if (option === undefined) throw new Mistake(`there is no option --${name}`);
       if (!option.value && value !== undefined) throw new Mistake(`--${name} takes no value`);
@@ -191,7 +232,7 @@ function checkKnown(letter: string, value: string): void {
 function readExtended(text: string): Map<string, string> {
   const extended = new Map<string, string>();
   for (const part of text.split(",").filter((one) => one !== "")) {
-    const [name, value] = /^([^=]*)(?:=(.*))?$/s.exec(part)!.slice(1) as [string, string?];
+    const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(part)!;
     if (["idle_timeout", "ssl_chain_cert", "ssl_key"].includes(name)) {
       if (!value) throw new Mistake(`-o ${name} needs a value`);
       extended.set(name, value);

@@ -22,7 +22,7 @@ export type OrderedCut = { readonly after: number; readonly reset: boolean };
 
 interface Failure {
   readonly line: string;
-  left: number;
+  times: number;
 }
 
 /** All faults of one server. */
@@ -81,7 +81,7 @@ export class Faults {
 
   /** Orders this line as the answer to the next `times` commands of this name. */
   orderFailure(command: string, line: string, times: number): void {
-    if (times > 0) this.#failures.set(command, { line, left: times });
+    if (times > 0) this.#failures.set(command, { line, times });
     else this.#failures.delete(command);
   }
 
@@ -92,7 +92,7 @@ export class Faults {
     const key = this.#failures.has(name) ? name : operationOf(tokens);
     const failure = this.#failures.get(key);
     if (failure === undefined) return undefined;
-    if (--failure.left === 0) this.#failures.delete(key);
+    if (--failure.times === 0) this.#failures.delete(key);
     return failure.line;
   }
 

@@ -54,7 +54,7 @@ export class ItemTable {
       this.#buckets[index] = item.chain;
     } else {
       let before = first;
-      while (before.chain !== item) before = before.chain as Item;
+      while (before.chain !== item) before = before.chain!;
       before.chain = item.chain;
     }
     item.chain = undefined;

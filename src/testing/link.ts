@@ -218,9 +218,9 @@ export class Link implements Wire {
     return ready;
   }
 
-  #sendUpToCut({ after: left, reset }: OrderedCut, bytes: Buffer): boolean {
-    if (bytes.length < left) {
-      this.#cut = { after: left - bytes.length, reset };
+  #sendUpToCut({ after, reset }: OrderedCut, bytes: Buffer): boolean {
+    if (bytes.length < after) {
+      this.#cut = { after: after - bytes.length, reset };
       return this.#socket.write(bytes);
     }
     this.#isCut = true;
@@ -229,7 +229,7 @@ export class Link implements Wire {
     this.#delayed.length = 0;
     this.#delayedBytes = 0;
     const over = (): void => reset ? resetSocket(this.#socket) : this.end();
-    if (left > 0) this.#socket.write(bytes.subarray(0, left), over);
+    if (after > 0) this.#socket.write(bytes.subarray(0, after), over);
     else over();
     this.#conversation.close();
     return true;

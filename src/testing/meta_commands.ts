@@ -78,16 +78,16 @@ function showAndTouch(
     if (isOversizedOpaque(token)) return undefined;
     switch (token[0]) {
       case "T":
-        item.exptime = flags.expiry as number;
+        item.exptime = flags.expiry!;
         break;
       case "N":
         if (vivified) {
-          item.exptime = flags.vivify as number;
+          item.exptime = flags.vivify!;
           won = true;
         }
         break;
       case "R": {
-        const expiresSoon = item.exptime !== 0 && item.exptime < (flags.recache as number);
+        const expiresSoon = item.exptime !== 0 && item.exptime < flags.recache!;
         if (expiresSoon && !item.tokenSent && !vivified) won = true;
         break;
       }
@@ -215,10 +215,10 @@ function metaArithmetic(turn: Turn, tokens: readonly string[]): void {
         text += ` t${remaining(item, timeline.now)}`;
         break;
       case "T":
-        item.exptime = flags.expiry as number;
+        item.exptime = flags.expiry!;
         break;
       case "N":
-        if (vivified) item.exptime = flags.vivify as number;
+        if (vivified) item.exptime = flags.vivify!;
         break;
       case "O":
         text += ` ${token}`;

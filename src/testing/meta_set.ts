@@ -32,7 +32,7 @@ const RESULTS: Record<StoreResult, string> = {
 
 function metaSet(turn: Turn, tokens: readonly string[]): void {
   const { state, replies } = turn;
-  const [, key, lengthText] = tokens as [string, string, string | undefined];
+  const [, key = "", lengthText] = tokens;
   if (key.length > MAX_KEY || lengthText === undefined) return replies.line(BAD_FORMAT);
   if (tokens.length > MAX_META_TOKENS) return replies.line("CLIENT_ERROR options flags too long");
   const length = parseInt32(lengthText);

@@ -18,6 +18,12 @@ import { after, every } from "./timers.ts";
 /** How often idle connections are looked for, in milliseconds. */
 const IDLE_LOOK = 100;
 
+interface ClusterNode {
+  host: string;
+  ip?: string | undefined;
+  port: number;
+}
+
 /** Starts a server with checked options. For the command line, which may have more than one user. */
 export let startChecked: (checked: CheckedOptions) => Promise<MemcachedServer>;
 
@@ -296,9 +302,51 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
+   * Lists a cluster to whoever asks by `config get cluster`, as each node and the configuration endpoint of
+   * ElastiCache do; before it is called, and after `null`, the server answers as memcached does: ERROR.
+   *
+   * @param version Rises with each change.
+   * @param nodes Names with ports from 1 to 65535, and the address behind each if it is not to be looked up.
+   *
+   * Throws a `TypeError` or `RangeError` for what cannot be written in such a list.
+   *
+   * @example
+   * ```ts
+   * import { Memcached } from "memwire";
+   * import { elasticache } from "memwire/discovery";
+   * import { MemcachedServer } from "memwire/testing";
+   *
+   * await using node = await MemcachedServer.start();
+   * const port = Number(node.address.split(":")[1]);
+   * node.setCluster(1, [{ host: "cache.0001.example", ip: "127.0.0.1", port }]);
+   * await using cache = new Memcached(elasticache(node.address));
+   * await cache.set("a", 1);
+   * console.log(cache.serverFor("a").address.split(":")[0]); // cache.0001.example
+   * ```
+   */
+  setCluster(
+    version: number,
+    nodes: readonly { host: string; ip?: string | undefined; port: number }[] | null,
+  ): void {
+    const written = nodes?.map((node) => {
+      const { host, ip, port } = readOptions<ClusterNode>(node, {
+        host: undefined,
+        ip: undefined,
+        port: undefined,
+      }, "a node");
+      for (const [name, value] of [["host", host], ["ip", ip ?? "-"]] as const) {
+        if (/[|\s]/.test(checkText(value, name))) throw invalidType(`${name} must be one word`);
+      }
+      return `${host}|${ip ?? ""}|${checkWhole(port, "port", 1, 65_535)}`;
+    });
+    checkWhole(version, "version", 0);
+    this.#state.cluster = written && `${version}\n${written.join(" ")}\n`;
+  }
+
+  /**
    * Does what a crash and a new start do: closes all connections and starts again on the same port, with no
-   * items and all counters at 0. A stall and a refusal end. Other ordered faults stay, and so do the
-   * {@linkcode calls}.
+   * items and all counters at 0. A stall and a refusal end. Other ordered faults stay, and so do a
+   * listed cluster and the {@linkcode calls}.
    *
    * Rejects with the system's error if it was refusing connections and the port is taken by then.
    *
@@ -316,12 +364,14 @@ export class MemcachedServer implements AsyncDisposable {
    */
   async restart(): Promise<void> {
     const closed = this.#listener.closeConnections();
+    const { cluster } = this.#state;
     this.#state = newState(
       this.#options.settings,
       this.#state.listening,
       this.#faults,
       this.#calls,
     );
+    this.#state.cluster = cluster;
     this.stall(0);
     await closed;
     await this.refuse(false);

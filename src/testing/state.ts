@@ -43,6 +43,8 @@ export interface ServerState {
   verbosity: number;
   /** Set by `lru_crawler enable` and `disable`. */
   crawler: boolean;
+  /** What `config get cluster` is answered with, one character per byte; undefined: it is not known. */
+  cluster: string | undefined;
   /** How many bytes all connections keep: unfinished lines, and requests and replies that wait. */
   buffered: number;
   /** Open connections, by number. */
@@ -75,6 +77,7 @@ export function newState(
     schedule: new Schedule(),
     verbosity: 0,
     crawler: true,
+    cluster: undefined,
     buffered: 0,
     connections: new Map(),
     lastConnection: 0,

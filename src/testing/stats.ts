@@ -101,7 +101,7 @@ function items(turn: Turn): void {
   const classes = new Map<number, ClassSummary>();
   let bucket: number | undefined = 0;
   turn.work(() => {
-    bucket = store.visit(bucket as number, ITEMS_A_STEP, (item) => {
+    bucket = store.visit(bucket!, ITEMS_A_STEP, (item) => {
       const size = store.sizeOf(item);
       const slab = slabClass(size);
       const summary = classes.get(slab) ?? { number: 0, oldest: item.time, bytes: 0 };

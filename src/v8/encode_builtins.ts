@@ -195,7 +195,7 @@ function writeArrayBuffer(encoder: Encoder, buffer: MaybeResizable): void {
     encoder.byte(0x42); // B
     return encoder.sized(bytes);
   }
-  const most = buffer.maxByteLength as number;
+  const most = buffer.maxByteLength!;
   if (!encoder.budget.takeResizable(most)) {
     throw encoder.unstorableHere(`resizable buffers of more than ${MAX_RESIZABLE} bytes`);
   }

@@ -102,7 +102,7 @@ SHARED.keys = MAX_KEYS_OF_PLACE;
 
 /** Returns the engine's own copy of a name. A string that was just read would be looked up at each use. */
 function internalized(key: string): string {
-  return Object.keys({ [key]: 0 })[0] as string;
+  return Object.keys({ [key]: 0 })[0]!;
 }
 
 /** Returns the key as a number if an array would take it for an index, otherwise -1. */

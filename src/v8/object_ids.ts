@@ -18,7 +18,7 @@ export class ObjectIds {
     if (count < LISTED) {
       listed[count] = object;
     } else {
-      this.#ids = new Map(listed.map((object, id) => [object as object, id]));
+      this.#ids = new Map(listed.map((object, id) => [object!, id]));
       this.#ids.set(object, count);
     }
     this.#count = count + 1;

@@ -198,7 +198,7 @@ describe("withNodeSession", () => {
       response.end("body");
     };
     const { visitor, errors } = await serve(t, handler, down, {
-      async onUnavailable({ code }, request, response) {
+      async onUnavailable({ code }, request, response): Promise<void> {
         await sleep(1);
         response.writeHead(500).end(`${code} at ${request.url}`);
       },

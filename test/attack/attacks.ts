@@ -1,25 +1,25 @@
-/** Ways to make a server keep too much, or stop it. Each goes on until it is told to stop. */
+/** Ways to make a server keep too much, or to stop it. Each attack goes on until it is told to stop. */
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A place to attack. */
+/** A server to attack. */
 export interface Target {
   readonly port: number;
-  /** Whether it is over. */
+  /** Whether the attack should end. */
   readonly over: () => boolean;
 }
 
 const VALUE = Buffer.alloc(1_000_000, "v");
 
-/** A connection that does not mind how it ends. */
+/** Opens a connection and ignores how it ends. */
 function dial({ port }: Target): Socket {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => socket.destroy());
   return socket;
 }
 
-/** Sends what `next` makes as fast as the server takes it, over `count` connections. */
+/** Sends what `next` returns as fast as the server takes it, over `count` connections. */
 async function flood(
   target: Target,
   count: number,
@@ -44,7 +44,7 @@ async function flood(
 
 const SPACES = " ".repeat(1900);
 
-/** Every attack by what it does. */
+/** Every attack, by name. */
 export const ATTACKS: Readonly<Record<string, (target: Target) => Promise<void>>> = {
   "a line of a get without an end": (target) => {
     const chunk = "key ".repeat(16_000);

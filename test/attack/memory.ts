@@ -1,11 +1,11 @@
 /**
- * Attacks an embedded server for some seconds with all that makes it keep too much, and fails if it ever keeps
- * more than twice its limit or does nothing else for more than 50 ms:
+ * Attacks an embedded server for some seconds with everything that could make it keep too much. It fails if the
+ * server ever keeps more than twice its limit, or blocks its event loop for more than 50 ms:
  *
  *     node --import tsx test/attack/memory.ts [SECONDS] [LIMIT IN MB] [ATTACK...]
  *
- * Linux and Node only: it counts what the server's own thread computes, so that a busy machine does not
- * matter, and collects garbage before it counts memory, so that what is counted is in use.
+ * It needs Linux and Node. It counts the time that the server's own thread computes, so that a busy machine does
+ * not matter, and collects garbage before it counts memory, so that only memory in use counts.
  */
 import { spawn } from "node:child_process";
 import process from "node:process";
@@ -47,7 +47,7 @@ const port = Number(address.split(":")[1]);
 const seen = new Map<string, Seen>();
 let running = "";
 
-/** Notes the worst that the victim sees of itself under each attack. */
+/** Notes the worst figures that the victim reports under each attack. */
 async function watch(): Promise<void> {
   for (;;) {
     const { value, done } = await lines.next();
@@ -64,13 +64,13 @@ async function watch(): Promise<void> {
 }
 void watch();
 
-/** The highest of a figure, and under which attack it was. */
+/** The highest value of a figure, and under which attack it was. */
 function worst(name: keyof Seen): { value: number; attack: string } {
   const all = [...seen].map(([attack, { [name]: value }]) => ({ value, attack }));
   return all.reduce((one, other) => other.value > one.value ? other : one);
 }
 
-// Each attack by itself, beside one that keeps the memory full; then all together.
+// Each attack runs by itself, beside one that keeps the memory full; then all run together.
 const share = Number(seconds) * 1000 / (names.length + 5);
 async function attack(some: readonly string[], ms: number): Promise<void> {
   running = some.length === names.length ? "all" : some.join(" + ");

@@ -1,6 +1,6 @@
 /**
- * The process that is attacked: an embedded server that watches itself. Run by memory.ts, which reads a line of
- * JSON a second from it.
+ * The process that is attacked: an embedded server that watches itself. memory.ts starts it and reads a line of
+ * JSON from it every second.
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -10,14 +10,14 @@ import { MemcachedServer } from "../../src/testing/mod.ts";
 const collect = globalThis.gc as () => void;
 const server = await MemcachedServer.start({ memoryLimit: Number(process.argv[2]) });
 
-/** Bytes in use, after what is not has been collected. */
+/** Returns the bytes in use, after garbage was collected. */
 function live(): number {
   collect();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
 
-/** Milliseconds that this thread has computed; the time that others had the processor is not its own. */
+/** Returns how many ms this thread has computed. The time during which others had the processor is not counted. */
 function computed(): number {
   const [spent] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, "latin1").split(" ");
   return Number(spent) / 1e6;

@@ -1,4 +1,4 @@
-/** The chart: a group a workload, a bar a contender, each group on a scale of its own from 0. */
+/** Draws the chart: a group for each workload, a bar for each contender, each group on its own scale from 0. */
 import type { Result } from "./child.ts";
 import { type Measured, medians } from "./report.ts";
 
@@ -13,7 +13,7 @@ const COLOURS: Readonly<Record<string, string>> = {
 };
 const OTHER = "#d9a441";
 
-/** The measured throughputs as SVG, of those workloads that a peer can do. */
+/** Draws the measured throughputs as SVG, for the workloads that a peer can do. */
 export function chart(measured: readonly Measured[]): string {
   const shapes: string[] = [];
   let y = 12;

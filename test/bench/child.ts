@@ -1,6 +1,6 @@
 /**
- * The process of one contender: reads a job a line, answers with a line. So each contender has a
- * compiler, a heap and a memory peak of its own, and waits idle while another one runs.
+ * The process of one contender. It reads a job from each line and answers with a line. So each contender has its
+ * own compiler, heap and memory peak, and is idle while another one runs.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -11,13 +11,13 @@ import type { Workload } from "./workloads.ts";
 export interface Job {
   readonly workload: Workload;
   readonly place: Place;
-  /** 0: get ready only. */
+  /** How long to run, in ms; 0: only get ready. */
   readonly ms: number;
 }
 
 /** What the child answers. */
 export interface Result {
-  /** false: it cannot do this workload. */
+  /** Whether it can do this workload. */
   readonly able: boolean;
   readonly opsPerSecond: number;
   readonly cpuMicrosPerOp: number;
@@ -52,7 +52,7 @@ async function perform({ workload, place, ms }: Job): Promise<Result> {
     await running?.close();
     running = await contender(workload, place);
     current = workload.name;
-    await running?.run(200); // compiled before the first round
+    await running?.run(200); // so that the code is compiled before the first round
   }
   const nothing = {
     able: running !== undefined,

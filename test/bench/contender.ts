@@ -1,7 +1,7 @@
-/** The seam between the driver and what it drives. */
+/** The interface between the driver and the contenders. */
 import type { Workload } from "./workloads.ts";
 
-/** Where the servers are. */
+/** The addresses of the servers. */
 export interface Place {
   readonly memcached: readonly string[];
   readonly redis: string | undefined;
@@ -9,18 +9,18 @@ export interface Place {
 
 /** Runs a workload for a while. */
 export interface Running {
-  /** Resolves to the operations done; `ms` is how long new ones are begun. */
+  /** Begins operations for `ms` ms, and resolves to the number of operations done. */
   run(ms: number): Promise<number>;
   close(): void | Promise<void>;
 }
 
-/** Something that can be measured; undefined: it has no way to do this workload. */
+/** Something that can be measured. It returns undefined for a workload that it cannot do. */
 export type Contender = (
   workload: Workload,
   place: Place,
 ) => Promise<Running | undefined>;
 
-/** Keeps `inFlight` operations going, each begun when one has ended. */
+/** Keeps `inFlight` operations going: each begins when another one has ended. */
 export function closedLoop(
   inFlight: number,
   operation: (i: number) => Promise<unknown>,

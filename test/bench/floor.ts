@@ -1,13 +1,13 @@
 /**
- * The floor: a bare socket that sends the same bytes as memwire, and of the replies counts the bytes
- * alone. Nothing is checked, parsed, promised or timed.
+ * The floor: a bare socket that sends the same bytes as memwire, and only counts the bytes of the replies. It
+ * checks, parses and times nothing, and makes no promises.
  */
 import { connect, type Socket } from "node:net";
 import type { Buffer } from "node:buffer";
 import type { Contender } from "./contender.ts";
 import { keysOf, manyKeysOf, type Workload } from "./workloads.ts";
 
-// As long as memwire's opaques are most of the time.
+// It has the usual length of memwire's opaques.
 const OPAQUE = "O1234";
 
 /** A bare node:net socket. */

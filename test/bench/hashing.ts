@@ -1,6 +1,6 @@
 /**
- * The hashings in figures: how long a list of servers takes to build and a key to look up, how many
- * keys move when a server comes or goes, how evenly the keys are spread. Prints two tables.
+ * Measures the hashings: how long it takes to build a list of servers and to look up a key, how many keys move if
+ * a server is added or removed, and how evenly the keys are spread. It prints two tables.
  *
  *     node --import tsx test/bench/hashing.ts      # or deno run, or bun
  */
@@ -12,7 +12,7 @@ const SIZES = [1, 10, 100, 1000];
 const SPREAD_SIZES = [3, 10, 100];
 const SPREAD_KEYS = 100_000;
 
-/** As many keys like those of sessions. */
+/** Makes this many keys like those of sessions. */
 function keysOf(count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
     const id = Math.imul(i + 1, 0x9e3779b1) >>> 0;
@@ -34,7 +34,7 @@ function median(times: number[]): number {
   return times.sort((a, b) => a - b)[times.length >> 1] as number;
 }
 
-/** Median time of a build, ms. */
+/** Measures the median time of a build, in ms. */
 function buildTime(name: HashingName, servers: readonly HashServer[]): number {
   return median(Array.from({ length: servers.length < 1000 ? 15 : 7 }, () => {
     const start = performance.now();
@@ -43,10 +43,10 @@ function buildTime(name: HashingName, servers: readonly HashServer[]): number {
   }));
 }
 
-/** What is looked up goes here, or the engine would leave it out. */
+/** The results go here, so that the engine cannot optimize the lookups away. */
 export let sink = 0;
 
-/** Median time of a lookup over rounds of different keys, ns. */
+/** Measures the median time of a lookup over rounds of different keys, in ns. */
 function lookupTime(selector: Selector, slow: boolean): number {
   const keys = keysOf(slow ? 100 : 2000);
   return median(Array.from({ length: slow ? 21 : 101 }, () => {
@@ -56,7 +56,7 @@ function lookupTime(selector: Selector, slow: boolean): number {
   }));
 }
 
-/** The id of each key's server. */
+/** Returns the id of each key's server. */
 function placesOf(
   name: HashingName,
   servers: readonly HashServer[],
@@ -70,7 +70,7 @@ function differing(one: readonly string[], other: readonly string[]): number {
   return one.filter((place, i) => place !== other[i]).length / one.length;
 }
 
-/** Keys of the fullest server against those of the average one. */
+/** Returns how many keys the fullest server has, compared with the average. */
 function spreadOf(places: readonly string[], servers: number): number {
   const counts = new Map<string, number>();
   for (const place of places) counts.set(place, (counts.get(place) ?? 0) + 1);
@@ -85,7 +85,7 @@ function time(value: number, unit: string): string {
   return `${value.toFixed(value < 10 ? 2 : 0)} ${unit}`;
 }
 
-/** The first column to the left, the others to the right. */
+/** Aligns the first column to the left and the others to the right. */
 function table(title: string, rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] as string[]).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] as string).length))

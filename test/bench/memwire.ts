@@ -1,4 +1,4 @@
-/** memwire, as shipped: deadlines, key checks, bounds, hashing and diagnostics in place. */
+/** memwire as it is shipped, with deadlines, key checks, bounds, hashing and diagnostics. */
 import { Memcached, SessionStore } from "../../mod.ts";
 import { withSession } from "../../src/adapters/web.ts";
 import { closedLoop, type Contender } from "./contender.ts";
@@ -47,7 +47,7 @@ async function session(
   return closedLoop(inFlight, cycle, () => store.close());
 }
 
-/** The same by `withSession`, with the request and the response that a server would have. */
+/** Does the same by `withSession`, with the request and the response that a server would have. */
 async function web(
   servers: readonly string[],
   inFlight: number,
@@ -81,7 +81,7 @@ async function fill(
   return { store, ids };
 }
 
-/** About 300 bytes of what a shop keeps. */
+/** About 300 bytes of typical shop data. */
 export function sessionFields(i: number): Record<string, unknown> {
   return {
     user: {

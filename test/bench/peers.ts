@@ -1,4 +1,4 @@
-/** The other clients, each used as its own documentation shows. Their packages bring no usable types. */
+/** The other clients, each used as its own documentation shows. Their packages have no usable types. */
 import { createRequire } from "node:module";
 import process from "node:process";
 import { closedLoop, type Contender } from "./contender.ts";
@@ -15,7 +15,7 @@ function promised(call: Call): Promise<unknown> {
   });
 }
 
-/** What a peer can do, as promises. */
+/** The operations of a peer, as promises. */
 interface Peer {
   readonly get: (key: string) => Promise<unknown>;
   readonly set: (key: string, value: string | Uint8Array) => Promise<unknown>;
@@ -25,7 +25,7 @@ interface Peer {
   readonly binary: boolean;
 }
 
-/** What a client of keys and values can do. */
+/** The operations of a client of keys and values. */
 const OF_PEERS: ReadonlySet<string> = new Set(["get", "set", "getMany"]);
 
 function contender(
@@ -132,7 +132,7 @@ export const redis: Contender = contender((_server, address) => {
   if (address === undefined) return undefined;
   const { createClient } = require("redis");
   const client = createClient({ url: `redis://${address}` });
-  client.connect(); // calls wait until it has
+  client.connect(); // calls wait until it is connected
   return {
     get: (key) => client.get(key),
     set: (key, value) => client.set(key, value),

@@ -1,4 +1,4 @@
-/** The tables. */
+/** Prints the tables. */
 import type { Result } from "./child.ts";
 import type { Curve, Workload } from "./workloads.ts";
 
@@ -8,10 +8,10 @@ export interface Measured {
   readonly results: ReadonlyMap<string, readonly Result[]>;
 }
 
-/** Rounds that differ by more are not to be believed. */
+/** Rounds that differ by more than this are not reliable. */
 const MOST_SPREAD = 1.2;
 
-/** The middle of the values. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
@@ -19,7 +19,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
 }
 
-/** The medians of one contender's rounds; undefined if it cannot do the workload. */
+/** Returns the medians of one contender's rounds; undefined if it cannot do the workload. */
 export function medians(rounds: readonly Result[] | undefined): Result | undefined {
   if (rounds === undefined) return undefined;
   return {
@@ -30,7 +30,7 @@ export function medians(rounds: readonly Result[] | undefined): Result | undefin
   };
 }
 
-/** CPU a call, memwire's to another's: the median of the rounds' ratios, if these agree. */
+/** Compares memwire's CPU per call with another's: the median of the rounds' ratios, if they agree. */
 function cpuRatio(own: readonly Result[], other: readonly Result[] | undefined): string {
   if (other === undefined) return "";
   const ratios = own.map((round, i) => round.cpuMicrosPerOp / (other[i] as Result).cpuMicrosPerOp);
@@ -67,8 +67,8 @@ const HEADS = [
 ];
 
 /**
- * One line a workload: throughput, CPU, memory, ratio to the floor and to the best memcached peer. A line
- * with `~` has rounds that differ by more than a fifth; a ratio of CPU whose pairs do is withheld.
+ * Makes one line for each workload: throughput, CPU, memory, and the ratios to the floor and to the best memcached
+ * peer. A line with `~` has rounds that differ by more than a fifth. A ratio of CPU whose pairs do is left out.
  */
 export function table(measured: readonly Measured[], column: number): string {
   const lines = [`| ${HEADS.join(" | ")} |`, `|${"---|".repeat(HEADS.length)}`];
@@ -112,7 +112,7 @@ export function table(measured: readonly Measured[], column: number): string {
   return lines.join("\n");
 }
 
-/** Cost against one thing that doubles from row to row. */
+/** Prints how cost grows with one thing that doubles from row to row. */
 export function curveTable(
   { what, operations = () => 1 }: Curve,
   measured: readonly Measured[],

@@ -1,16 +1,16 @@
 /**
- * The benchmark: memwire, the floor and the peers, each in a process of its own, one after the other in
- * every round, on the same servers; medians of the rounds, and their ratios. A row whose rounds differ by
- * more than a fifth is marked: the machine was too busy then.
+ * The benchmark: memwire, the floor and the peers, each in its own process, run one after the other in every round
+ * on the same servers. It prints the medians of the rounds and their ratios. A row whose rounds differ by more than
+ * a fifth is marked, because the machine was too busy.
  *
  *     npm run bench                          the table
  *     npm run bench -- --svg chart.svg       and a chart
  *     npm run bench -- --runtime deno        memwire and the floor there: deno, bun, node24 or a path
- *     npm run bench -- --only "get 100"      rows whose name begins so
+ *     npm run bench -- --only "get 100"      rows whose name begins with this
  *     npm run bench -- --rounds 5 --ms 500   how often and how long; 5 and 400
  *     npm run bench -- --no-peers --curves
- *     npm run bench -- --c                   and CPU a call beside a client in C, which `cc` compiles
- *     npm run bench -- --base ../before      and CPU a call beside another checkout of memwire
+ *     npm run bench -- --c                   also compares CPU per call with a client in C, compiled by `cc`
+ *     npm run bench -- --base ../before      also compares CPU per call with another checkout of memwire
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -45,19 +45,19 @@ const { values } = parseArgs({
   },
   allowNegative: true,
 });
-/** What an older memwire can do as well. */
+/** The workloads that an older memwire can do too. */
 const OF_BASE: ReadonlySet<string> = new Set(["get", "set", "getMany", "session"]);
 const rounds = Number(values.rounds);
 const ms = Number(values.ms);
 
-/** Who takes part. */
+/** The contenders. */
 interface Entrant {
   ask(job: Job): Promise<Result>;
-  /** Resolves when it is gone, and its connections with it. */
+  /** Ends it. Resolves when its process and connections are gone. */
   end(): Promise<void>;
 }
 
-/** The client in C: a process a round. */
+/** The client in C, with a process for each round. */
 class CClient implements Entrant {
   async ask({ workload, place, ms }: Job): Promise<Result> {
     const { kind, size, inFlight, servers = 1, dialect = "meta" } = workload;
@@ -73,14 +73,14 @@ class CClient implements Entrant {
   async end(): Promise<void> {}
 }
 
-/** A contender's process. */
+/** Starts a contender's process. */
 class Child implements Entrant {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
   constructor(name: string) {
-    // The clients run in Node, where they are at home; memwire, the floor and the session stores in the
-    // runtime asked for.
+    // The other clients run in Node, for which they are made; memwire, the floor and the session stores run in the
+    // chosen runtime.
     const own = ["memwire", "base", "floor"].includes(name) || name.startsWith("connect-");
     const [command, ...args] = name === "base"
       ? commandIn(values.runtime, base as string, compiledBase)
@@ -109,7 +109,7 @@ class Child implements Entrant {
   }
 }
 
-/** Deno and Bun read TypeScript as it is; Node gets what is published for it: compiled by tsc. */
+/** Deno and Bun read TypeScript as it is. Node gets what is published for it, compiled by tsc. */
 function commandIn(runtime: string, root: string, compiled: string): string[] {
   const name = runtime.split("/").at(-1) as string;
   const source = join(root, "test/bench/child.ts");

@@ -1,11 +1,11 @@
 /**
- * The codec against `node:v8` and `JSON`, on sessions. All take turns in short slices, and all slices of each
- * count, for each has its own garbage to collect now and then; so ratios are sound on a busy machine too.
+ * Compares the codec with `node:v8` and `JSON`, on sessions. All take turns in short slices, and all slices of each
+ * count, because each must collect its own garbage now and then. So the ratios are reliable even on a busy machine.
  *
  *     node --import tsx test/bench/v8.ts [rounds [mixed | small | 2KB | 50KB]...]
  *     deno run -A test/bench/v8.ts, bun test/bench/v8.ts
  *
- * "encode" is what the client uses, a view on the codec's buffer; "serialize" copies it out.
+ * "encode" is what the client uses: it returns a view on the codec's buffer. "serialize" copies the bytes.
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
@@ -18,12 +18,12 @@ const ROUNDS = Number(process.argv[2] ?? 20);
 const SLICE_MS = 50;
 const WARM_UP = 6;
 
-/** Does its work once for each of the values. */
+/** Does the work once for each of the values. */
 type Work = () => void;
 
 let sink: unknown;
 
-/** Values and milliseconds. */
+/** How many values were handled in how many ms. */
 interface Count {
   values: number;
   ms: number;
@@ -41,7 +41,7 @@ function slice(work: Work, values: number, count: Count): void {
   count.ms += elapsed;
 }
 
-/** Values a second of each. */
+/** Measures how many values each handles in a second. */
 function race(works: Record<string, Work>, values: number): Record<string, number> {
   const names = Object.keys(works);
   const counts: Record<string, Count> = {};
@@ -50,7 +50,7 @@ function race(works: Record<string, Work>, values: number): Record<string, numbe
       if (round <= 0) counts[name] = { values: 0, ms: 0 };
       slice(works[name] as Work, values, counts[name] as Count);
     }
-    names.push(names.shift() as string); // nobody always comes after the same one
+    names.push(names.shift() as string); // so that none always runs after the same one
   }
   return Object.fromEntries(
     Object.entries(counts).map(([name, { values, ms }]) => [name, values / ms * 1000]),

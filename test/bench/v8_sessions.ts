@@ -1,4 +1,4 @@
-/** What web applications keep in sessions: 600 different ones, and one each of three sizes. */
+/** Sessions such as web applications keep: 600 different ones, and one each of three sizes. */
 import { Random } from "../v8/random.ts";
 
 type Fields = Record<string, unknown>;
@@ -84,7 +84,7 @@ const parts: readonly ((session: Fields, random: Random) => void)[] = [
   (session, random) => session.expires = 1.7e12 + random.next(),
 ];
 
-/** One session of some of the parts, some sessions of few and some of many. */
+/** Makes one session of some of the parts; some sessions have few parts, some many. */
 function mixed(random: Random): Fields {
   const session: Fields = {};
   const likely = 2 + random.below(5);
@@ -94,13 +94,13 @@ function mixed(random: Random): Fields {
   return session;
 }
 
-/** 600 sessions of about 230 bytes, as a store has just loaded them: no text is still in pieces. */
+/** Makes 600 sessions of about 230 bytes, as if just loaded from a store, so that no text is still in pieces. */
 export function mixedSessions(): Fields[] {
   const random = new Random(600);
   return structuredClone(Array.from({ length: 600 }, () => mixed(random)));
 }
 
-/** About 170 bytes. */
+/** Makes a session of about 170 bytes. */
 export function smallSession(): Fields {
   return {
     userId: 4711,
@@ -114,7 +114,7 @@ export function smallSession(): Fields {
   };
 }
 
-/** About 2 KB: a filled cart. */
+/** Makes a session of about 2 KB, with a filled cart. */
 export function mediumSession(): Fields {
   const random = new Random(2);
   return structuredClone({
@@ -132,7 +132,7 @@ export function mediumSession(): Fields {
   });
 }
 
-/** About 50 KB: lists that had better be in a database. */
+/** Makes a session of about 50 KB, with lists that should be in a database. */
 export function largeSession(): Fields {
   const random = new Random(50);
   return structuredClone({

@@ -1,22 +1,22 @@
-/** What is measured: the work of one operation, how many are in flight, and what it is called. */
+/** What is measured: the work of one operation, how many are in flight, and the name. */
 import process from "node:process";
 
 /** One row of the table. */
 export interface Workload {
   readonly name: string;
   readonly kind: "get" | "fetch" | "set" | "getMany" | "session" | "withSession";
-  /** Bytes of a value. */
+  /** The bytes of a value. */
   readonly size: number;
-  /** Strings or Uint8Arrays. */
+  /** Whether values are strings or Uint8Arrays. */
   readonly value: "text" | "bytes";
   readonly inFlight: number;
-  /** memcached servers. Default 1. */
+  /** How many memcached servers there are. Default 1. */
   readonly servers?: number;
-  /** Keys of one getMany. Default 100. */
+  /** How many keys one getMany has. Default 100. */
   readonly keys?: number;
-  /** Default "meta". */
+  /** The dialect. Default "meta". */
   readonly dialect?: "meta" | "classic";
-  /** Of the floor, asked of memwire: in Node, Deno, Bun. */
+  /** The share of the floor that memwire must reach in Node, Deno and Bun. */
   readonly target?: readonly [node: number, deno: number, bun: number];
 }
 
@@ -29,7 +29,7 @@ export const workloads: readonly Workload[] = [
   row("get", 100, "bytes", 100, [0.7, 0.55, 0.85]),
   row("get", 100, "text", 1000, [0.8, 0.85, 0.95]),
   row("get", 100, "bytes", 1000, [0.7, 0.65, 0.95]),
-  // Hits, on distinct keys; its floor is that of get.
+  // Hits on distinct keys. Its floor is that of get.
   row("fetch", 100, "text", 1),
   row("fetch", 100, "text", 100),
   row("set", 100, "text", 1),
@@ -40,7 +40,7 @@ export const workloads: readonly Workload[] = [
   row("get", 4 * KiB, "bytes", 50, [0.6, 0.6, 0.6]),
   row("get", 256 * KiB, "bytes", 4, [0.75, 0.95, 0.6]),
   row("getMany", 100, "text", 2, [0.7, 0.65, 0.7]),
-  // Its floor is the meta one: a classic floor of lone gets is the server's own limit.
+  // Its floor is the meta one, because a classic floor of single gets is limited by the server.
   {
     ...row("get", 100, "text", 100),
     name: "classic get 100 B, 100",
@@ -62,15 +62,15 @@ export const workloads: readonly Workload[] = [
   },
 ];
 
-/** One thing that doubles from row to row. */
+/** Rows in which one thing doubles. */
 export interface Curve {
   readonly what: string;
   readonly rows: readonly Workload[];
-  /** Operations whose cost is compared; default 1. */
+  /** The operations whose cost is compared. Default 1. */
   readonly operations?: (workload: Workload) => number;
 }
 
-/** How cost grows with one thing at a time: never more than it does itself. */
+/** The curves that show how cost grows with one thing at a time: never faster than that thing. */
 export const curves: readonly Curve[] = [
   {
     what: "requests in flight",
@@ -122,7 +122,7 @@ function row(
   };
 }
 
-/** All that can be measured, by name. */
+/** Everything that can be measured, by name. */
 export const CONTENDERS = [
   "floor",
   "memwire",
@@ -137,10 +137,10 @@ export const CONTENDERS = [
   "connect-memcached",
 ] as const;
 
-// Each contender has keys of its own, for they store the same values under different flags.
+// Each contender has its own keys, because they store the same values under different flags.
 const own = CONTENDERS.findIndex((name) => name === process.argv[2]) + 1;
 
-/** Keys of 27 bytes, as sessions have them; few of large values, so that none is evicted. */
+/** Makes keys of 27 bytes, as sessions have them; few if values are large, so that none is evicted. */
 export function keysOf({ size }: Workload): string[] {
   const count = size > 64 * KiB ? 32 : 1000;
   return Array.from(
@@ -149,7 +149,7 @@ export function keysOf({ size }: Workload): string[] {
   );
 }
 
-/** Those of one getMany. */
+/** Returns the keys of one getMany. */
 export function manyKeysOf(workload: Workload): string[] {
   return keysOf(workload).slice(0, workload.keys ?? 100);
 }

@@ -1,4 +1,4 @@
-/** The machine's chromium, without a window. */
+/** Finds and starts the machine's chromium, without a window. */
 import { type Browser, chromium } from "playwright-core";
 import { findProgram } from "../support/find_memcached.ts";
 
@@ -17,7 +17,7 @@ const ARGUMENTS = [
 export function launchChromium(): Promise<Browser> {
   const executablePath = findProgram("chromium");
   if (executablePath === undefined) {
-    throw new Error("There is no chromium on PATH: npm test -- --install chromium");
+    throw new Error("There is no chromium on PATH; install it by: npm test -- --install chromium");
   }
   return chromium.launch({ executablePath, args: ARGUMENTS });
 }

@@ -1,12 +1,12 @@
 /**
- * The page of `npm start -- --serve`, clicked through in a real browser, as in README's words: log in
- * on one application, be known on the other, stop the server, keep the cookie, start it again.
+ * Clicks through the page of `npm start -- --serve` in a real browser, as README describes: log in on one
+ * application, be known on the other, stop the server, keep the cookie, start it again.
  *
  *     npm test -- --install chromium
  *     npm ci --prefix test/browser
  *     npm test -- --no-types test/browser
  *
- * Not part of `npm test`: it needs chromium, and a driver from a manifest of its own.
+ * It is not part of `npm test`, because it needs chromium and a driver from its own manifest.
  */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
@@ -15,12 +15,12 @@ import { type Servers, startPage } from "../support/start_page.ts";
 import { until } from "../support/until.ts";
 import { launchChromium } from "./chromium.ts";
 
-/** A visitor before the page. */
+/** A visitor of the page. */
 class Visitor {
   readonly page: Page;
-  /** What the page has complained of. */
+  /** The errors of the page. */
   readonly complaints: string[] = [];
-  /** Paths that were posted to. */
+  /** The paths to which the page has posted. */
   readonly posts: string[] = [];
 
   constructor(page: Page) {
@@ -28,7 +28,7 @@ class Visitor {
     page.setDefaultTimeout(15_000);
     page.on("pageerror", (error) => this.complaints.push(String(error)));
     page.on("console", (message) => {
-      const status = /status of 503/.test(message.text()); // chromium tells of each
+      const status = /status of 503/.test(message.text()); // chromium reports each of these
       if (message.type() === "error" && !status) this.complaints.push(message.text());
     });
     page.on("request", (request) => {
@@ -36,7 +36,7 @@ class Visitor {
     });
   }
 
-  /** A button of an application. */
+  /** Finds a button of an application. */
   button(application: "one" | "two", name: string | RegExp): Locator {
     return this.#frame(application).getByRole("button", { name });
   }
@@ -91,7 +91,7 @@ describe("the page in a browser", () => {
       const mine = page.locator(".server.mine");
       await page.getByText("You have no session yet").waitFor();
 
-      // Logged in on one, known on two, on a server that the page shows.
+      // The visitor logs in on one, is known on two, and the page shows the session's server.
       await visitor.button("one", "Log in").click();
       await visitor.sees("one", "Welcome, Ada.");
       await visitor.sees("two", "Welcome, Ada.");
@@ -101,7 +101,7 @@ describe("the page in a browser", () => {
       const name = (await mine.locator("h2").innerText()).replace("Server ", "");
       await visitor.logs(new RegExp(`POST /login: saved on server ${name}`));
 
-      // The server is stopped: an error, no logout.
+      // The server is stopped: an error, but no logout.
       await mine.getByRole("button", { name: `Stop server ${name}` }).click();
       const stopped = page.locator(".server.stopped");
       await stopped.getByText("stopped", { exact: true }).waitFor();
@@ -113,7 +113,7 @@ describe("the page in a browser", () => {
       assert.equal(await visitor.cookie(), id);
       assert.equal(await page.locator(".server:not(.stopped)").count(), 2);
 
-      // It is started again, empty: now the session is known to be gone. Both find out by themselves.
+      // It is started again, empty, so the session is known to be gone. Both applications find out by themselves.
       await stopped.getByRole("button", { name: `Start server ${name}` })
         .click();
       for (const application of ["one", "two"] as const) {
@@ -122,7 +122,7 @@ describe("the page in a browser", () => {
       await page.getByText("does not hold it any more").waitFor();
       assert.equal(await visitor.cookie(), id);
 
-      // A new login, on the other, and a logout.
+      // A new login on the other one, and a logout.
       await visitor.button("two", "Log in").click();
       await visitor.sees("one", "Welcome, Ada.");
       assert.notEqual(await visitor.cookie(), id);
@@ -135,7 +135,7 @@ describe("the page in a browser", () => {
     });
   }
 
-  test("a login beside a slow request stays, and reloading repeats no request", async (t) => {
+  test("a login during a slow request stays, and reloading repeats no request", async (t) => {
     const visitor = await visit(t, "embedded");
     const { page } = visitor;
     await visitor.button("one", "Add tea").click();
@@ -157,12 +157,12 @@ describe("the page in a browser", () => {
     await page.reload();
     await visitor.sees("one", "Welcome, Ada.");
     await visitor.sees("two", "Welcome, Ada.");
-    await visitor.logs("POST /login"); // the log is there again
+    await visitor.logs("POST /login"); // the log is shown again
     assert.deepEqual(visitor.posts, posts);
     assert.deepEqual(visitor.complaints, []);
   });
 
-  test("a slow request that saves is merged with what the other does meanwhile", async (t) => {
+  test("a slow request that saves is merged with what another one does meanwhile", async (t) => {
     const visitor = await visit(t, "embedded");
     await visitor.button("one", "Log in").click();
     await visitor.sees("two", "Welcome, Ada.");
@@ -175,7 +175,7 @@ describe("the page in a browser", () => {
     }
   });
 
-  test("an answer that comes late does not replace a newer one", async (t) => {
+  test("a late answer does not replace a newer one", async (t) => {
     const visitor = await visit(t, "embedded");
     const { page } = visitor;
     let release: (() => void) | undefined;

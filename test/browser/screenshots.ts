@@ -1,10 +1,10 @@
 /**
- * Pictures of the page of `npm start -- --serve`, to look at when its design has changed:
+ * Takes pictures of the page of `npm start -- --serve`, to look at after its design has changed:
  *
  *     node test/support/launch.js test/browser/screenshots.ts FOLDER
  *
- * `3-after-light-1280.png` there, after `pngquant 64`, is test/examples/sessions/screenshot.png, of
- * which README tells.
+ * `3-after-light-1280.png` of them, after `pngquant 64`, is test/examples/sessions/screenshot.png, which README
+ * mentions.
  */
 import { join } from "node:path";
 import process from "node:process";

@@ -1,11 +1,11 @@
-/** What goes wrong: a proxy before each server, and signals to its process. */
+/** Makes faults: by a proxy in front of each server, and by signals to its process. */
 import type { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MemcachedServer } from "../support/memcached.ts";
 import { reset } from "../support/reset.ts";
 
-/** Random numbers from a seed, so that a run can be had again (mulberry32). */
+/** Makes random numbers from a seed, so that a run can be repeated (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -16,14 +16,14 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** Passes bytes on, both ways, and spoils what it is told to. */
+/** Passes bytes on in both directions, and causes the faults that it is told to. */
 export class ChaosProxy {
   readonly #listener: Server;
   readonly #random: () => number;
   readonly #pairs = new Set<{ client: Socket; budget: number }>();
-  /** ms that each piece of a reply waits. */
+  /** How long each piece of a reply waits, in ms. */
   latency = 0;
-  /** While it is set nothing is passed on. */
+  /** While this is set, nothing is passed on. */
   #held: Promise<void> | undefined;
 
   private constructor(listener: Server, random: () => number) {
@@ -47,12 +47,12 @@ export class ChaosProxy {
     return `127.0.0.1:${(this.#listener.address() as { port: number }).port}`;
   }
 
-  /** Resets every connection after so many bytes more at most, at a place of its own. */
+  /** Resets every connection at a random byte of the next `most` ones. */
   resetWithin(bytes: number): void {
     for (const pair of this.#pairs) pair.budget = Math.floor(this.#random() * bytes);
   }
 
-  /** Nothing passes for so long, in either direction. */
+  /** Passes nothing on for so many ms, in either direction. */
   async hold(ms: number): Promise<void> {
     this.#held = sleep(ms);
     await this.#held;
@@ -93,7 +93,7 @@ export class ChaosProxy {
   }
 }
 
-/** One fault after the other until `end`; only the last server is ever killed, for it loses all it holds. */
+/** Makes one fault after the other until `end`. Only the last server is ever killed, because that loses its items. */
 export async function wreak(
   servers: readonly MemcachedServer[],
   proxies: readonly ChaosProxy[],

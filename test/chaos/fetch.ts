@@ -1,15 +1,15 @@
 /**
- * The check of `fetch` by hand: processes that fetch, winners that are killed or stopped, a server that
- * restarts, and others that change, mark and claim the same keys.
+ * A long test of `fetch`: many processes fetch, winners are killed or stopped, the server restarts, and other
+ * clients change, mark and claim the same keys.
  *
  *     npm run chaos -- --fetch                  each part: 20 s of meta, classic, mixed and a hot key, locks
  *     npm run chaos -- --fetch --seconds 4      shorter, as CI does
  *     npm run chaos -- --fetch --only mixed     one of: meta, classic, mixed, hot, lock
  *
  * It fails if a value was stored that was older than the last acknowledged delete, invalidate or set; if two
- * loads of a key overlapped before the lease was over; if a dead winner cost more than the lease and a second;
- * if a fetch rejected but for the source's sake; for a hot key, if an expiry led to more than one load; for a
- * lock, if two were inside, or a holder that was stopped past its ttl could extend or release.
+ * loads of a key overlapped before the lease was over; if a dead winner cost others more than the lease and a
+ * second; if a fetch rejected for another reason than its source; if an expiry of a hot key led to more than one
+ * load; or if two held a lock, or a holder that was stopped past its ttl could extend or release it.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { connect } from "node:net";
@@ -36,11 +36,11 @@ const MIXES: Readonly<Record<string, readonly Protocol[]>> = {
 
 interface Worker {
   readonly process: ChildProcess;
-  /** When it was stopped last, or went on. */
+  /** When it was last stopped or continued. */
   stoppedAt: number;
 }
 
-/** One storm. */
+/** Runs one storm. */
 class Storm {
   readonly source = new Source(LEASE, LOAD_MS, 0.05);
   readonly #protocols: readonly Protocol[];
@@ -111,7 +111,7 @@ class Storm {
     this.source.done(done, performance.now() - done.ms - 500 < stoppedAt);
   }
 
-  /** Changes keys, and does what other clients do. */
+  /** Changes keys, and acts as other clients do. */
   async #write(protocol: Protocol, end: number): Promise<void> {
     const client = new Memcached(this.#server.address, { protocol, timeout: 2_000 });
     const ways: readonly ((key: string) => Promise<void>)[] = [
@@ -135,7 +135,7 @@ class Storm {
     await client.close();
   }
 
-  /** A line of another client, which speaks meta. */
+  /** Sends a line as another client that speaks meta. */
   #say(line: string): Promise<string> {
     const socket = connect(this.#server.port, this.#server.host);
     return new Promise<string>((resolve, reject) => {
@@ -146,7 +146,7 @@ class Storm {
     }).finally(() => socket.destroy());
   }
 
-  /** Reads what is stored. In classic, for that takes nobody's win. */
+  /** Reads what is stored, in classic, because that takes no win. */
   async #look(end: number): Promise<void> {
     const client = new Memcached(this.#server.address, { protocol: "classic", timeout: 2_000 });
     while (performance.now() < end) {

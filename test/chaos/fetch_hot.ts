@@ -1,4 +1,4 @@
-/** One hot key and eight processes: how often the source is asked. */
+/** Counts how often eight processes that fetch one hot key ask the source. */
 import { fork } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -7,12 +7,12 @@ import type { Job, Protocol, Question } from "./fetch_messages.ts";
 
 const PROCESSES = 8;
 const TTL = 2;
-// By memcached's clock, which ticks in whole seconds, a ttl of n lives n - 1 seconds at least.
+// memcached's clock ticks in whole seconds, so an item with a ttl of n lives at least n - 1 seconds.
 const LEAST_LIFE_MS = (TTL - 1) * 1000;
-// What a message between two processes may be late.
+// How late a message between two processes may be.
 const LATE_MS = 100;
 
-/** What became of it. */
+/** The result. */
 export interface HotTally {
   readonly seconds: number;
   calls: number;
@@ -20,7 +20,7 @@ export interface HotTally {
   readonly violations: string[];
 }
 
-/** Lets eight processes fetch one key for so long. */
+/** Lets eight processes fetch one key for so many seconds. */
 export async function hot(seconds: number): Promise<HotTally> {
   const server = await startMemcached();
   const tally: HotTally = { seconds, calls: 0, loads: 0, violations: [] };

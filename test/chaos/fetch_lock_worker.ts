@@ -1,4 +1,4 @@
-/** A process of fetch_locks.ts: takes locks, and tells when it is inside. */
+/** A process of fetch_locks.ts. It takes locks, and reports when it holds one. */
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached } from "../../mod.ts";
@@ -7,10 +7,10 @@ const [address = "", protocol = "meta", contenders = "1", rounds = "1"] = proces
 const client = new Memcached(address, { protocol: protocol as "meta" | "classic", timeout: 5_000 });
 const say = (what: object): void => void process.send?.(what);
 
-// In the order in which they were asked: the parent answers one message after the other.
+// In the order of the questions, because the parent answers one message after the other.
 const waiting: (() => void)[] = [];
 
-/** Tells the parent; resolves when it knows, and so before anybody else can do what follows from it. */
+/** Tells the parent, and resolves when the parent knows, so before anybody else can act on it. */
 function tell(what: object): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);
@@ -19,7 +19,7 @@ function tell(what: object): Promise<void> {
 }
 
 if (rounds === "stopped") {
-  // It is stopped while it holds the lock, and goes on when another has taken it.
+  // This process is stopped while it holds the lock, and continued when another one has taken it.
   const lock = await client.lock("stopped", { ttl: 2 });
   say({ held: lock !== undefined });
   await new Promise((resolve) => process.once("message", resolve));

@@ -1,4 +1,4 @@
-/** Locks between processes: 40 contenders, 200 acquisitions; and a holder that is stopped past its ttl. */
+/** Tests locks between processes: 40 contenders with 200 locks, and a holder that is stopped past its ttl. */
 import { type ChildProcess, fork } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -9,13 +9,13 @@ const PROCESSES = 4;
 const CONTENDERS = 10;
 const ROUNDS = 5;
 
-/** What became of it. */
+/** The result. */
 export interface LockTally {
   acquired: number;
   readonly violations: string[];
 }
 
-/** What a process tells: with which token it has come in or goes out, and how a stopped one fared. */
+/** A report of a process: the token with which it got or releases the lock, or how a stopped one ended. */
 interface Said {
   readonly in?: string;
   readonly out?: string;
@@ -31,7 +31,7 @@ function start(...args: string[]): ChildProcess {
   return fork(fileURLToPath(new URL("fetch_lock_worker.ts", import.meta.url)), args);
 }
 
-/** Runs both. */
+/** Runs both tests. */
 export async function locks(): Promise<LockTally> {
   const server = await startMemcached();
   const tally: LockTally = { acquired: 0, violations: [] };

@@ -1,25 +1,25 @@
 /**
- * The source behind the cache, and the judge of what is made of it. Each key has a version. A change bumps it
- * and then tells the cache; when the cache has acknowledged that, no older version may be stored any more
- * (`hard`), or none that is not marked as old (`floor`).
+ * The source behind the cache, which also checks the results. Each key has a version. A change raises the version
+ * and then tells the cache. When the cache has acknowledged that, no older version may be stored any more (`hard`),
+ * or only one that is marked as old (`floor`).
  */
 import type { ChildProcess } from "node:child_process";
 import { type Begun, clock, type Done } from "./fetch_messages.ts";
 
 interface Load {
   readonly key: string;
-  /** Its lease was won between these two. */
+  /** Its lease was won between these two times. */
   readonly askedAt: number;
   readonly since: number;
   readonly worker: ChildProcess;
 }
 
-/** What became of a storm. */
+/** The result of a storm. */
 export interface Tally {
   calls: number;
   loads: number;
   changes: number;
-  /** Values that were read from the server itself. */
+  /** How many values were read from the server itself. */
   looks: number;
   overlapsPastLease: number;
   kills: number;
@@ -27,11 +27,11 @@ export interface Tally {
   restarts: number;
   longestMs: number;
   readonly results: Record<string, number>;
-  /** What must not be. */
+  /** Everything that happened and must not happen. */
   readonly violations: string[];
 }
 
-/** Everything that a call may wait for besides dead winners: loads, pauses between questions, a busy machine. */
+/** How long a call may wait for anything but dead winners: loads, pauses between questions, a busy machine. */
 const SLACK_MS = 3_000;
 
 export class Source {
@@ -48,7 +48,7 @@ export class Source {
     results: {},
     violations: [],
   };
-  /** The loads that have begun and not ended. */
+  /** The loads that are under way. */
   readonly active: Map<number, Load> = new Map();
   readonly #lease: number;
   readonly #loadMs: number;
@@ -56,17 +56,17 @@ export class Source {
   readonly #versions = new Map<string, number>();
   readonly #floors = new Map<string, number>();
   readonly #hard = new Map<string, number>();
-  /** When a key was last changed, Infinity while it is being changed. */
+  /** When a key was last changed; Infinity while it is being changed. */
   readonly #changed = new Map<string, number>();
   /** When winners of a key died or were stopped, and when the server restarted. */
   readonly #deaths = new Map<string, number[]>();
   readonly #outages: number[] = [];
-  /** Loads that overlapped too early. They may, where the cache could not be used: that is known later. */
+  /** Loads that overlapped too early. That is allowed if the cache could not be used, which is only known later. */
   readonly #overlaps: { readonly loads: readonly number[]; readonly text: string }[] = [];
   readonly #bypasses = new Set<number>();
   #count = 0;
 
-  /** `lease` in seconds, `loadMs` the longest load. */
+  /** `lease` is in seconds, `loadMs` is the longest load. */
   constructor(lease: number, loadMs: number, failRate: number) {
     this.#lease = lease;
     this.#loadMs = loadMs;
@@ -81,7 +81,7 @@ export class Source {
     return this.#hard.get(key) ?? 0;
   }
 
-  /** A load begins. */
+  /** Notes that a load begins. */
   begin(key: string, askedAt: number, worker: ChildProcess): Begun {
     const now = clock();
     this.tally.loads++;
@@ -101,7 +101,7 @@ export class Source {
   }
 
   #noteOverlap({ key, askedAt, since }: Load, now: number, loads: readonly number[]): void {
-    // Whoever changed the key, or the server's restart, has taken the lease away.
+    // A change of the key, or a restart of the server, has taken the lease away.
     if ((this.#changed.get(key) ?? 0) >= askedAt) return;
     if (this.#outages.some((time) => time >= since - 3_000)) return;
     if (now - since >= this.#lease * 1000 - 5) this.tally.overlapsPastLease++;
@@ -111,7 +111,7 @@ export class Source {
       });}
   }
 
-  /** All calls have ended. */
+  /** Makes the result, when all calls have ended. */
   close(): Tally {
     for (const { loads, text } of this.#overlaps) {
       if (!loads.some((load) => this.#bypasses.has(load))) this.#violation(text);
@@ -123,7 +123,7 @@ export class Source {
     this.active.delete(load);
   }
 
-  /** A worker has died, or is stopped for longer than the lease. */
+  /** Notes that a worker has died, or is stopped for longer than the lease. */
   died(worker: ChildProcess): void {
     for (const [id, { key, worker: of }] of this.active) {
       if (of !== worker) continue;
@@ -136,7 +136,7 @@ export class Source {
     this.#outages.push(clock());
   }
 
-  /** Changes the key, unless somebody is at it; `hard`: the old value must be gone. */
+  /** Changes the key, unless it is being changed. `hard`: the old value must be gone afterwards. */
   async change(
     key: string,
     tell: (version: number) => Promise<"gone" | "old" | "nothing">,
@@ -152,7 +152,7 @@ export class Source {
     this.#changed.set(key, clock());
   }
 
-  /** Judges how a call ended; `stopped`: its process was stopped meanwhile. */
+  /** Checks how a call ended. `stopped`: its process was stopped meanwhile. */
   done(
     { key, floor, hard, seesMarks, alone, load, ms, result, value, error }: Done,
     stopped: boolean,
@@ -186,7 +186,7 @@ export class Source {
     }
   }
 
-  /** Judges what was read from the server when `hard` had been acknowledged before. */
+  /** Checks what was read from the server after `hard` had been acknowledged. */
   look(key: string, value: unknown, hard: number): void {
     this.tally.looks++;
     const version = typeof value === "string" ? versionOf(value) : undefined;

@@ -1,6 +1,6 @@
 /**
- * A process of the storm in fetch.ts: users that fetch keys at random, over one client. What a load gives, and
- * how long it takes, the parent says, which is the source.
+ * A process of the storm in fetch.ts, with users that fetch random keys over one client. The parent is the source:
+ * it says what a load returns and how long it takes.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { channel } from "node:diagnostics_channel";
@@ -37,14 +37,14 @@ function ask(question: Question): Promise<Reply> {
   });
 }
 
-/** How each call ended, by the channel, which speaks in its caller's context. */
+/** How each call ended, from the channel, which publishes in the context of the caller. */
 const call = new AsyncLocalStorage<{ result: string; askedAt: number }>();
 channel("memwire:fetch").subscribe((message) => {
   const store = call.getStore();
   if (store !== undefined) store.result = (message as FetchMessage).result;
 });
 
-// What has been won was won after it was asked for.
+// A lease is won after it was asked for.
 channel("memwire:command:start").subscribe((message) => {
   const store = call.getStore();
   if (store !== undefined && (message as CommandMessage).operation === "lease") {
@@ -52,7 +52,7 @@ channel("memwire:command:start").subscribe((message) => {
   }
 });
 
-/** How many calls for a key are underway here: who joins one shares its round trip. */
+/** How many calls for a key are under way here. A call that joins another one shares its round trip. */
 const underway = new Map<string, number>();
 
 async function user(): Promise<void> {
@@ -91,7 +91,7 @@ async function load(done: Done): Promise<string | undefined> {
   }) as Begun;
   done.load = load;
   await sleep(ms);
-  // The parent knows that it has ended before anybody can see what comes of it.
+  // The parent learns that the load has ended before anybody can see its value.
   await ask({ ask: "end", load });
   if (fails) throw new Error("source");
   return absent ? undefined : `${key}:${version}`;

@@ -1,24 +1,24 @@
-/** What a worker tells at its end, and whether all of it together can be true. */
+/** The report of a worker, and the check whether all reports can be true together. */
 import type { Memcached } from "../../mod.ts";
 
-/** Outcomes of one kind of write to one key: done for sure, and in doubt. */
+/** The outcomes of one kind of write to one key: certain, and ambiguous. */
 export interface Tally {
   acked: string[];
   doubtful: string[];
 }
 
-/** What a worker has done and seen. */
+/** Everything that a worker has done and seen. */
 export interface Report {
   readonly worker: string;
-  /** Whose keys it has written. */
+  /** The group whose keys it has written. */
   readonly group: string;
-  /** Writes may be where they are lost: the group's are not counted. */
+  /** Whether writes may have gone to the server that is killed; then the group's are not counted. */
   readonly strayed: boolean;
-  /** Calls by how they ended: "ok" or an error's code. */
+  /** The number of calls for each outcome: "ok" or an error's code. */
   readonly ends: Record<string, number>;
-  /** What cannot be, in words. */
+  /** Impossible results, in words. */
   readonly violations: string[];
-  /** Tokens by key, for writes that none may lose. */
+  /** Tokens by key, for writes that must not be lost. */
   readonly increments: Record<string, Tally>;
   readonly appends: Record<string, Tally>;
   readonly cas: Record<string, Tally>;
@@ -29,7 +29,7 @@ export interface Report {
 
 type Kind = "increments" | "appends" | "cas" | "adds";
 
-/** Everybody's outcomes for each key. */
+/** Joins all workers' outcomes for each key. */
 function gather(reports: readonly Report[], kind: Kind): Map<string, Tally> {
   const all = new Map<string, Tally>();
   const strayed = new Set(reports.filter((each) => each.strayed).map(({ group }) => group));
@@ -46,8 +46,8 @@ function gather(reports: readonly Report[], kind: Kind): Map<string, Tally> {
 }
 
 /**
- * Compares what the servers hold with what the workers were told. `clients` read one server each: with
- * failover a key's writes may be spread over several.
+ * Compares what the servers hold with what the workers were told. Each of `clients` reads one server, because with
+ * failover the writes of a key may be spread over several.
  */
 export async function judge(
   reports: readonly Report[],
@@ -65,7 +65,7 @@ export async function judge(
     const sum = (await copies(key)).reduce<number>((total, value) => total + Number(value), 0);
     if (sum < acked.length || sum > acked.length + doubtful.length) {
       wrong.push(
-        `${key} is ${sum}, incremented ${acked.length} times, ${doubtful.length} in doubt`,
+        `${key} is ${sum}, incremented ${acked.length} times, ${doubtful.length} ambiguous`,
       );
     }
   }

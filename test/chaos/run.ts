@@ -1,12 +1,12 @@
 /**
- * Chaos: three real servers behind proxies, several processes with a mixed load in both dialects and with both
- * rules of failover, and for as long as asked connections that are reset at any byte, servers that are
- * stopped and killed, latency and stalls. One of the servers speaks TLS. An oracle says whether a value
- * was ever wrong, an acknowledged write lost, or a call late.
+ * Chaos: three real servers behind proxies, and several processes with a mixed load in both dialects and with both
+ * rules of failover. For the given time connections are reset at any byte, servers are stopped and killed, and
+ * replies are delayed or held back. One of the servers speaks TLS. An oracle checks that no value was ever wrong,
+ * no acknowledged write lost and no call late.
  *
  *     npm run chaos -- --minutes 5
  *     npm run chaos -- --seconds 30 --seed 7
- *     npm run chaos -- --fetch                  another one, for fetch and lock: see fetch.ts
+ *     npm run chaos -- --fetch                  the same for fetch and lock; see fetch.ts
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +21,7 @@ import { ChaosProxy, randomFrom, wreak } from "./faults.ts";
 import { judge, type Report } from "./report.ts";
 import type { WorkerOptions } from "./worker.ts";
 
-if (process.argv.includes("--fetch")) await import("./fetch.ts"); // which ends the process
+if (process.argv.includes("--fetch")) await import("./fetch.ts"); // it ends the process
 
 const PROCESSES = 2;
 
@@ -48,7 +48,7 @@ const random = randomFrom(seed);
 const proxies = await Promise.all(servers.map((server) => ChaosProxy.start(server, random)));
 const addresses = proxies.map(({ address }, i) => i === 1 ? `memcacheds://${address}` : address);
 
-/** Runs one process of the load to its end. */
+/** Runs one process of the load until it ends. */
 async function work(options: WorkerOptions): Promise<Report> {
   const worker = fileURLToPath(new URL("./worker.ts", import.meta.url));
   const types = Number.parseInt(process.versions.node) < 24 ? ["--import", "tsx"] : [];

@@ -1,6 +1,6 @@
 /**
- * One process of the load: many callers on one client, who note what they were told. Run by run.ts, which
- * reads the report from standard output.
+ * One process of the load: many callers of one client, which note what they were told. run.ts starts it and reads
+ * its report from standard output.
  */
 import { channel } from "node:diagnostics_channel";
 import process from "node:process";
@@ -10,7 +10,7 @@ import { presets } from "../../src/hashing/presets.ts";
 import { randomFrom } from "./faults.ts";
 import type { Report, Tally } from "./report.ts";
 
-/** What run.ts asks for. */
+/** The job that run.ts gives. */
 export interface WorkerOptions {
   readonly name: string;
   /** Workers of one group write the same keys. */
@@ -18,7 +18,7 @@ export interface WorkerOptions {
   readonly servers: readonly string[];
   readonly protocol: "meta" | "classic";
   readonly failover: "none" | "rehash";
-  /** The last server is killed now and then; its keys are not counted. */
+  /** Whether the last server is killed now and then; its keys are not counted. */
   readonly seconds: number;
   readonly seed: number;
 }
@@ -48,7 +48,7 @@ const report: { -readonly [K in keyof Report]: Report[K] } = {
   latest: 0,
 };
 
-// With both others down keys go to the server that is killed now and then, and what it held is gone.
+// If both others are down, keys go to the server that is killed now and then, and are lost with it.
 const down = new Set<string>();
 let strayed = false;
 channel("memwire:server").subscribe((message) => {
@@ -58,7 +58,7 @@ channel("memwire:server").subscribe((message) => {
   if (down.size >= servers.length - 1) strayed = true;
 });
 
-// How late timers were, and when that was seen: what the machine adds to every deadline.
+// How late timers were, and when: this is what the machine adds to every deadline.
 const lags: { at: number; ms: number }[] = [];
 let looked = performance.now();
 const lagTimer = setInterval(() => {
@@ -69,8 +69,8 @@ const lagTimer = setInterval(() => {
 }, 5);
 
 /**
- * How late timers were at a call's beginning, when its deadline is set, and at its end, in all. After the
- * event loop was blocked, the client reads for as long again what came meanwhile, before it gives up a call.
+ * Returns how late timers were at a call's beginning, when its deadline is set, and at its end, together. After the
+ * event loop was blocked, the client reads for the same time what arrived meanwhile, before it gives up a call.
  */
 function lagOf(start: number): number {
   const near = ({ at, ms }: { at: number; ms: number }): boolean =>
@@ -80,7 +80,7 @@ function lagOf(start: number): number {
   return sum + Math.max(0, performance.now() - looked - 5);
 }
 
-/** Makes a call and notes how it ended, and when. */
+/** Makes a call, and notes how and when it ended. */
 async function call<T>(make: () => Promise<T>): Promise<{ value?: T; error?: MemcachedError }> {
   const start = performance.now();
   let error: unknown;
@@ -114,7 +114,7 @@ function tally(kind: "increments" | "appends" | "cas" | "adds", key: string): Ta
   return report[kind][key] ??= { acked: [], doubtful: [] };
 }
 
-/** Notes a write that none may lose. */
+/** Notes a write that must not be lost. */
 function note(
   kind: "increments" | "appends" | "cas" | "adds",
   key: string,
@@ -131,7 +131,7 @@ const selector = hashing(servers.map((server) => {
   return { id: idOf({ kind: "tcp", host, port: Number(port) }), weight: 1 };
 }));
 
-/** A key that goes to the server that is killed now and then only if both others are down. */
+/** Returns a key that goes to the server that is killed now and then only if both others are down. */
 function lastingKey(start: string): string {
   for (let i = 0;; i++) {
     const key = `${group}:${start}:${i}`;
@@ -143,7 +143,7 @@ const below = (most: number): number => Math.floor(random() * most);
 const valueOf = (key: string, n: number): string =>
   `${key}|${name}|${n}|${"x".repeat(n % 7 === 0 ? 20_000 : n % 97)}`;
 
-/** A value of `set` names its key. */
+/** Makes a value for `set` that names its key. */
 function checkValue(key: string, value: unknown): void {
   if (value === undefined) return;
   if (typeof value !== "string" || !value.startsWith(`${key}|`)) {
@@ -156,7 +156,7 @@ function checkValue(key: string, value: unknown): void {
   }
 }
 
-/** Own keys: what may stand there is the last that was stored, or what was in doubt. */
+/** Uses own keys: they hold the last stored value, or one whose outcome was ambiguous. */
 const own = new Map<string, { acked: string | undefined; doubtful: Set<string> }>();
 
 let counter = 0;
@@ -238,7 +238,7 @@ const LOADS: ReadonlyArray<() => Promise<void>> = [
 ];
 const busy = new Set<string>();
 
-/** A write that was refused by what is there already is neither done nor in doubt. */
+/** A write that was refused because of the existing value is neither done nor ambiguous. */
 async function once(make: () => Promise<boolean>): Promise<{ error?: MemcachedError }> {
   const { value, error } = await call(make);
   if (error !== undefined) return { error };

@@ -1,5 +1,5 @@
-// Every options object of the package refuses what it does not know: constructors and synchronous
-// methods throw, methods that return a promise reject and never throw, and nothing is sent.
+// Every options object of the package refuses unknown options: constructors and synchronous methods throw,
+// methods that return a promise reject and never throw, and nothing is sent.
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import { after, before, describe, test } from "node:test";
@@ -13,12 +13,12 @@ import {
 import { ManualClock, MemcachedServer } from "../../src/testing/mod.ts";
 import { deserialize, serialize } from "../../src/v8/mod.ts";
 
-/** Types are no help to who writes JavaScript, or spreads what he has. */
+/** Options without their types, as in JavaScript or after spreading an object. */
 type Loose = never;
 
 const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
 
-/** What no options object is. */
+/** Values that are not options objects. */
 const NO_OPTIONS = [null, 5, "x", [], [1], new Map(), new Date(), () => 1, Object.create({ a: 1 })];
 
 function unknown(name: string, right: string): Record<string, unknown> {
@@ -80,7 +80,7 @@ describe("calls", () => {
   const keys = (options: Loose): Promise<unknown> => client.keys(options).next();
 
   for (const [name, call] of Object.entries({ ...CALLS, ...STORING, keys })) {
-    test(`${name} rejects what is no options object or has other names`, async () => {
+    test(`${name} rejects a value that is not an options object, or that has unknown names`, async () => {
       for (const options of NO_OPTIONS) {
         await assert.rejects(call(options as Loose), { ...REFUSED, message: /options|option/ });
       }
@@ -92,7 +92,7 @@ describe("calls", () => {
     });
   }
 
-  test("a call that stores takes ttl, by this name alone; no other takes it", async () => {
+  test("a call that stores takes ttl, by this name only; no other call takes it", async () => {
     for (const call of Object.values(STORING)) {
       await assert.rejects(call({ ttl: -1 } as Loose), { name: "RangeError" });
       await assert.rejects(call({ ttl: null } as Loose), REFUSED);
@@ -105,7 +105,7 @@ describe("calls", () => {
     }
   });
 
-  test("the options of one call alone", async () => {
+  test("options that only one call takes", async () => {
     await assert.rejects(client.getItem("k", { ttl: 5 } as Loose), unknown("ttl", "touch"));
     await assert.rejects(client.getItem("k", { touch: "5" as never }), REFUSED);
     await assert.rejects(
@@ -121,11 +121,11 @@ describe("calls", () => {
     await assert.rejects(client.keys({ signal: {} as AbortSignal }).next(), REFUSED);
   });
 
-  test("nothing was sent, and undefined is not given", async () => {
+  test("nothing was sent, and undefined counts as not given", async () => {
     assert.equal(events, 0);
     const nothing = { timeout: undefined, signal: undefined };
     for (const call of [...Object.values(CALLS), ...Object.values(STORING)]) {
-      // Nobody listens on port 1: it got as far as that.
+      // Nobody listens on port 1, so SERVER_DOWN shows that the options were accepted.
       await assert.rejects(
         call(nothing as Loose),
         (error: { code?: string }) => ["SERVER_DOWN", "PARTIAL"].includes(error.code ?? ""),
@@ -164,7 +164,7 @@ describe("constructors", () => {
     deserialize: (options) => deserialize(serialize(1), options),
   };
   for (const [name, make] of Object.entries(MAKES)) {
-    test(`${name} throws for what is no options object`, () => {
+    test(`${name} throws for a value that is not an options object`, () => {
       for (const options of NO_OPTIONS) {
         if (name === "a server" && (typeof options === "string" || Array.isArray(options))) {
           continue;
@@ -208,7 +208,7 @@ describe("constructors", () => {
     });
   }
 
-  test("null is no default", () => {
+  test("null does not mean the default", () => {
     for (const name of ["timeout", "prefix", "hashing", "maxPending", "auth", "serializer"]) {
       assert.throws(() => new Memcached("a", { [name]: null } as Loose), REFUSED, name);
     }
@@ -218,7 +218,7 @@ describe("constructors", () => {
     }
   });
 
-  test("a secret that is undefined is refused, any other option is then not given", () => {
+  test("a secret that is undefined is refused; any other undefined option counts as not given", () => {
     const names = ["servers", "ttl", "namespace", "client", "tls", "auth", "serializer"];
     const nothing = Object.fromEntries(names.map((name) => [name, undefined]));
     assert.equal(new SessionStore(nothing).mcKey("id"), "WebwareSessionid");
@@ -226,7 +226,7 @@ describe("constructors", () => {
     assert.throws(() => new SessionStore(secret), { ...REFUSED, message: /^secret must be/ });
   });
 
-  test("Webware's settings: process-wide ones with other keys are refused, not a guess", () => {
+  test("Webware's settings: process-wide settings with other keys are refused", () => {
     const settings = { SessionTimeout: 60, ContextPath: "/app" };
     assert.throws(() => SessionStore.fromSettings(settings), {
       ...REFUSED,
@@ -271,7 +271,7 @@ describe("constructors", () => {
     }
   });
 
-  test("readCookie: what is no header is a TypeError", () => {
+  test("readCookie: a header that is not a string is a TypeError", () => {
     for (const header of [["a=b"], 5, {}, new Headers(), true]) {
       assert.throws(() => readCookie(header as Loose), REFUSED);
     }

@@ -1,4 +1,4 @@
-// The rules of options objects, on the function that reads them: names, kinds, and what is not read.
+// The rules of options objects, tested on the function that reads them: names, kinds, and what is not read.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runInNewContext } from "node:vm";
@@ -20,7 +20,7 @@ const refused = (message: RegExp | string): Record<string, unknown> => ({
 });
 
 describe("an options object", () => {
-  test("gives what is its own; undefined is not given", () => {
+  test("gives its own properties; undefined counts as not given", () => {
     assert.deepEqual(read(undefined), { ttl: undefined, signal: undefined });
     assert.deepEqual(read({}), { ttl: undefined, signal: undefined });
     assert.deepEqual(read({ ttl: 5 }), { ttl: 5, signal: undefined });
@@ -77,7 +77,7 @@ describe("an options object", () => {
     }
   });
 
-  test("each is read once", () => {
+  test("each property is read once", () => {
     let reads = 0;
     const options = {
       get ttl(): number {
@@ -88,7 +88,7 @@ describe("an options object", () => {
     assert.equal(reads, 1);
   });
 
-  test("what is no options object", () => {
+  test("values that are not options objects are refused", () => {
     const kinds: ReadonlyArray<readonly [value: unknown, kind: string]> = [
       [null, "null"],
       [5, "a number"],
@@ -112,7 +112,7 @@ describe("an options object", () => {
     assert.throws(() => read(5, "tls"), refused("tls must be an object of options, not a number"));
   });
 
-  test("an instance with own, known properties will do; so will an object of another realm", () => {
+  test("an instance with own, known properties is accepted, and so is an object of another realm", () => {
     class Settings {
       ttl = 7;
     }
@@ -122,7 +122,7 @@ describe("an options object", () => {
   });
 });
 
-test("the option that is meant", () => {
+test("the message names the option that was meant", () => {
   const STORE = ["timeout", "signal", "ttl"];
   const SESSIONS = ["servers", "client", "namespace", "ttl", "absoluteTtl", "secret", "maxBytes"];
   const CLIENT = ["hashing", "prefix", "timeout", "connectTimeout", "failover", "maxValueBytes"];

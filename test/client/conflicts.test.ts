@@ -30,7 +30,7 @@ for (const protocol of ["meta", "classic"] as const) {
   });
 }
 
-test("what an update's function rejects with when the time is over is nobody's unhandled rejection", async (t) => {
+test("if an update's function rejects after the deadline, that is no unhandled rejection", async (t) => {
   const server = await startMemcached();
   const client = new Memcached(server.address);
   t.after(() => client.close());

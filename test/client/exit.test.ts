@@ -1,4 +1,4 @@
-// How processes end: at once after close(), by themselves if the client is forgotten, and not before a
+// How processes end: at once after close(), by themselves if the client is forgotten, but never before a
 // pending call has settled.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,12 +11,12 @@ import { startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
 
 const SCRIPT = new URL("./exit_script.ts", import.meta.url);
-/** A busy machine takes this long to end a process that has nothing left to do. */
+/** How long a busy machine may take to end a process that has nothing left to do, in ms. */
 const AT_ONCE = 900;
 
 type Target = readonly [address: string, options?: MemcachedOptions];
 
-/** The script says `what`, and then its process ends by itself. */
+/** Checks that the script prints `what`, and that its process then ends by itself. */
 async function assertEnds(mode: string, what: string, ...targets: Target[]): Promise<void> {
   const args = [
     mode,
@@ -31,7 +31,7 @@ async function assertEnds(mode: string, what: string, ...targets: Target[]): Pro
   assert.ok(end - told.at < AT_ONCE, `it lingered for ${end - told.at} ms`);
 }
 
-/** One server in the clear and one with TLS. */
+/** Starts one server without TLS and one with it. */
 async function withServers(run: (...targets: Target[]) => Promise<void>): Promise<void> {
   using authority = makeAuthority();
   await using plain = await startMemcached();
@@ -51,10 +51,10 @@ describe("a process", () => {
     "is not kept alive by probes of a server that is down": () =>
       assertEnds("down", "SERVER_DOWN", ["127.0.0.1:1"]),
 
-    // Would it end before its calls have settled, it would say nothing.
+    // If it ended before its calls have settled, it would print nothing.
     "is kept alive by a pending call, whatever it waits for": async () => {
       await using good = await startMemcached();
-      // Answers nothing after the handshake, and not even that.
+      // One server answers only the handshake, the other not even that.
       await using silent = await startScriptedServer(async (peer) => {
         for (;;) await peer.next();
       });

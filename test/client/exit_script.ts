@@ -1,6 +1,6 @@
 /**
- * A process that uses clients and comes to its end in one way or another: told which as an argument,
- * run by exit.test.ts. Its last line of output says what happened and when, as JSON.
+ * A process that uses clients and ends in the way that its argument names. exit.test.ts runs it. Its last line
+ * of output says as JSON what happened and when.
  */
 import process from "node:process";
 import { Memcached, type MemcachedOptions } from "../../mod.ts";
@@ -35,12 +35,12 @@ const MODES: Readonly<Record<string, () => Promise<unknown>>> = {
     await Promise.all(clients.map(useIt));
     return "forgotten";
   },
-  /** Nobody is there, which is probed again and again; a second client is never used. */
+  /** Nobody listens, so the client probes again and again; a second client is never used. */
   down: async () => {
     new Memcached("127.0.0.1:2");
     return await codeOf((clients[0] as Memcached).get("k"));
   },
-  /** Calls that nobody answers, one at a time: nothing else keeps the process alive. */
+  /** Makes calls that nobody answers, one at a time. Nothing else keeps the process alive. */
   pending: async () => {
     const [silent, mute, good] = clients as [Memcached, Memcached, Memcached];
     return [

@@ -1,11 +1,11 @@
-// What a TTL is for: seconds go by, and what was to be gone is gone, in both dialects at once.
+// Stores values with a ttl, waits, and checks that they are gone when they should be; both dialects at once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached } from "../../mod.ts";
 import { startMany } from "../support/memcached.ts";
 
-/** What is stored so that it is gone in a second or two. */
+/** Ways to store a value so that it is gone in a second or two. */
 const BRIEF: Readonly<Record<string, (client: Memcached, key: string) => Promise<unknown>>> = {
   set: (client, key) => client.set(key, 1, { ttl: 1 }),
   "set of a fraction": (client, key) => client.set(key, 1, { ttl: 0.005 }),
@@ -43,7 +43,7 @@ const BRIEF: Readonly<Record<string, (client: Memcached, key: string) => Promise
   },
 };
 
-/** What is still there. */
+/** Ways to store a value so that it is still there. */
 const LASTING: typeof BRIEF = {
   set: (client, key) => client.set(key, 1),
   "set of 31 days": (client, key) => client.set(key, 1, { ttl: 31 * 86_400 }),
@@ -73,7 +73,7 @@ async function checkExpiry(client: Memcached): Promise<void> {
     ...Object.values(LASTING).map((store, i) => store(client, lasting[i] as string)),
   ]);
   assert.ok(!stored.includes(false));
-  // The server's clock has whole seconds: a TTL of 1 is over after one or two.
+  // The server's clock counts whole seconds, so a ttl of 1 is over after one or two.
   await sleep(2_200);
   const found = await client.getMany([...brief, ...lasting]);
   assert.deepEqual([...found.keys()], lasting);
@@ -89,7 +89,7 @@ async function checkDelayedFlush(client: Memcached): Promise<void> {
   assert.equal(await client.get("k"), undefined);
 }
 
-test("what was stored for a second is gone, what for longer is not; flushAll may have a delay", async (t) => {
+test("values stored for a second are gone, others are not; flushAll may have a delay", async (t) => {
   const servers = await startMany(4);
   t.after(() => Promise.all(servers.map((server) => server.stop())));
   const clients = servers.map((server, i) =>

@@ -1,4 +1,4 @@
-// Lone gets of one tick share lines in the classic dialect: each caller gets its own all the same.
+// Single gets of one tick share lines in the classic dialect, but each caller gets its own value.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Memcached, ServerError } from "../../mod.ts";
@@ -7,7 +7,7 @@ import { startScriptedServer } from "../support/scripted_server.ts";
 const value = (key: string, text: string): string =>
   `VALUE ${key} 16 ${text.length}\r\n${text}\r\n`;
 
-test("a key stands on a line once, and all who asked for it get it", async (t) => {
+test("a key is on a line once, and all callers that asked for it get it", async (t) => {
   const lines: string[] = [];
   const server = await startScriptedServer(async (peer) => {
     for (;;) {
@@ -28,17 +28,17 @@ test("a key stands on a line once, and all who asked for it get it", async (t) =
   assert.deepEqual(lines, ["get a b c", "get absent a b"]);
 });
 
-test("an error in answer to a line is nobody's: each asks again alone, and so from then on", async (t) => {
+test("if a line is answered by an error, each get is sent again alone, and so are later ones", async (t) => {
   const lines: string[] = [];
   const server = await startScriptedServer(async (peer) => {
     for (;;) {
       const { line, name, args } = await peer.next();
-      // What the client sends to find out where the stream stands.
+      // The client sends this to find out where the stream of replies is.
       if (name === "version") await peer.write("VERSION 1.6.18\r\n");
       if (name === "delete") await peer.write("NOT_FOUND\r\n");
       if (name !== "get") continue;
       lines.push(line);
-      // One key's server is down; what has come of the line before stays.
+      // One key's server is down. The values that came before the error count.
       if (args.length > 1) await peer.write(value("a", "A") + "SERVER_ERROR Host is down\r\n");
       else if (args[0] === "dead") await peer.write("SERVER_ERROR Host is down\r\n");
       else await peer.write(value(args[0] as string, "alone") + "END\r\n");
@@ -48,7 +48,7 @@ test("an error in answer to a line is nobody's: each asks again alone, and so fr
   const client = new Memcached(server.address, {
     protocol: "classic",
     timeout: 5_000,
-    // Exactly the calls of a round: a place that is not given back would be missed in the next.
+    // There is room for exactly the calls of one round, so a place that is not given back would show in the next.
     maxPending: 4,
   });
   t.after(() => client.close());

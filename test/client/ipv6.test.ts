@@ -14,6 +14,6 @@ function wayFor(spelling: string): Way {
   };
 }
 
-// The spelling is read once and knows nothing of the dialect: one run of the second will do.
+// The spelling makes no difference to the dialect, so one run of the second one is enough.
 behaviours(wayFor("[::1]:port"), BOTH_DIALECTS);
 behaviours(wayFor("inet6:[::1]:port"), ["meta"]);

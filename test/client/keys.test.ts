@@ -1,4 +1,4 @@
-// keys(): many of them, odd ones, two at a time, and stopped on the way.
+// keys(): many keys, odd keys, two lists at a time, and lists that are stopped early.
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
@@ -28,7 +28,7 @@ describe("keys", () => {
     await server.stop();
   });
 
-  test("all of them are listed, slowly read or not", async () => {
+  test("all keys are listed, however slowly they are read", async () => {
     assert.deepEqual(await allOf(client.keys({ prefix: "many:" })), names);
     let count = 0;
     for await (const _ of client.keys()) {
@@ -38,12 +38,12 @@ describe("keys", () => {
     assert.ok(count >= COUNT);
   });
 
-  test("two lists at a time are both whole: a server makes one after the other", async () => {
+  test("two lists at a time are both complete: a server makes one after the other", async () => {
     const lists = await Promise.all([1, 2, 3].map(() => allOf(client.keys({ prefix: "many:" }))));
     for (const list of lists) assert.deepEqual(list, names);
   });
 
-  test("other calls go on meanwhile", async () => {
+  test("other calls go on during a list", async () => {
     const list = allOf(client.keys({ prefix: "many:" }));
     for (let i = 0; i < 50; i++) assert.equal(await client.get(names[i] as string), 1);
     assert.equal((await list).length, COUNT);
@@ -63,7 +63,7 @@ describe("keys", () => {
     assert.deepEqual(await allOf(client.keys({ prefix: "odd:" })), odd.sort());
   });
 
-  test("a reader may stop, throw or abort, and the next list is whole", async () => {
+  test("a reader may stop, throw or abort, and the next list is complete", async () => {
     for await (const key of client.keys()) {
       assert.equal(typeof key, "string");
       break;

@@ -1,4 +1,4 @@
-// What must not get into another call, into an error, or out of the process.
+// What must not leak into another call, into an error, or out of the process.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { channel } from "node:diagnostics_channel";
@@ -35,7 +35,7 @@ describe("leaks", () => {
     assert.deepEqual(await client.get("audit"), { user: "eve" });
   });
 
-  test("what a serializer says of a stored value, of which it may show a piece, is in no error", async () => {
+  test("a serializer's own error, which may quote a piece of a stored value, is in no error of the client", async () => {
     const serializer: Serializer = {
       serialize: (value) => ({ data: Buffer.from(JSON.stringify(value)), flags: 0 }),
       deserialize: (data) => JSON.parse(Buffer.from(data).toString()),
@@ -80,7 +80,7 @@ describe("leaks", () => {
     assert.deepEqual([most, listeners], [1, 0]);
   });
 
-  test("a call that a hashing made impossible is over: its signal may abort later", async () => {
+  test("a call that failed because of its hashing is over, and its signal may abort later", async () => {
     const hashing = (): { pick(): number; order(): number[] } => ({
       pick: () => 5,
       order: () => [5],

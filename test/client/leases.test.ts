@@ -1,6 +1,6 @@
 /**
- * What other clients' leases leave behind, on a real server: a stub is a miss to every read, and a read
- * that only wants the value leaves the right to write a stale item anew to who comes for it.
+ * Stubs and stale items that other clients' leases leave on a real server. A stub is a miss for every read, and
+ * a read that only wants the value leaves the win of a stale item to a client that recaches.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -51,7 +51,7 @@ async function askAt(host: string, port: number, line: string): Promise<string> 
   }).finally(() => socket.destroy());
 }
 
-/** A way to make a stub, and how it is seen by the other client afterwards. */
+/** A way to make a stub, and how the other client sees it afterwards. */
 const STUBS: Readonly<Record<string, { make: string; meta: boolean; claimed: RegExp }>> = {
   "an item that mg with N made": { make: "mg k v N100", meta: true, claimed: /^VA 0 s0 t\d+ Z/ },
   "memwire's own, while a value is loaded": {
@@ -77,7 +77,7 @@ const READS: Readonly<Record<string, (client: Memcached) => Promise<unknown>>> =
   touch: (client) => client.touch("k", 5_000),
 };
 
-/** What each read gives when nothing is there. */
+/** What each read returns if nothing is stored. */
 const MISSES: Readonly<Record<string, unknown>> = {
   "several gets": [undefined, undefined, undefined],
   getMany: new Map(),
@@ -90,19 +90,19 @@ for (const protocol of ["meta", "classic"] as const) {
     for (const [name, stub] of Object.entries(STUBS)) {
       if (stub.meta && protocol === "classic") continue; // classic cannot tell it from an empty value
 
-      test(`${name} is a miss to every read, and lives no longer for it`, async () => {
+      test(`${name} is a miss for every read, and no read makes it live longer`, async () => {
         await using s = await scene(protocol);
         for (const [way, read] of Object.entries(READS)) {
           await s.other("md k");
           await s.other(stub.make);
           const result = await read(s.client);
           if (protocol === "classic" && /touch/i.test(way)) {
-            // TOUCHED is all that classic says, and nothing tells the ttl before.
+            // In classic the reply is only TOUCHED, and nothing tells the earlier ttl.
             assert.deepEqual(result, way === "touch" ? true : undefined, way);
             continue;
           }
           assert.deepEqual(result, MISSES[way], way);
-          await s.client.version(); // what was sent behind the reply has been answered
+          await s.client.version(); // by now the commands that were sent after the reply are answered too
           const seen = await s.other("mg k v s t");
           assert.match(seen, stub.claimed, way);
           const left = Number(/ t(\d+)/.exec(seen)?.[1]);
@@ -173,7 +173,7 @@ for (const embedded of [false, true]) {
   const where = embedded ? "the embedded server" : "memcached";
   describe(`stale items, ${where}`, () => {
     for (const way of ["get", "several gets", "getMany", "getAndTouch", "has", "touch"]) {
-      test(`${way} leaves the win to who recaches`, async () => {
+      test(`${way} leaves the win to a client that recaches`, async () => {
         await using s = await scene("meta", embedded);
         for (let round = 0; round < 3; round++) {
           await s.client.set("k", "value", { ttl: 100 });
@@ -182,9 +182,9 @@ for (const embedded of [false, true]) {
           const first = await read(s.client);
           assert.deepEqual(await read(s.client), first, "as long as nobody has recached");
           assert.match(JSON.stringify(first instanceof Map ? [...first] : first), /value|true/);
-          // The win is given back behind the reply.
+          // The win is given back after the reply has come.
           await until(async () => / W/.test(await s.other("mg k v")));
-          assert.match(await s.other("mg k v"), / Z/, "it went to one");
+          assert.match(await s.other("mg k v"), / Z/, "the win went to one client");
         }
       });
     }
@@ -238,7 +238,7 @@ test("a read that has timed out gives the win back too", async () => {
   assert.match(await back, /^md k I C9 /);
 });
 
-test("what was written since is not marked stale", async () => {
+test("a value that was written since is not marked stale", async () => {
   const lines: string[] = [];
   await using server = await startScriptedServer(async (peer) => {
     for (;;) {

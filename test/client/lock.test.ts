@@ -1,4 +1,4 @@
-/** Locks when replies are lost, connections end, servers restart and holders are too late. */
+/** Locks if replies are lost, connections end, servers restart or holders are too late. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -17,7 +17,7 @@ function held(lock: Lock | undefined): Lock {
 
 for (const protocol of ["meta", "classic"] as const) {
   describe(`lock, ${protocol}`, { concurrency: true }, () => {
-    test("after its end another holds it: the first can neither extend nor release", async () => {
+    test("after its end another client holds it, and the first can neither extend nor release it", async () => {
       await using server = await startMemcached();
       await using first = new Memcached(server.address, { ...PATIENT, protocol });
       await using second = new Memcached(server.address, { ...PATIENT, protocol });
@@ -34,7 +34,7 @@ for (const protocol of ["meta", "classic"] as const) {
       assert.equal(await next.release(), true);
     });
 
-    test("its signal aborts a second before its end, which an extension puts off", async () => {
+    test("its signal aborts a second before its end, and later after an extension", async () => {
       await using server = await startMemcached();
       await using client = new Memcached(server.address, { ...PATIENT, protocol });
       const lock = held(await client.lock("k", { ttl: 3 }));
@@ -44,7 +44,7 @@ for (const protocol of ["meta", "classic"] as const) {
       const ms = performance.now() - extended;
       assert.ok(ms >= 2_990 && ms < 6_000, `${ms}`);
       const other = await client.lock("k", { ttl: 2 });
-      // Unless the machine was too busy to look in time.
+      // Only if the machine was not too busy to look in time.
       if (performance.now() - extended < 3_990) assert.equal(other, undefined);
     });
 
@@ -83,7 +83,7 @@ for (const protocol of ["meta", "classic"] as const) {
       assert.equal(await other.get("k"), undefined);
     });
 
-    test("a reply is lost: what stands there decides", async () => {
+    test("a reply is lost: what is stored decides", async () => {
       const add = /^(add|ms) k /;
       const read = /^(gets|mg) k/;
       const value = (nonce: Uint8Array, opaque: string | undefined, cas: number): Buffer => {
@@ -123,7 +123,7 @@ for (const protocol of ["meta", "classic"] as const) {
       }
     });
 
-    test("nobody answers: rejects, and says that nobody knows", async () => {
+    test("nobody answers: rejects as ambiguous", async () => {
       await using server = await startMemcached();
       await using client = new Memcached(server.address, { protocol, timeout: 10_000 });
       await client.get("k");

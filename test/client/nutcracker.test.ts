@@ -25,7 +25,7 @@ import { storing } from "./suite/storing.ts";
 import { updating } from "./suite/updating.ts";
 import { values } from "./suite/values.ts";
 
-// All that it passes on. `auto` finds the dialect by itself.
+// The parts that it passes on. `auto` finds the dialect by itself.
 behaviours(
   {
     name: "behind nutcracker",
@@ -72,7 +72,7 @@ describe("behind nutcracker", () => {
     await Promise.all(servers.map((server) => server.stop()));
   });
 
-  test("auto lands on classic by itself, without a failure, and remembers", async () => {
+  test("auto ends with classic by itself, without a failure, and remembers it", async () => {
     const calls = Array.from({ length: 50 }, (_, i) => client.set(`k${i}`, i));
     await Promise.all(calls);
     assert.deepEqual(failures, []);
@@ -96,7 +96,7 @@ describe("behind nutcracker", () => {
     assert.ok([...(await client.deleteMany(entries.keys())).values()].every(Boolean));
   });
 
-  test("what it does not know is an UnsupportedError, and disturbs no other call", async () => {
+  test("a command that it does not know is an UnsupportedError, and disturbs no other call", async () => {
     await client.set("k", "v");
     const before = events.filter(({ event }) => event === "close").length;
     const dump = client.keys();
@@ -115,7 +115,7 @@ describe("behind nutcracker", () => {
       assert.ok(outcome?.status === "rejected", `call ${i}`);
       assert.ok(outcome.reason instanceof UnsupportedError, String(outcome.reason));
       assert.equal(outcome.reason.server?.address, proxy.address);
-      // A flush that was not answered is in doubt, whatever the reason.
+      // The outcome of a flush without an answer is unknown, whatever the reason.
       assert.equal(outcome.reason.ambiguous, i === 4);
     }
     assert.deepEqual(
@@ -127,7 +127,7 @@ describe("behind nutcracker", () => {
     assert.deepEqual(failures, []);
   });
 
-  test("told to speak meta all the same, each call is a typed error in time", async () => {
+  test("with protocol meta each call is a typed error in time", async () => {
     const meta = new Memcached(proxy.address, { protocol: "meta", timeout: 1_000 });
     const calls = [meta.set("k", 1), meta.get("k"), meta.getMany(["a", "b"])];
     for (const outcome of await Promise.allSettled(calls)) {
@@ -137,7 +137,7 @@ describe("behind nutcracker", () => {
     assert.equal(await client.get("k"), "v");
   });
 
-  test("a server behind it that is dead: its keys fail, those of the others do not", async () => {
+  test("a dead server behind it: its keys fail, those of the others do not", async () => {
     const keys = Array.from({ length: 60 }, (_, i) => `dead:${i}`);
     await client.setMany(keys.map((key) => [key, 1]));
     const [dead] = servers as [MemcachedServer];
@@ -162,7 +162,7 @@ describe("behind nutcracker", () => {
           assert.deepEqual(outcome, { status: "fulfilled", value });
         }
       });
-      // It answers a line of several keys with one error, whosever key it is: no key is a miss.
+      // It answers a line of several keys with one error, whichever key's server is dead: no key is a miss.
       await assert.rejects(client.getMany(keys), PartialError);
     } finally {
       await dead.restart();
@@ -170,7 +170,7 @@ describe("behind nutcracker", () => {
     assert.equal(await client.get(keys.find((key) => !lost.includes(key)) as string), 2);
   });
 
-  test("a server behind it that is silent: a write is in doubt, and was done in fact", async () => {
+  test("a silent server behind it: the outcome of a write is unknown, and the write was in fact done", async () => {
     const [server] = servers as [MemcachedServer];
     const hasty = await startNutcracker([server], 100);
     const impatient = new Memcached(hasty.address, { timeout: 5_000 });

@@ -1,4 +1,4 @@
-// The constructor: what it takes, what it refuses, and that it connects to nobody.
+// The constructor: what it accepts, what it refuses, and that it connects to no server.
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import { describe, test } from "node:test";
@@ -30,13 +30,13 @@ describe("the constructor", () => {
     await three.close();
   });
 
-  test("refuses what is no server", () => {
+  test("refuses what is not a server", () => {
     for (const servers of ["", " ", "a;b", "host:0", [], ["a b"], [["a", 0]], null, 5]) {
       assert.throws(() => new Memcached(servers as string), { code: "ERR_INVALID_ARGUMENT" });
     }
   });
 
-  test("takes options at their edges", () => {
+  test("accepts options at the edges of their ranges", () => {
     for (
       const options of [
         {},
@@ -97,7 +97,7 @@ describe("the constructor", () => {
     }
   });
 
-  test("connects to nobody; nor do serverFor, a wrong call, no keys and close", async () => {
+  test("connects to no server; nor do serverFor, a wrong call, a call without keys, and close", async () => {
     let events = 0;
     const count = (): number => events++;
     channel("memwire:connection").subscribe(count);
@@ -111,7 +111,7 @@ describe("the constructor", () => {
     assert.equal(events, 0);
   });
 
-  test("a custom hashing is asked once for a list of servers, then for each key with its prefix", async () => {
+  test("a custom hashing is called once for a list of servers, then its result for each key with its prefix", async () => {
     const asked: unknown[] = [];
     const hashing = (servers: readonly { id: string; weight: number }[]) => {
       asked.push(servers);

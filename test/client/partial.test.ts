@@ -1,4 +1,4 @@
-// What a PartialError says: how many of how many failed, and why; never a key.
+// The message of a PartialError: how many keys failed and why, but never a key.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Memcached, type MemcachedError, PartialError, ServerDownError } from "../../mod.ts";
@@ -56,7 +56,7 @@ test("counts keys and servers, and names codes and addresses", async (t) => {
   await assert.rejects(lone.stats(), ServerDownError);
 });
 
-test("several codes, and more servers than are worth telling", () => {
+test("several codes, and more servers than the message lists", () => {
   const errors = new Map<string, MemcachedError>();
   for (let i = 0; i < 7; i++) {
     const address = `10.0.0.${i}:11211`;

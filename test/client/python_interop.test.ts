@@ -1,4 +1,4 @@
-// Values written by the real python-memcached and pymemcache and read here, and the other way round.
+// Values that the real python-memcached and pymemcache write are read here, and the other way round.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { python } from "../support/programs.ts";
 import { rawSerializer } from "./suite/stage.ts";
 
 type PythonClient = "python-memcached" | "pymemcache";
-/** A Python value: its type and its text, bytes as base64. */
+/** A Python value: its type, and its text or its bytes as base64. */
 type PythonValue = readonly [type: string, text: string];
 type Step = readonly [client: PythonClient, operation: string, key: string, ...unknown[]];
 
@@ -37,7 +37,7 @@ const SHARED: ReadonlyArray<readonly [name: string, ours: unknown, theirs: Pytho
   ["key-é", "wide key", ["str", "wide key"]],
 ];
 
-/** Integers that are no numbers in JavaScript. */
+/** Integers that JavaScript cannot hold as exact numbers. */
 const LONGS = [2n ** 53n, -(2n ** 53n) - 1n, 2n ** 64n - 1n, -(2n ** 100n)];
 
 /** The real clients, in a process of their own. */
@@ -85,7 +85,7 @@ describe("Python's clients and this one read each other's values:", () => {
     await server.stop();
   });
 
-  test("what they write is read here", async () => {
+  test("memwire reads what they write", async () => {
     const steps = CLIENTS.flatMap((name): Step[] => [
       ...SHARED.map(([key, , theirs]): Step => [name, "set", `${name}:${key}`, theirs]),
       ...LONGS.map((long): Step => [name, "set", `${name}:${long}`, ["int", String(long)]]),
@@ -103,7 +103,7 @@ describe("Python's clients and this one read each other's values:", () => {
     }
   });
 
-  test("what is written here is read there", async () => {
+  test("they read what memwire writes", async () => {
     for (const client of clients) {
       await client.setMany(SHARED.map(([key, ours]) => [`ours:${key}`, ours]));
       await client.setMany(LONGS.map((long) => [`ours:${long}`, long]));
@@ -173,7 +173,7 @@ describe("Python's clients and this one read each other's values:", () => {
     }
   });
 
-  test("counters are counted on by both", async () => {
+  test("both can go on counting the other's counters", async () => {
     for (const client of clients) {
       for (const name of CLIENTS) {
         await client.set("n", 99);
@@ -195,7 +195,7 @@ describe("Python's clients and this one read each other's values:", () => {
     }
   });
 
-  test("text that is added to stays text", async () => {
+  test("text stays text after append", async () => {
     for (const client of clients) {
       for (const name of CLIENTS) {
         await python([[name, "set", "a", ["str", "ä"]]]);

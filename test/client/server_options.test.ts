@@ -56,7 +56,7 @@ for (const protocol of ["meta", "classic"] as const) {
       before(() => channel("memwire:connection").subscribe(count));
       after(() => channel("memwire:connection").unsubscribe(count));
 
-      test("refuses it, the error says if what was there is gone, and nobody else is disturbed", async () => {
+      test("refuses it; the error says whether the old value is gone, and no other call is disturbed", async () => {
         await client.set("bystander", "B");
         for (const [name, write] of Object.entries(WRITES)) {
           await client.set("k", "old");
@@ -83,7 +83,7 @@ for (const protocol of ["meta", "classic"] as const) {
         assert.equal(opened, 1, "the connection was kept");
       });
 
-      test("a refused cas leaves what is stored, the newer value of somebody else included", async () => {
+      test("a refused cas leaves what is stored, even somebody else's newer value", async () => {
         await client.set("k", "old");
         const { cas } = await client.getItem("k") ?? { cas: 0n };
         await client.set("k", "newer");
@@ -97,7 +97,7 @@ for (const protocol of ["meta", "classic"] as const) {
         assert.equal(await client.cas("k", "smaller", cas), "missing");
       });
 
-      test("and none that an append or a prepend would make so: that is not an absent one", async () => {
+      test("and refuses an append or prepend that would make a value too large; that is not an absent value", async () => {
         const half = "y".repeat(300_000);
         await client.set("k", half);
         for (const extend of [client.append, client.prepend]) {
@@ -115,7 +115,7 @@ for (const protocol of ["meta", "classic"] as const) {
     describe("a server that keeps no tokens", () => {
       start("-C");
 
-      test("gives 0n, and what would need one is an UnsupportedError", async () => {
+      test("gives 0n as the token, and a call that needs a token is an UnsupportedError", async () => {
         await client.set("k", "v");
         const item = await client.getItem("k");
         assert.equal(item?.cas, 0n);
@@ -131,7 +131,7 @@ for (const protocol of ["meta", "classic"] as const) {
           });
         }
         assert.equal(await client.get("k"), "v");
-        // What is not there needs no token to be added.
+        // An absent value can be added without a token.
         assert.equal(await client.update("absent", () => "new"), "new");
       });
     });
@@ -139,7 +139,7 @@ for (const protocol of ["meta", "classic"] as const) {
     describe("a server that evicts nothing and is full", () => {
       start("-M", "-m", "2");
 
-      test("refuses with its own words, and works on", async () => {
+      test("refuses with its own message, and goes on working", async () => {
         await client.set("n", 5);
         const value = "x".repeat(100_000);
         const filled = client.setMany(Array.from({ length: 40 }, (_, i) => [`k${i}`, value]));
@@ -206,8 +206,8 @@ for (const protocol of ["meta", "classic"] as const) {
         }
         assert.equal(seen.size, 2);
 
-        // A large value's head is a small item of its own: with room for that, and none for the rest,
-        // memory runs out while the value comes in.
+        // The head of a large value is a small item of its own. With room for that and not for the rest, memory
+        // runs out while the value arrives.
         await client.deleteMany([0, 1, 2, 3, 4, 5].flatMap((i) => [`100.${i}`, `30.${i}`]));
         for (const name of ["set", "replace", "append", "setMany"]) {
           await client.set("k", "old");
@@ -230,9 +230,9 @@ for (const protocol of ["meta", "classic"] as const) {
       ];
       start("-m", "64", "-o", extstore.join(","));
 
-      test("adds nothing to them, and the error names the way out", async () => {
+      test("appends nothing to them, and the error names the way out", async () => {
         await client.set("k", "x".repeat(2_000));
-        // What is left in memory of an item on disk is small.
+        // Only a small part of an item on disk stays in memory.
         const large = /items:(?:[3-9]|\d\d+):number [1-9]/;
         await until(async () => !large.test(await server.ask("stats items")), 30_000);
         for (const extend of [client.append, client.prepend]) {

@@ -1,5 +1,4 @@
-// Several servers: where keys go, what becomes of a call of which one server cannot be asked, and
-// setServers.
+// Several servers: where keys go, how a call ends if one of its servers cannot be asked, and setServers.
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import { after, before, describe, test, type TestContext } from "node:test";
@@ -61,7 +60,7 @@ describe("several servers", () => {
     assert.ok(KEYS.every((key) => deleted.get(key)));
   });
 
-  test("one that cannot be asked: PartialError, with what the others said", async (t) => {
+  test("one server cannot be asked: PartialError, with the results of the others", async (t) => {
     const client = connect(t, servers, 1_000);
     await client.setMany(KEYS.map((key) => [key, 1]));
     const [dead] = servers as [MemcachedServer];
@@ -99,7 +98,7 @@ describe("several servers", () => {
     }
   });
 
-  test("setServers: from the next call on; who stays keeps its connection", async (t) => {
+  test("setServers: works from the next call on, and a server that stays keeps its connection", async (t) => {
     const [a, b, c] = servers as [MemcachedServer, MemcachedServer, MemcachedServer];
     const client = connect(t, [a, b]);
     await client.setMany(KEYS.map((key) => [key, 1]));
@@ -120,7 +119,7 @@ describe("several servers", () => {
     );
   });
 
-  test("setServers: who leaves finishes what is in flight, and closes", async (t) => {
+  test("setServers: a removed server answers what is in flight, then its connection closes", async (t) => {
     const [a, b] = servers as [MemcachedServer, MemcachedServer];
     const client = new Memcached(a.address, { timeout: 10_000, maxPending: 50 });
     t.after(() => client.close());
@@ -141,7 +140,7 @@ describe("several servers", () => {
     assert.equal((await connect(t, [a]).getMany(KEYS)).size, KEYS.length);
   });
 
-  test("counters that time out count against a silent server, as any other call", async (t) => {
+  test("increments that time out count against a silent server, as any other call does", async (t) => {
     const [a] = servers as [MemcachedServer];
     const client = connect(t, [a], 60);
     await client.increment("n", 1, { initial: 1 });
@@ -151,7 +150,7 @@ describe("several servers", () => {
     for (const outcome of await Promise.allSettled(calls)) {
       assert.ok(outcome.status === "rejected" && outcome.reason instanceof TimeoutError);
     }
-    // The connection that replaces the silent one is silent too, after one timeout more.
+    // One timeout later the connection that replaced the silent one is silent too.
     await until(async () => await client.increment("n").catch((e) => e) instanceof ServerDownError);
     const start = performance.now();
     await assert.rejects(client.increment("n"), ServerDownError);

@@ -1,5 +1,5 @@
-// Much at once over TLS. memcached before 1.6.39, Debian's 1.6.18 say, stalls for good when several TLS
-// records with commands wait for it: connection/socket.ts paces what it writes.
+// Many bytes at once over TLS. memcached before 1.6.39, such as Debian's 1.6.18, stalls for good if several TLS
+// records with commands wait for it, so connection/socket.ts paces what it writes.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { Memcached } from "../../mod.ts";
 import { type Authority, makeAuthority } from "../support/certificates.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 
-/** Sizes of all kinds: mostly small, some about a TLS record, some of many. */
+/** Sizes of all kinds: mostly small, some of about a TLS record, some of many records. */
 function sizeOf(i: number): number {
   if (i % 1000 === 0) return 150_000 + i;
   if (i % 250 === 0) return 65_530 + i % 12;
@@ -16,7 +16,7 @@ function sizeOf(i: number): number {
   return (i * 7919) % 1500;
 }
 
-/** A value that says whose it is, as text of one or two bytes a character or as bytes. */
+/** A value that shows which key it belongs to, as text of one or two bytes a character or as bytes. */
 function valueOf(i: number): string | Uint8Array {
   const size = sizeOf(i);
   const text = `${i}:${(i % 3 === 0 ? "é" : "x").repeat(i % 3 === 0 ? size >> 1 : size)}`;
@@ -69,7 +69,7 @@ describe("over TLS", () => {
         assert.equal(found.size, 2_000);
         for (let i = from; i < from + 2_000; i++) assertSame(found.get(`k${i}`), i);
       }
-      // And on a connection that is not there yet: what waited for it leaves in one go.
+      // Also on a connection that is not open yet: everything that waited for it is sent at once.
       const fresh = connect();
       await Promise.all(keys.map((key, i) => fresh.set(key, i)));
       const reads = await Promise.all(keys.slice(0, 5_000).map((key) => fresh.get(key)));

@@ -1,4 +1,4 @@
-/** When probes come: a pure function of the failures and of chance. */
+/** When probes are sent: a pure function of the number of failures and of chance. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { probeDelay } from "../../src/cluster/backoff.ts";
@@ -9,7 +9,7 @@ test("100 ms, doubling to 5 s", () => {
   assert.equal(probeDelay(10_000, 0.5), 5000);
 });
 
-test("give or take a fifth", () => {
+test("plus or minus a fifth", () => {
   assert.equal(Math.round(probeDelay(0, 0)), 80);
   assert.equal(Math.round(probeDelay(0, 1)), 120);
   assert.equal(Math.round(probeDelay(20, 0)), 4000);

@@ -1,4 +1,4 @@
-/** What the channels tell of each operation, of retries and of connections that end. */
+/** What the channels publish about each operation, about retries and about connections that end. */
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ import { until } from "../support/until.ts";
 const CHANNELS = ["command:start", "command:end", "connection", "server"] as const;
 type Name = (typeof CHANNELS)[number];
 
-/** Hears what is said of one server, until it is disposed of. */
+/** Collects the messages about one server, until it is disposed of. */
 class Ear implements Disposable {
   readonly starts: CommandMessage[] = [];
   readonly ends: CommandMessage[] = [];
@@ -44,7 +44,7 @@ class Ear implements Disposable {
 
 type Call = (m: Memcached) => Promise<unknown>;
 
-/** A call, and the operations and numbers of keys that are told of it. */
+/** A call, and the operations and numbers of keys that the channel publishes for it. */
 const CALLS: ReadonlyArray<readonly [call: Call, told: readonly string[]]> = [
   [(m) => m.get("secret"), ["get 1"]],
   [(m) => m.getMany(["secret", "secret2", "secret"]), ["getMany 2"]],
@@ -96,7 +96,7 @@ for (const protocol of DIALECTS) {
     }
   });
 
-  test(`each operation's failure is told, with a code and without a key, ${protocol}`, async () => {
+  test(`each operation's failure is published, with a code and without a key, ${protocol}`, async () => {
     const address = `127.0.0.1:${await freePort()}`;
     await using client = new Memcached(address, { ...PATIENT, protocol, prefix: "app:" });
     for (const [call, told] of CALLS) {
@@ -133,7 +133,7 @@ test("a call that is sent again is one command", async () => {
   assert.deepEqual(ear.states.map(({ state }) => state), ["up"], "and no failure");
 });
 
-test("who listens to one channel hears it alone", async () => {
+test("a listener to one channel gets only that channel's messages", async () => {
   await using server = await startScriptedServer(behave);
   await using client = new Memcached(server.address, PATIENT);
   for (const name of ["command:start", "command:end"] as const) {
@@ -164,7 +164,7 @@ test("a listener may make calls of its own", async () => {
   }
 });
 
-test("a connection that ends tells why, with a typed error; one that was closed has none", async () => {
+test("a connection that ends publishes a typed error with the reason; one that was closed has none", async () => {
   await using server = await startScriptedServer(async (peer) => {
     if (peer.index > 1) return await behave(peer);
     await peer.next();

@@ -1,6 +1,6 @@
 /**
- * Listeners and serializers run in the async context of the call that they are about, whoever's reply is
- * read at that moment; and a read's message says how many of its keys were there.
+ * Listeners and serializers run in the async context of the call that they are about, even if another call's
+ * reply is read at that moment. The message of a read says how many of its keys were found.
  */
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -13,7 +13,7 @@ import { startScriptedServer } from "../support/scripted_server.ts";
 
 const context = new AsyncLocalStorage<number>();
 
-/** In whose context each message of a server was published. */
+/** Collects the context in which each message about a server was published. */
 class Ear implements Disposable {
   readonly starts = new Map<CommandMessage, number | undefined>();
   readonly ends = new Map<CommandMessage, number | undefined>();
@@ -59,7 +59,7 @@ async function callInContexts(client: Memcached, count: number): Promise<void> {
     })));
 }
 
-/** Each context has its messages, start and end. */
+/** Asserts that each context has its messages, start and end. */
 function assertContexts(ear: Ear, count: number): void {
   assert.deepEqual(
     new Set(ear.starts.values()),
@@ -80,7 +80,7 @@ for (const protocol of DIALECTS) {
     await callInContexts(client, 300);
     assertContexts(ear, 300);
 
-    // Portions that wait for room are sent when somebody else's reply has come.
+    // Portions that wait for room are sent when another call's reply has come.
     await using narrow = new Memcached(server.address, options);
     using second = new Ear(server.address);
     await callInContexts(narrow, 40);
@@ -151,7 +151,7 @@ for (const protocol of DIALECTS) {
     for (const [text, store] of seen) assert.equal(Number(text), store);
   });
 
-  test(`what reads tells how many keys were there, ${protocol}`, async () => {
+  test(`the message of a read says how many keys were found, ${protocol}`, async () => {
     await using server = await startMemcached();
     await using client = new Memcached(server.address, { ...PATIENT, protocol });
     await client.setMany([["a", 1], ["b", 2], ["empty", ""]]);
@@ -172,7 +172,7 @@ for (const protocol of DIALECTS) {
       [() => client.has("x"), [0, 1]],
       [() => client.getMany(["a", "b", "empty", "x", "y", "loading"]), [3, 3]],
       [() => client.getMany(["x"]), [0, 1]],
-      // What failed is neither.
+      // A key that failed counts as neither.
       [() => client.getMany(["a", "pickle", "x"]), [1, 1]],
       [() => client.get("pickle"), none],
       [() => client.update("a", () => undefined), [1, 0]],
@@ -197,7 +197,7 @@ for (const protocol of DIALECTS) {
   });
 }
 
-test("a getMany that ends half-way counts what was answered", async () => {
+test("a getMany that ends half-way counts the keys that were answered", async () => {
   await using server = await startScriptedServer(async (peer) => {
     if (peer.index > 0) return await behave(peer);
     for (const reply of ["VA 1 f16", "EN", "VA 1 f16"]) {

@@ -1,4 +1,4 @@
-/** The channels: what is published, when, and that no key ever is. */
+/** The channels: what is published and when, and that no key ever is. */
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { inspect } from "node:util";
@@ -9,10 +9,10 @@ import { until } from "../support/until.ts";
 
 type Message = Record<string, unknown>;
 
-/** All messages of a channel from now to the test's end, of one server. */
+/** Collects all messages of a channel about one server, until the test ends. */
 function listen(t: TestContext, name: string, address: string): Message[] {
   const messages: Message[] = [];
-  // Other tests may run in this process.
+  // Filtered by server, because other tests may run in this process.
   const take = (message: unknown): void => {
     const { server } = message as { server: { address: string } };
     if (server.address === address) messages.push(message as Message);
@@ -57,7 +57,7 @@ test("a command's start and end are the same object, with what is known at each"
   assert.doesNotMatch(inspect([...starts, ...ends], { depth: 9, showHidden: true }), /secret/);
 });
 
-test("a call that nothing is sent for is told too", async (t) => {
+test("a call for which nothing is sent is published too", async (t) => {
   const server = await startMemcached();
   t.after(() => server.stop());
   await server.kill();

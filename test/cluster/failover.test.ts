@@ -1,4 +1,4 @@
-/** Where keys go: the preset's order with failover, a typed error without; many keys at once. */
+/** Where the keys of a down server go: with failover by the preset's order, without it to a typed error. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Memcached, type MemcachedError, PartialError, ServerDownError } from "../../mod.ts";
@@ -57,7 +57,7 @@ test("a call for many keys rejects with what the live servers hold, and why the 
   for (const key of live) assert.equal(found.results.get(key), key);
   for (const key of down) assert.ok(found.errors.get(key) instanceof ServerDownError);
   assert.equal(found.errors.get(down[0] as string)?.server?.address, servers[0].address);
-  // Logged or serialised, it shows no key.
+  // It shows no key when it is logged or serialized.
   assert.doesNotMatch(JSON.stringify(found) + String(found) + found.stack, /key-\d/);
 
   const stored = await client.setMany(KEYS.map((key) => [key, "new"] as const))

@@ -1,4 +1,4 @@
-/** Listeners of the connection channel that use the client while they are told. */
+/** Listeners of the connection channel that use the client while they handle a message. */
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { behave, outcome, PATIENT, valueOf } from "../faults/rig.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
 
-/** Does `act` when `event` is first told of the server at `address`. */
+/** Runs `act` when `event` is first published for the server at `address`. */
 function once(address: string, event: ConnectionMessage["event"], act: () => void): Disposable {
   const connection = channel("memwire:connection");
   const take = (message: unknown): void => {
@@ -21,7 +21,7 @@ function once(address: string, event: ConnectionMessage["event"], act: () => voi
   return { [Symbol.dispose]: () => void connection.unsubscribe(take) };
 }
 
-test("a call made when a connection is told to have closed: one new connection, for it and for what was in flight", async () => {
+test("a call made in the message that a connection closed: one new connection, for it and for calls in flight", async () => {
   for (const fault of ["end", "reset"] as const) {
     await using server = await startScriptedServer(async (peer) => {
       if (peer.index > 0) return await behave(peer);
@@ -39,7 +39,7 @@ test("a call made when a connection is told to have closed: one new connection, 
   }
 });
 
-test("a call made when a proxy has closed in answer to mn: it is not asked again", async () => {
+test("a call made when a proxy has closed in answer to mn: mn is not sent again", async () => {
   await using server = await startScriptedServer(behave, { dialect: "closing" });
   const client = new Memcached(server.address, PATIENT);
   let inner: Promise<unknown> | undefined;
@@ -51,7 +51,7 @@ test("a call made when a proxy has closed in answer to mn: it is not asked again
   await until(() => server.open === 0);
 });
 
-test("a client that is closed when its connection is told to be open: the call that opened it has its answer", async () => {
+test("a client that is closed in the message that its connection is open: the call that opened it gets its answer", async () => {
   await using server = await startScriptedServer(behave);
   const client = new Memcached(server.address, { timeout: 1_000 });
   let closed: Promise<void> | undefined;
@@ -61,7 +61,7 @@ test("a client that is closed when its connection is told to be open: the call t
   await until(() => server.open === 0);
 });
 
-test("a client that is closed when its connection is told to have closed: not before what was in flight has its answer", async () => {
+test("a client that is closed in the message that its connection closed: calls in flight still get their answers", async () => {
   await using server = await startScriptedServer(async (peer) => {
     if (peer.index > 0) return await behave(peer);
     await peer.next();

@@ -1,4 +1,4 @@
-/** New lists of servers under load: no request in flight is dropped, and nothing is left behind. */
+/** New lists of servers under load: no request in flight is dropped, and nothing leaks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -36,7 +36,7 @@ const cases = together({
         const load = Array.from({ length: 20 }, async (_, worker) => {
           for (let i = 0; !stop; i++, calls++) {
             const key = `${worker}-${i % 50}`;
-            // A server may have joined since it was written: its value, or none, and no error.
+            // A server may have joined since the key was written, so its value or none, but no error.
             const { error, value } = await outcome(
               i % 3 === 0
                 ? client.set(key, valueOf(key))
@@ -63,7 +63,7 @@ const cases = together({
         client.setServers(last.address);
         await client.get("k");
         for (const server of servers.slice(1)) {
-          // The question is the only connection.
+          // The test's own question is the only connection.
           await until(async () => /curr_connections 1\r/.test(await server.ask("stats")));
         }
       } finally {
@@ -156,7 +156,7 @@ const cases = together({
 
 for (const [name, run] of cases) test(name, run);
 
-test("a hashing that names no server of the list is told so, by every call", async () => {
+test("a hashing that names no server of the list makes every call fail", async () => {
   await using a = await startScriptedServer(behave);
   await using b = await startScriptedServer(behave);
   for (const index of [-1, 2, 0.5, NaN, undefined]) {

@@ -1,4 +1,4 @@
-/** With `failover: "rehash"`: what was not sent yet moves on when its server turns out to be down. */
+/** With `failover: "rehash"` calls that were not sent yet move to another server if theirs turns out to be down. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -65,7 +65,7 @@ describe("a server that turns out to be down", () => {
       assert.equal((await client.getMany(many)).size, many.length);
     }));
 
-  test("what is asked of a server, not of a key, does not move", () =>
+  test("calls to a server, not for a key, do not move", () =>
     withDead(async (client, dead) => {
       const { error } = await outcome(client.version());
       assert.ok(error instanceof PartialError, String(error));
@@ -102,7 +102,7 @@ describe("a server that turns out to be down", () => {
 });
 
 describe("a server that goes silent", () => {
-  test("what may be sent again moves on, what may not is in doubt", async () => {
+  test("calls that may be repeated move, the outcome of the others is unknown", async () => {
     await using silent = await startScriptedServer(async (peer) => {
       for (;;) await peer.next();
     });

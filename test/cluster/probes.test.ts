@@ -1,4 +1,4 @@
-/** Probes: when they come, that nobody waits for them, and that they stop. */
+/** Probes: when they are sent, that no call waits for them, and that they stop. */
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import { createServer } from "node:net";
@@ -12,7 +12,7 @@ import { startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
 import { until } from "../support/until.ts";
 
-/** A server that closes each connection at once, and the times at which they came. */
+/** A server that closes each connection at once, and notes when they arrived. */
 async function closing(): Promise<{ address: string; times: number[]; stop(): Promise<void> }> {
   const times: number[] = [];
   const listener = createServer((socket) => {
@@ -36,7 +36,7 @@ const cases = together({
       const gaps = server.times.slice(1).map((time, i) => time - (server.times[i] as number));
       for (const [i, base] of [100, 200, 400, 800].entries()) {
         const gap = gaps[i] as number;
-        // Late by what the machine is late, early never.
+        // They may be late if the machine is late, but never early.
         assert.ok(gap >= base * 0.8 - 5 && gap <= base * 1.2 + 250, `${base}: ${gap} ms`);
       }
     } finally {

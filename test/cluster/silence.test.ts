@@ -1,6 +1,6 @@
 /**
- * Silence: a verdict on a server is never drawn from one connection. A stuck one is replaced, reads find
- * a way around it meanwhile, and only a server that is silent on the next one too is down.
+ * Silence: no server is judged by one connection. A stuck connection is replaced, reads go around it meanwhile,
+ * and a server counts as down only if it is silent on the next connection too.
  */
 import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
@@ -13,7 +13,7 @@ import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
 import { type Case, together } from "../support/together.ts";
 import { until } from "../support/until.ts";
 
-/** Answers rightly, until it is asked about a key that begins with "stuck": then it says nothing more. */
+/** Answers correctly until it is asked about a key that begins with "stuck"; then it says nothing more. */
 async function getStuck(peer: Peer): Promise<void> {
   for (;;) {
     const command = await peer.next();
@@ -41,7 +41,7 @@ class Downs implements Disposable {
   }
 }
 
-/** They mostly wait, so all run at the same time. */
+/** These tests mostly wait, so all run at the same time. */
 const cases: Record<string, Case> = {};
 
 function inGroup(group: string, define: (test: (name: string, run: Case) => void) => void): void {
@@ -70,7 +70,7 @@ inGroup("a proxy that answers in order, and one key whose reply never comes", (t
       assert.equal((await has).value, true);
       assert.equal(server.peers[0]?.gone, false, "not given up yet");
       assert.ok((await stuck).error instanceof TimeoutError);
-      // The connection goes, and with it what may not be sent twice.
+      // The connection is closed, and with it calls that must not be sent twice fail.
       const { error } = await patient;
       assert.ok(error instanceof ConnectionLostError && error.ambiguous, String(error));
       assert.equal(await client.get("next"), valueOf("next"));
@@ -188,7 +188,7 @@ inGroup("a server that is silent on the next connection too", (test) => {
       await outcome(client.get("k"));
       await sleep(1);
     }
-    // Two that fall silent, lanes, then probes at 100, 200, 400 ms and so on, each of which a call ends.
+    // Two connections that fall silent, lanes, then probes after 100, 200, 400 ms and so on, each ended by a call.
     assert.ok(times.length < 30, `${times.length} connections in 3 s`);
     silent = false;
     await until(async () => (await outcome(client.get("k"))).value === valueOf("k"), 8_000);

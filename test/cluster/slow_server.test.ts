@@ -1,4 +1,4 @@
-/** A server that is slow, and answers all the while, is not down. */
+/** A server that is slow but keeps answering is not down. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,19 +22,19 @@ test("many calls that time out at once, behind steady replies, do not make a ser
   const late = ends.filter(({ error }) => error !== undefined);
   assert.ok(late.length >= 3 && late.length < keys.length, `${late.length} timed out`);
   for (const { error } of late) assert.ok(error instanceof TimeoutError, String(error));
-  // Not refused: sent behind the replies to those that have given up.
+  // It is not refused, but sent after the calls that have given up.
   const next = await client.get("next", { timeout: 10_000 });
   assert.equal(next, valueOf("next"));
 });
 
-test("a server that falls silent after steady replies is down all the same", async () => {
+test("a server that falls silent after steady replies is still found to be down", async () => {
   await using server = await FakeServer.start();
   await using client = new Memcached(server.address, { timeout: 100 });
   for (let i = 0; i < 20; i++) assert.equal(await client.get("k"), undefined);
   server.stall(Infinity);
   const ends = await Promise.all(["a", "b", "c"].map((key) => outcome(client.get(key))));
   for (const { error } of ends) assert.ok(error instanceof TimeoutError, String(error));
-  // A second connection has its chance too.
+  // A second connection is tried too.
   await until(async () => (await outcome(client.get("d"))).error?.code === "SERVER_DOWN");
   const { error, ms } = await outcome(client.get("d"));
   assert.equal(error?.code, "SERVER_DOWN");

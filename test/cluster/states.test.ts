@@ -1,4 +1,4 @@
-/** A server that fails: its keys fail fast, the others are not touched, and a probe brings it back. */
+/** A server that fails: its keys fail fast, other keys are not affected, and a probe brings it back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ async function three(): Promise<MemcachedServer[]> {
   return await Promise.all([startMemcached(), startMemcached(), startMemcached()]);
 }
 
-/** Stops it, and waits until all of its threads have. */
+/** Stops the server, and waits until all of its threads have stopped. */
 async function pause(server: MemcachedServer): Promise<void> {
   server.pause();
   await sleep(50);
@@ -69,7 +69,7 @@ test("one of three killed under steady load: its keys fail fast, the others lose
 
   const before = served;
   await victim.restart();
-  // Nobody asks for the victim's keys: the probe alone finds out.
+  // Nobody asks for the victim's keys, so only the probe can find out.
   await sleep(200 + 240 + 480);
   await until(async () => await client.get(lost[0] as string).then(() => true, () => false), 6_000);
   assert.equal(await client.get(lost[0] as string), undefined, "restarted: empty, and no error");
@@ -103,7 +103,7 @@ test("no caller's request is spent on finding out that a server is back", async 
       errors.push(error);
       return false;
     }), 6_000);
-  // Until the probe came through each call was refused at once, none was sent and lost.
+  // Until the probe succeeded each call was refused at once; none was sent and lost.
   for (const error of errors) assert.ok(error instanceof ServerDownError, String(error));
 });
 
@@ -201,7 +201,7 @@ test("timeouts shorter than the client's own do not count", async (t) => {
 test("timeouts with replies between do not make a server down", async (t) => {
   let release = (): void => {};
   const lossy = await startScriptedServer(async (peer) => {
-    // Answers late each time: the call times out, then the reply comes all the same.
+    // It answers late each time: the call times out, and then the reply still comes.
     for (;;) {
       const command = await peer.next();
       if (command.key.startsWith("late")) await new Promise<void>((resolve) => release = resolve);
@@ -215,13 +215,13 @@ test("timeouts with replies between do not make a server down", async (t) => {
   for (let i = 0; i < 5; i++) {
     await assert.rejects(client.get(`late-${i}`), TimeoutError);
     release();
-    // Not a read, which would be asked over another connection meanwhile.
+    // Not a read, because that would be retried over another connection meanwhile.
     await until(async () => await client.set("k", "v").then(() => true, () => false), 1_000);
   }
   assert.equal(lossy.peers.length, 1, "the connection was kept throughout");
 });
 
-test("a server that closes when idle is no failure: the next call has a new connection", async (t) => {
+test("a server that closes an idle connection is not a failure: the next call has a new one", async (t) => {
   const server = await startScriptedServer(async (peer) => {
     await peer.write(answer(await peer.next()));
     await peer.end();

@@ -1,4 +1,4 @@
-/** Real nutcracker with one of its servers stopped: the keys of the others are still to be had. */
+/** A real nutcracker with one of its servers stopped: the keys of the others can still be read. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ async function stopAll(servers: readonly MemcachedServer[]): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()));
 }
 
-/** Which server behind the proxy has a key. */
+/** Tells which server behind the proxy has a key. */
 async function keysBehind(server: MemcachedServer, keys: readonly string[]): Promise<Set<string>> {
   const found = await Promise.all(keys.map((key) => server.ask(`get ${key}`)));
   return new Set(keys.filter((_, i) => found[i]?.startsWith("VALUE")));
@@ -35,7 +35,7 @@ describe("nutcracker with one of three servers behind it stopped", () => {
         const bad: string[] = [];
         const end = performance.now() + 1_000;
         const readers = [...Array(8).keys()].map(async (reader) => {
-          // Two of eight ask for what has stopped, all the time.
+          // Two of eight readers ask the stopped server all the time.
           const own = reader < 2 ? [...dead] : live;
           for (let i = reader * 7; performance.now() < end; i++) {
             const key = own[i % own.length] as string;

@@ -39,12 +39,12 @@ describe("connections that die at their first command", () => {
         assert.ok(error !== undefined);
         if (calls % 5 === 0) await sleep(1);
       }
-      // Five in a row, then one each after 100, 200 and 400 ms, give or take a fifth.
+      // Five in a row, then one each after 100, 200 and 400 ms, within a fifth.
       assert.ok(times.length >= 6 && times.length <= 9, `${times.length} connections in 1 s`);
       assert.ok((await outcome(client.get("k"))).error instanceof ServerDownError);
       well = true;
       await until(async () => (await outcome(client.get("k"))).value === valueOf("k"), 4_000);
-      // A command was answered, so it is trusted again.
+      // A command was answered, so the server is trusted again.
       well = false;
       for (const peer of server.peers) peer.destroy();
       const { error } = await outcome(client.set("k", "v"));
@@ -52,8 +52,8 @@ describe("connections that die at their first command", () => {
     });
   }
 
-  test("by one command only: nobody else's call is refused", async () => {
-    // As twemproxy closes on what it does not know.
+  test("after one certain command only: no other call is refused", async () => {
+    // As twemproxy does after a command that it does not know.
     await using server = await startScriptedServer(async (peer) => {
       for (;;) {
         const command = await peer.next();

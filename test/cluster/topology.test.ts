@@ -1,4 +1,4 @@
-/** The list of servers at run time, ids, and hashings of the caller's own. */
+/** Changes of the list of servers, ids, and custom hashings. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Hashing, Memcached } from "../../mod.ts";
@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 
 async function connections(server: MemcachedServer): Promise<number> {
   const stats = await server.ask("stats");
-  // The one that asks counts too.
+  // The connection that asks counts too.
   return Number(/STAT curr_connections (\d+)/.exec(stats)?.[1]);
 }
 
@@ -36,7 +36,7 @@ test("setServers drops no request in flight; those removed close, those kept kee
   await client.setMany(keys.map((key) => [key, "new"] as const));
   assert.equal((await client.getMany(keys)).size, keys.length);
   assert.equal(await connections(b), idle[1], "nothing went to the removed one");
-  // Only our own questions have connected to the kept one since.
+  // Since then only the test's own questions have connected to the kept server.
   assert.equal(Number(await total(a)), kept + 1);
 });
 
@@ -68,7 +68,7 @@ test("a server's id is its name on the ring: its address can change without movi
   assert.deepEqual(after.serverFor("k1").address.startsWith("10.9.9."), true);
 });
 
-test("a hashing of the caller's own is called once a list, with ids and weights", (t) => {
+test("a custom hashing is called once for each list, with ids and weights", (t) => {
   const seen: unknown[] = [];
   const hashing: Hashing = (servers) => {
     seen.push(servers.map(({ id, weight }) => [id, weight]));

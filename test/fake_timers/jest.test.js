@@ -1,4 +1,4 @@
-/* Jest's default fake timers; run by run.ts, which starts the servers. */
+/* Tests with Jest's default fake timers. run.ts starts the servers and runs it. */
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import process from "node:process";
 import { Memcached } from "../../dist/mod.js";

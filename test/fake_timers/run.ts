@@ -1,5 +1,5 @@
 /**
- * memwire under Jest's and sinon's fake timers, as its users run it: the built package, real servers.
+ * Runs memwire under Jest's and sinon's fake timers, as its users do: the built package, with real servers.
  *
  *     npm ci --prefix test/fake_timers && npm run build && node --import tsx test/fake_timers/run.ts
  */
@@ -11,7 +11,7 @@ import { startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
-// A run that hangs has found what it looks for.
+// A run that hangs has found a bug.
 const LIMIT_MS = 60_000;
 
 await using server = await startMemcached();
@@ -19,7 +19,7 @@ await using silent = await startScriptedServer(async (peer) => {
   for (;;) await peer.next();
 });
 
-/** Runs Node with these arguments; false: it failed, or hung. */
+/** Runs Node with these arguments. Returns false if it failed or hung. */
 async function run(...args: string[]): Promise<boolean> {
   const child = spawn(process.execPath, args, {
     cwd: FOLDER,
@@ -34,5 +34,10 @@ async function run(...args: string[]): Promise<boolean> {
 }
 
 const jest = ["--experimental-vm-modules", "--no-warnings", "node_modules/jest/bin/jest.js"];
-const fine = [await run(...jest, "--ci"), await run("sinon.js")];
+const globally = JSON.stringify({ fakeTimers: { enableGlobally: true } });
+const fine = [
+  await run(...jest, "--ci", "jest.test.js"),
+  await run(...jest, "--ci", "--config", globally, "global.test.js"),
+  await run("sinon.js"),
+];
 process.exitCode = fine.every(Boolean) ? 0 : 1;

@@ -1,4 +1,4 @@
-/* sinon's fake timers, everything faked; run by run.ts, which starts the servers. */
+/* A script with sinon's fake timers, everything faked. run.ts starts the servers and runs it. */
 import assert from "node:assert/strict";
 import { syncBuiltinESMExports } from "node:module";
 import process from "node:process";
@@ -13,7 +13,7 @@ for (const synced of [false, true]) {
   await client.set("sinon", "v");
   await hopeless.get("sinon", { timeout: 20 }).catch(() => undefined);
   const clock = sinon.useFakeTimers();
-  // As some runners do: now `import { setTimeout } from "node:timers"` is a stand-in too.
+  // Some runners do this: then `import { setTimeout } from "node:timers"` gives a stand-in too.
   if (synced) syncBuiltinESMExports();
   assert.equal(await client.get("sinon"), "v");
   await client.set("sinon", "w");

@@ -1,4 +1,4 @@
-/** Calls with signals that would abort much later; run by signals.test.ts, which waits for its end. */
+/** Makes calls with signals that would abort much later. signals.test.ts runs it and waits for its end. */
 import process from "node:process";
 import { Memcached } from "../../mod.ts";
 

@@ -1,4 +1,4 @@
-/** Faults under stats, flushAll and keys: each costs its own call and nobody else's. */
+/** Faults during stats, flushAll and keys: each fails its own call and no other. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -30,7 +30,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   keys: (m) => listKeys(m),
 };
 
-/** The calls, each before a server whose second connection does `fault`; and gets all the while. */
+/** Makes the calls, each to a server whose second connection does `fault`, and gets at the same time. */
 async function each(
   fault: (peer: Peer) => void | Promise<void>,
   check: (name: string, ended: Outcome) => void,
@@ -77,7 +77,7 @@ function assertIs(
 }
 
 const cases = together({
-  "closed without an answer: a proxy that does not know it, or a server that died": () =>
+  "closed without an answer: a proxy that does not know the command, or a server that died": () =>
     each(after("", (peer) => peer.end()), (name, ended) => {
       assertIs(UnsupportedError, ended, name === "flushAll");
     }),
@@ -96,7 +96,7 @@ const cases = together({
       else assertIs(ProtocolError, ended, false);
     }),
 
-  "an answer that was not predicted": () =>
+  "an unexpected answer": () =>
     each(after("HTTP/1.1 400 Bad Request\r\n", () => {}), (_, ended) => {
       assertIs(ProtocolError, ended, false);
       assert.doesNotMatch(ended.error?.message ?? "", /HTTP/);
@@ -132,13 +132,13 @@ const cases = together({
 
 for (const [name, run] of cases) test(name, run);
 
-test("a blocked event loop loses no answer that has come", async () => {
+test("a blocked event loop loses no answer that has arrived", async () => {
   await using server = await startScriptedServer(async (peer) => {
     if (peer.index === 0) return await behave(peer);
     await peer.next();
     await sleep(250);
     await peer.write("STAT pid 17\r\nEND\r\n");
-    // The answer is with the client's kernel now; its timer is due before its socket is read.
+    // The client's kernel has the answer now. The client's timer is due before its socket is read.
     const end = performance.now() + 250;
     while (performance.now() < end);
   });

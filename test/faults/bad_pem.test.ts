@@ -1,6 +1,6 @@
 /**
- * A PEM that is none is a TypeError of the constructor. One that only looks like it is found out when TLS
- * begins, and the server counts as one that is not reached.
+ * A value that is not a PEM is a TypeError of the constructor. A broken PEM is only found when TLS begins, and
+ * then the server counts as unreachable.
  */
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -21,23 +21,25 @@ function assertDown(error: unknown, address: string, why: RegExp): void {
   assert.equal(error.ambiguous, false);
 }
 
-test("what is no PEM is refused by the constructor: a path, DER, nothing", () => {
+test("the constructor refuses what is not a PEM: a path, DER, nothing", () => {
   const wrong = ["/etc/ssl/ca.pem", "", new Uint8Array([0x30, 0x82]), new Uint8Array()];
   for (const name of ["ca", "cert", "key"]) {
     for (const value of wrong) {
       assert.throws(() => new Memcached("127.0.0.1", { tls: { [name]: value } }), {
         name: "TypeError",
         code: "ERR_INVALID_ARGUMENT",
-        message: new RegExp(`^tls\\.${name} holds no PEM, .* not its path$`),
+        message: new RegExp(`^tls\\.${name} is not PEM, .* not its path$`),
       });
     }
   }
   new Memcached("127.0.0.1", { tls: { ca: new TextEncoder().encode(pem("CERTIFICATE")) } });
 });
 
-test("a PEM that is broken: every call rejects with the cause, and nothing hangs or is thrown later", async () => {
-  // Deno says nothing of the PEM before it is connected: there it is the refused connection that tells.
-  const why = "deno" in process.versions ? /ECONNREFUSED/ : /tls\.key is no whole PEM \(ERR_OSSL/;
+test("a broken PEM: every call rejects with the cause, and nothing hangs or is thrown later", async () => {
+  // Deno does not look at the PEM before it is connected, so there the error is the refused connection.
+  const why = "deno" in process.versions
+    ? /ECONNREFUSED/
+    : /tls\.key is not a complete PEM \(ERR_OSSL/;
   const address = `127.0.0.1:${await freePort()}`;
   const thrown: unknown[] = [];
   const take = (error: unknown): unknown => thrown.push(error);
@@ -61,7 +63,7 @@ test("a PEM that is broken: every call rejects with the cause, and nothing hangs
     const { error } = await outcome(client.getMany(["a", "b"]));
     assert.ok(error instanceof PartialError, String(error));
     for (const each of error.errors.values()) assertDown(each, address, why);
-    await sleep(300); // longer than any timer of theirs
+    await sleep(300); // longer than any of the clients' timers
   } finally {
     process.off("uncaughtException", take);
   }

@@ -1,4 +1,4 @@
-/** That every behaviour of the list has a test: of its name, and of the dialects that it applies to. */
+/** Checks that every behaviour of the list has a test, by its name and in the dialects that it applies to. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { BEHAVIOURS } from "./behaviours.ts";
 
 const FOLDER = new URL("./", import.meta.url);
 
-// Of a process, not of a dialect; or run in one dialect each.
+// Behaviours of a process, not of a dialect, or with a test in one dialect each.
 const ONCE = new Set<string>(["exit after close()", "stalled, 100k x 1 KB sets"]);
 
 test("each of the 47 behaviours has its tests", () => {

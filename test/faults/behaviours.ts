@@ -1,6 +1,6 @@
 /**
- * The behaviours that JavaScript's memcached clients get wrong, one or the other: what each of them
- * was tried with, and what must come of it. Every row has a test of its name in behaviours_*.test.ts.
+ * Behaviours that one or another JavaScript memcached client gets wrong: what was tried, and what must come of
+ * it. Every row has a test of its name in behaviours_*.test.ts.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -10,7 +10,7 @@ import { Memcached, type MemcachedOptions } from "../../mod.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import { type Dialect, PATIENT } from "./rig.ts";
 
-/** What was tried. */
+/** The situations that were tried. */
 export const BEHAVIOURS = [
   "key-crlf",
   "key-space",
@@ -66,7 +66,7 @@ export function behaviour(row: (typeof BEHAVIOURS)[number], dialect?: Dialect): 
   return dialect === undefined ? row : `${row}, ${dialect}`;
 }
 
-/** A real memcached, a client, and the bytes as the server has them. */
+/** A real memcached, a client, and a view of the bytes that the server has. */
 export class Real implements AsyncDisposable {
   readonly server: MemcachedServer;
   readonly client: Memcached;
@@ -76,7 +76,7 @@ export class Real implements AsyncDisposable {
     this.client = client;
   }
 
-  /** How many commands of any kind the server has run, the questions of this method aside. */
+  /** Returns how many commands of any kind the server has run, without those of this method. */
   async commands(): Promise<number> {
     const stats = await this.server.ask("stats");
     const counts = [...stats.matchAll(/^STAT cmd_\w+ (\d+)\r$/gm)].map(([, count]) =>
@@ -96,7 +96,7 @@ export class Real implements AsyncDisposable {
     socket.destroy();
   }
 
-  /** What the server holds under a key: its flags and bytes. */
+  /** Returns the flags and bytes that the server has under a key. */
   async read(key: string): Promise<{ flags: number; data: Buffer } | undefined> {
     const reply = await this.server.ask(`get ${key}`, /END\r\n$/);
     const head = /^VALUE \S+ (\d+) (\d+)\r\n/.exec(reply);

@@ -1,4 +1,4 @@
-/** Behaviours of a process that ends, or waits: with `close()` and without. */
+/** Behaviours of a process that ends or waits, with `close()` and without. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +10,7 @@ import { answer, behave, valueOf } from "./rig.ts";
 
 const EXITS = new URL("./exits.ts", import.meta.url);
 
-/** Milliseconds from the process's last line to its end, and what it printed before. */
+/** Returns the milliseconds from the process's last line to its end, and what it printed before. */
 async function exit(how: string, address: string): Promise<{ ms: number; said: string[] }> {
   const { code, stdout, stderr } = await runInChild(EXITS, { args: [how, address], limit: 15_000 });
   const now = Date.now();
@@ -34,7 +34,7 @@ test("exit after close() with calls that a silent server never answered", async 
   assert.ok(ms < 1_500, `${ms} ms`);
 });
 
-test("exit without close(): an idle connection keeps nobody", async () => {
+test("exit without close(): an idle connection keeps no process alive", async () => {
   await using server = await startMemcached();
   const { ms } = await exit("forgets", server.address);
   assert.ok(ms < 1_500, `${ms} ms`);
@@ -51,7 +51,7 @@ test("no exit before a call has its answer", async () => {
   assert.equal(said[1], valueOf("k"));
 });
 
-test("exit without close(): a probe keeps nobody, whatever it meets", async () => {
+test("exit without close(): a probe keeps no process alive, whatever it meets", async () => {
   const refusing = `127.0.0.1:${await freePort()}`;
   await using silent = await startScriptedServer(() => {}, { dialect: "none" });
   for (const [address, said] of [[refusing, "SERVER_DOWN"], [silent.address, "SERVER_DOWN"]]) {
@@ -61,9 +61,9 @@ test("exit without close(): a probe keeps nobody, whatever it meets", async () =
   }
 });
 
-test("exit without close(): a connection that a probe has made keeps nobody", async () => {
+test("exit without close(): a connection that a probe has made keeps no process alive", async () => {
   for (const host of ["127.0.0.1", "localhost"]) {
-    // Refuses the first connection, and takes the probe's.
+    // The server refuses the first connection, and accepts the probe's.
     await using server = await startScriptedServer((peer) =>
       peer.index === 0 ? peer.end() : behave(peer)
     );

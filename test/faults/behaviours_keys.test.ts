@@ -1,4 +1,4 @@
-/** Behaviours with odd keys: refused before anything is sent, at every entry. */
+/** Behaviours with odd keys: every method refuses them before anything is sent. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Memcached, SessionStore } from "../../mod.ts";

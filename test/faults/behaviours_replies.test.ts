@@ -34,7 +34,7 @@ async function proxied(dialect: Dialect): Promise<Real & { spoil(fault: Fault): 
   });
 }
 
-/** The first command gets `reply`; then all is well. */
+/** Answers the first command with `reply`, and the others correctly. */
 function once(reply: string): Script {
   return async (peer: Peer): Promise<void> => {
     await peer.next();
@@ -128,7 +128,7 @@ for (const dialect of DIALECTS) {
     test(behaviour("reply for another key", dialect), async () => {
       await using at = await rig(dialect, async (peer) => {
         const get = await peer.next();
-        // In meta no reply names its key: the opaque tells whose it is.
+        // In meta a reply does not name its key; the opaque tells whose it is.
         const theirs = {
           ...get,
           key: "theirs",
@@ -149,7 +149,7 @@ for (const dialect of DIALECTS) {
             const get = await peer.next();
             const reply = hit(get, "A".repeat(size));
             await peer.write(reply.subarray(0, reply.length >> 1));
-            await sleep(5); // or a RST would take it along
+            await sleep(5); // or a RST could overtake it
             await end(peer);
           });
           const [a, b] = await Promise.all([
@@ -218,7 +218,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-// These wait for their deadlines.
+// These tests wait for deadlines.
 const slow = together(Object.assign(
   {},
   ...DIALECTS.map((dialect) => ({
@@ -231,7 +231,7 @@ const slow = together(Object.assign(
       const { error, ms } = await outcome(at.client.get("k"));
       assert.ok(error instanceof TimeoutError, String(error));
       assert.ok(ms >= 1_000 && ms < 2_000, `${ms} ms`);
-      // Twice the timeout late, the dribbling connection is given up for another one.
+      // After twice the timeout the dribbling connection is replaced.
       assert.equal(await at.client.get("next", { timeout: PATIENT.timeout }), valueOf("next"));
       assert.equal(at.server.connections, 2);
     },

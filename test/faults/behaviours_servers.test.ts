@@ -1,4 +1,4 @@
-/** Behaviours with servers that die, come back, are silent or many. */
+/** Behaviours with servers that die, come back or are silent, and with several servers. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -76,7 +76,11 @@ const inBothDialects = (dialect: typeof DIALECTS[number]): Record<string, () => 
     const before = await connections(at.server);
     const values = await Promise.all(keys.map((key) => at.client.get(key)));
     assert.deepEqual(values, keys.map((key, i) => i < 500 ? key : undefined));
-    assert.equal(await connections(at.server) - before, 2, "the client's one, and this question's");
+    assert.equal(
+      await connections(at.server) - before,
+      2,
+      "the client's, and that of this question",
+    );
   },
 
   [behaviour("10,000 warm gets", dialect)]: async () => {
@@ -102,7 +106,7 @@ const inBothDialects = (dialect: typeof DIALECTS[number]): Record<string, () => 
     await using client = new Memcached(server.address, { ...PATIENT, protocol: dialect });
     await client.set("k", "v");
     await until(async () => /curr_connections 1\r/.test(await server.ask("stats")), 15_000);
-    await sleep(50); // until its FIN is read here
+    await sleep(50); // until its FIN has been read
     const ends = await Promise.all([outcome(client.set("l", "v")), outcome(client.get("k"))]);
     assert.deepEqual(ends.map(({ error }) => error), [undefined, undefined]);
   },
@@ -147,7 +151,7 @@ const inBothDialects = (dialect: typeof DIALECTS[number]): Record<string, () => 
         await sleep(100);
       }
       await dead.restart();
-      // Probes are 5 s apart by the end of a long outage, 3.2 s at most by now.
+      // At the end of a long outage probes are 5 s apart; by now they are at most 3.2 s apart.
       const rejoined = async (): Promise<boolean> =>
         (await outcome(client.get(lost[0] as string))).error === undefined;
       await until(rejoined, 4_500);
@@ -159,7 +163,7 @@ const inBothDialects = (dialect: typeof DIALECTS[number]): Record<string, () => 
   },
 });
 
-/** Connections ever made to the server, this question's included. */
+/** Returns how many connections were made to the server in all, with that of this question. */
 async function connections(server: MemcachedServer): Promise<number> {
   return Number(/total_connections (\d+)\r/.exec(await server.ask("stats"))?.[1]);
 }

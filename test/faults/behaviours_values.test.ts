@@ -1,4 +1,4 @@
-/** Behaviours with values, times to live and counters, against a real memcached. */
+/** Behaviours with values, ttls and counters, on a real memcached. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -63,7 +63,7 @@ for (const dialect of DIALECTS) {
     });
 
     test(behaviour("2 MiB value, then next op", dialect), async () => {
-      // Refused here, and, where the client lets it pass, by the server.
+      // The client refuses it, or if maxValueBytes allows it, the server does.
       for (const maxValueBytes of [1_048_000, 10_000_000]) {
         await using at = await real(dialect, { maxValueBytes });
         await at.client.set("k", "before");
@@ -137,14 +137,14 @@ for (const dialect of DIALECTS) {
       await using at = await real(dialect);
       assert.equal(await at.client.increment("k"), undefined);
       assert.equal(await at.client.decrement("k"), undefined);
-      assert.equal(await at.client.has("k"), false, "and makes none");
+      assert.equal(await at.client.has("k"), false, "and creates none");
       assert.equal(await at.client.increment("k", 1, { initial: 5 }), 5n);
       assert.equal(await at.client.increment("k", 1, { initial: 5 }), 6n);
     });
   });
 }
 
-// These wait for the clock.
+// These tests wait for the clock.
 const slow = together(Object.assign(
   {},
   ...DIALECTS.map((dialect) => ({

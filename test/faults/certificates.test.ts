@@ -1,4 +1,4 @@
-/** TLS that cannot be: calls are refused with the reason, and nothing hangs or goes out in the clear. */
+/** TLS that cannot work: calls are refused with the reason, and nothing hangs or is sent in the clear. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
@@ -34,12 +34,13 @@ async function assertServed(server: MemcachedServer, tls: TlsOptions): Promise<v
   assert.equal(await client.get("k"), "v");
 }
 
-describe("TLS that cannot be", () => {
+describe("TLS that cannot work", () => {
   test("a certificate of an authority that is not trusted", async () => {
     using authority = makeAuthority();
     using stranger = makeAuthority();
     await using server = await startMemcached({ tls: authority.issue(["IP:127.0.0.1"]) });
-    const untrusted = /is down: its certificate is of no trusted authority \(.*(SIGNATURE|ISSUER)/;
+    const untrusted =
+      /is down: its certificate is not from a trusted authority \(.*(SIGNATURE|ISSUER)/;
     await assertRefused(server, {}, untrusted);
     await assertRefused(server, { ca: readFileSync(stranger.ca) }, untrusted);
     await assertServed(server, { ca: readFileSync(authority.ca) });
@@ -59,7 +60,7 @@ describe("TLS that cannot be", () => {
     await assertServed(server, { ca, servername: "cache.example" });
   });
 
-  test("a certificate that has run out", async () => {
+  test("an expired certificate", async () => {
     using authority = makeAuthority();
     const ca = readFileSync(authority.ca);
     await using server = await startMemcached({ tls: authority.issue(["IP:127.0.0.1"], -1) });

@@ -1,4 +1,4 @@
-/** What goes wrong before the first command: each is a ServerDownError with its reason, or AuthError. */
+/** Faults before the first command: each is a ServerDownError with its reason, or an AuthError. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
@@ -22,7 +22,7 @@ import { together } from "../support/together.ts";
 import { until } from "../support/until.ts";
 import { answer, behave, outcome, valueOf } from "./rig.ts";
 
-/** A server whose script sees the handshake too; its second connection behaves. */
+/** A server whose script gets the handshake too. Its second connection behaves. */
 function wild(script: Script): Promise<ScriptedServer> {
   return startScriptedServer(async (peer) => {
     if (peer.index === 0) return await script(peer);
@@ -34,7 +34,7 @@ function wild(script: Script): Promise<ScriptedServer> {
   }, { dialect: "none" });
 }
 
-/** All calls are refused as `why` says, and after a probe the server is used. */
+/** Asserts that all calls are refused with the reason `why`, and that the server is used after a probe. */
 async function assertDownThenUp(server: ScriptedServer, why: RegExp): Promise<void> {
   await using client = new Memcached(server.address, { connectTimeout: 400, timeout: 5_000 });
   const waiting = await Promise.all([
@@ -79,14 +79,14 @@ const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
     (peer) => peer.write("220 mail.example ESMTP\r\n"),
     /is down: it does not answer like a memcached server$/,
   ],
-  "a version that nobody asked for behind the one that was": [
+  "an unexpected second version after the one that was asked for": [
     async (peer) => {
       await peer.next();
       await peer.write("VERSION 1.4.0\r\nVERSION 1.4.0\r\n");
     },
-    /not predicted/,
+    /unexpected/,
   ],
-  // SERVER_ERROR is another matter: a proxy says it of one server of several behind it.
+  // SERVER_ERROR is different: a proxy says it about one of several servers behind it.
   "CLIENT_ERROR instead of a version": [
     async (peer) => {
       await peer.next();
@@ -101,7 +101,7 @@ const BAD_STARTS: Readonly<Record<string, [script: Script, why: RegExp]>> = {
       await peer.next();
       await peer.write("VALUE a 0 1\r\n1\r\nEND\r\n");
     },
-    /not predicted/,
+    /unexpected/,
   ],
   "no answer to mn": [
     async (peer) => {
@@ -120,7 +120,7 @@ function closeAfter(bytes: number): Script {
   };
 }
 
-/** How a server may say that it does not speak meta; none of it is a failure. */
+/** The ways in which a server may say that it does not speak meta. None of them is a failure. */
 const NO_META: Readonly<Record<string, (peer: Peer) => void | Promise<void>>> = {
   "ERROR": (peer) => peer.write("ERROR\r\n"),
   "CLIENT_ERROR": (peer) => peer.write("CLIENT_ERROR unknown command\r\n"),
@@ -128,7 +128,7 @@ const NO_META: Readonly<Record<string, (peer: Peer) => void | Promise<void>>> = 
   "RST": (peer) => peer.reset(),
 };
 
-/** The errors of calls to an address where nothing good is. */
+/** Returns the errors of calls to an address that does not work. */
 async function refusals(address: string, options: MemcachedOptions = {}): Promise<unknown[]> {
   await using client = new Memcached(address, {
     timeout: 10_000,
@@ -186,7 +186,7 @@ const cases = together({
     ]),
   ),
 
-  "servers that are not asked for meta: older ones, and what is no memcached's version":
+  "servers that are not asked for meta: older ones, and those whose version is not memcached's":
     async () => {
       for (const version of ["1.6.17", "1.5.22", "1.4.39_beta", "mcrouter 41.0", "unknown"]) {
         await using server = await startScriptedServer(behave, { dialect: "closing", version });
@@ -236,7 +236,7 @@ const cases = together({
     assert.ok(ms >= 199 && ms < 1_000, `${ms} ms`);
   },
 
-  "wrong credentials, none, and credentials where none are asked for": async () => {
+  "wrong credentials, no credentials, and credentials that are not needed": async () => {
     const auth = { username: "app", password: "secret-17" };
     await using server = await startMemcached({ auth });
     for (
@@ -258,7 +258,7 @@ const cases = together({
     await other.set("k", "v");
   },
 
-  "credentials go alone, and a server that asks for none does not keep them": async () => {
+  "credentials are sent alone, and a server that needs none does not keep them": async () => {
     const auth = { username: "app", password: "secret-17" };
     await using server = await startScriptedServer(async (peer) => {
       const first = await peer.next();
@@ -268,7 +268,11 @@ const cases = together({
         "in the past: gone at once",
       );
       assert.equal(Buffer.from(first.data ?? []).toString(), "app secret-17");
-      assert.equal(peer.received.length, first.line.length + 2 + 13 + 2, "nothing behind them");
+      assert.equal(
+        peer.received.length,
+        first.line.length + 2 + 13 + 2,
+        "nothing was sent after them",
+      );
       await peer.write("STORED\r\n");
       for (;;) await peer.write(answer(await peer.next()));
     }, { dialect: "none" });
@@ -276,7 +280,7 @@ const cases = together({
     assert.equal(await client.get("k"), valueOf("k"));
   },
 
-  "more connections than the server takes": async () => {
+  "more connections than the server accepts": async () => {
     await using server = await startMemcached({ args: ["-c", "20"] });
     const clients = Array.from({ length: 24 }, () => new Memcached(server.address));
     try {
@@ -285,7 +289,7 @@ const cases = together({
       assert.ok(errors.length > 0 && errors.length < clients.length, `${errors.length} refused`);
       for (const error of errors) assert.ok(error instanceof ServerDownError, String(error));
       const left = clients.find((_, i) => ends[i]?.error !== undefined) as Memcached;
-      // The others go, and leave it room.
+      // The other connections close and leave room for it.
       await Promise.all(clients.filter((client) => client !== left).map((one) => one.close()));
       await until(async () => (await outcome(left.get("k"))).value === "v");
     } finally {

@@ -1,6 +1,6 @@
 /**
- * A connection that ends, by FIN or by RST, at every byte of a reply. Nothing of a reply: calls that
- * may be retried are, on another connection. Part of a reply: the call rejects, and is not retried.
+ * Connections that end, by FIN or by RST, at every byte of a reply. If no byte of the reply came, calls that may
+ * be retried are, on another connection. If a part of it came, the call rejects and is not retried.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -14,19 +14,19 @@ const LARGE = "0123456789".repeat(4_000);
 
 interface Call {
   readonly run: (client: Memcached) => Promise<unknown>;
-  /** What it resolves to. */
+  /** What the call resolves to. */
   readonly right: unknown;
-  /** How many commands it sends, in this dialect. */
+  /** How many commands the call sends in this dialect. */
   readonly commands: Readonly<Record<Dialect, number>>;
-  /** Whether it is sent again when nothing of its reply came. */
+  /** Whether it is sent again if nothing of its reply came. */
   readonly retried: boolean;
-  /** Whether it rejects with `ambiguous` when its reply is lost. */
+  /** Whether it rejects with `ambiguous` if its reply is lost. */
   readonly ambiguous: boolean;
-  /** What the server says to each of its commands. */
+  /** The server's replies to each of its commands. */
   readonly reply?: (command: Command) => Uint8Array;
-  /** The bytes at which the reply is cut; default all. */
+  /** The bytes at which the reply is cut. Default: all. */
   readonly cuts?: (length: number) => number[];
-  /** How many bytes at the end add nothing to what is known; default none. */
+  /** How many bytes at the end of the reply add nothing to what is known. Default: none. */
   readonly idle?: Readonly<Record<Dialect, number>>;
 }
 
@@ -53,7 +53,7 @@ const CALLS: Readonly<Record<string, Call>> = {
     run: (m) => m.getMany(["k", "l", "m"]),
     right: new Map(["k", "l", "m"].map((key) => [key, valueOf(key)])),
     commands: { meta: 3, classic: 1 },
-    // All keys were found: END says no more.
+    // All keys were found, so END adds nothing.
     idle: { meta: 0, classic: "END\r\n".length },
   },
   getAndTouch: {
@@ -69,7 +69,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   increment: { ...write, run: (m) => m.increment("k"), right: 5n },
 };
 
-/** One cut: the call, and behind it a get and a set, before a server that ends after `at` bytes. */
+/** Tries one cut: the call, followed by a get and a set, to a server that ends after `at` bytes. */
 async function cut(
   dialect: Dialect,
   { run, commands, reply = answer }: Call,
@@ -103,7 +103,7 @@ async function cut(
     { dialect },
   );
   await using client = new Memcached(server.address, PATIENT);
-  // The set keeps the gets apart, which could share a line.
+  // The set separates the gets, which could share a line.
   const ended = await Promise.all([
     outcome(run(client)),
     outcome(client.set("between", "v")),
@@ -113,7 +113,7 @@ async function cut(
   return { ended, length, begins, sent };
 }
 
-/** What was asked for is sent again on one line with the get behind it: both are answered. */
+/** The repeated get and the get after it share one line, and both are answered. */
 function withOthers(command: Command, reply: (command: Command) => Uint8Array): Uint8Array {
   if (reply !== large || command.args.length === 1 || command.name !== "get") return reply(command);
   const others = answer({ ...command, key: "behind", args: ["behind"] });
@@ -154,7 +154,7 @@ for (const dialect of DIALECTS) {
           if (at >= whole.length - (call.idle?.[dialect] ?? 0)) {
             assert.deepEqual(own.value, call.right);
           } else if (whole.begins.includes(at) && call.retried) {
-            // No byte of a reply is lost: what was not answered (of getMany, the keys) is asked again.
+            // No byte of a reply is lost: only what was not answered (in getMany, single keys) is asked again.
             assert.deepEqual(own.value, call.right);
           } else assertRejected(call, own, at);
           assert.equal(result.sent > 0, at === 0 && call.retried, `sent again, at ${at}`);
@@ -169,7 +169,7 @@ for (const dialect of DIALECTS) {
         await inTurns(call.cuts?.(length) ?? all, async (at) => {
           const result = await cut(dialect, call, at, rst);
           const [own] = result.ended as [Outcome];
-          // A RST may overtake what was written before it: fewer bytes have come then.
+          // A RST may overtake what was written before it; then fewer bytes have come.
           if (own.error === undefined) {
             assert.deepEqual(own.value, call.right);
             assert.ok(at >= length - (call.idle?.[dialect] ?? 0) || call.retried);

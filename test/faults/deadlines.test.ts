@@ -1,6 +1,6 @@
 /**
- * Deadlines: no call rejects early, none later than 50 ms after its own while the event loop is free,
- * and a blocked loop costs no call whose reply has come.
+ * Deadlines: no call rejects early, none later than 50 ms after its deadline while the event loop is free, and a
+ * blocked loop fails no call whose reply has come.
  */
 import assert from "node:assert/strict";
 import { nextTick } from "node:process";
@@ -14,7 +14,7 @@ import { answer, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf } from "
 
 const LATEST = 50;
 
-/** How late timers are while it runs: what the machine adds to every deadline. */
+/** Measures how late timers are while it runs, which is what the machine adds to every deadline. */
 class Lag {
   #worst = 0;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -58,7 +58,7 @@ const CALLS: Readonly<Record<string, (m: Memcached, options: CallOptions) => Pro
 };
 const READS = /^(get|has|touch|delete(Many)?$|version|update)/;
 
-/** A server that takes everything and says nothing. */
+/** A server that accepts everything and answers nothing. */
 async function silent(dialect: Dialect): Promise<Awaited<ReturnType<typeof rig>>> {
   return await rig(dialect, async (peer) => {
     for (;;) await peer.next();
@@ -76,13 +76,13 @@ const cases = together({
         Object.entries(CALLS).flatMap(([name, call], i) =>
           [60, 133, 240].map(async (base) => {
             const timeout = base + i;
-            const start = performance.now(); // before the call, however long it takes to return
+            const start = performance.now(); // before the call, because it may take long to return
             const { error } = await outcome(call(at.client, { timeout }));
             return { name, timeout, error, ms: performance.now() - start };
           })
         ),
       );
-      // A call is rejected by the second look after its deadline, and each may be late.
+      // A call is rejected at the latest by the second look after its deadline, and each look may be late.
       const late = LATEST + 3 * lag.stop();
       for (const { name, timeout, error, ms } of ends) {
         const why = `${name} of ${timeout} ms after ${ms} ms`;
@@ -102,7 +102,7 @@ const cases = together({
     },
   ])),
 
-  "connecting counts, and what was not sent is not ambiguous": async () => {
+  "connecting counts, and a call that was not sent is not ambiguous": async () => {
     await using server = await startScriptedServer(() => {}, { dialect: "none" });
     await using client = new Memcached(server.address, { timeout: 120, connectTimeout: 2_000 });
     const lag = new Lag();
@@ -150,7 +150,7 @@ const cases = together({
     assert.equal(at.server.connections, 1);
   },
 
-  "a call may wait shorter, and costs the others nothing": async () => {
+  "a call may wait for a shorter time, and does not affect the others": async () => {
     await using at = await rig("classic", async (peer) => {
       for (;;) {
         const command = await peer.next();
@@ -170,7 +170,7 @@ const cases = together({
 
 for (const [name, run] of cases) test(name, run);
 
-/** Keeps the event loop busy from the end of this tick, its writes done, for so long. */
+/** Blocks the event loop for so many ms, from the end of this tick, when its writes are done. */
 function block(ms: number): void {
   nextTick(() =>
     nextTick(() =>

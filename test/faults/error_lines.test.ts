@@ -1,4 +1,4 @@
-/** Error lines: those that leave the stream in step cost one call, all others the connection. */
+/** Error lines: those that leave the stream in step fail one call, all others end the connection. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inspect } from "node:util";
@@ -16,7 +16,7 @@ import type { Peer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
 import { answer, DIALECTS, type Outcome, outcome, rig, valueOf } from "./rig.ts";
 
-// memcached's (proto_text.c, memcached.c of 1.4 to 1.6), then those of proxies.
+// First memcached's own (proto_text.c, memcached.c of 1.4 to 1.6), then those of proxies.
 const SERVER_ERRORS = [
   "SERVER_ERROR out of memory storing object",
   "SERVER_ERROR Out of memory during read",
@@ -71,7 +71,7 @@ const callsOf = (key: string): Readonly<Record<string, (m: Memcached) => Promise
 });
 const CALLS = callsOf("k");
 
-/** The first command is answered with the line, all others rightly; then one call more. */
+/** Answers the first command with the line and all others correctly, then makes one more call. */
 async function refuse(
   dialect: "meta" | "classic",
   line: string,
@@ -171,7 +171,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test("a counter that is none: ServerError, the connection is kept", async () => {
+    test("a value that is not a counter: ServerError, the connection is kept", async () => {
       const line = "CLIENT_ERROR cannot increment or decrement non-numeric value";
       const { own, behind, connections } = await refuse(dialect, line, (m) => m.increment("k"));
       assert.ok(own.error instanceof ServerError);
@@ -180,14 +180,14 @@ for (const dialect of DIALECTS) {
       assert.equal(connections, 1);
     });
 
-    test("a key of a getMany is refused: the others are there", async () => {
+    test("a key of a getMany is refused: the others are found", async () => {
       await using at = await rig(dialect, async (peer) => {
         for (let asked = 0;; asked++) {
           const command = await peer.next();
           if (asked !== 0) await peer.write(answer(command));
           else if (dialect === "meta") await peer.write("SERVER_ERROR out of memory\r\n");
           else {
-            // An error takes the place of END, and of the keys that have not come.
+            // An error replaces END, and the keys that have not come.
             const text = answer(command).toString().replace(/VALUE b[^]*/, "");
             await peer.write(`${text}SERVER_ERROR out of memory\r\n`);
           }
@@ -204,7 +204,7 @@ for (const dialect of DIALECTS) {
       assert.equal(at.server.connections, 1);
     });
 
-    test("unasked, while nothing is in flight: nobody's call is hurt", async () => {
+    test("an error line while nothing is in flight: no call fails", async () => {
       for (const line of ["ERROR Too many open connections", "END", "EN O0", "STORED", "x"]) {
         let unasked: (() => Promise<void>) | undefined;
         await using at = await rig(dialect, async (peer) => {

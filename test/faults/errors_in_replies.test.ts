@@ -1,6 +1,6 @@
 /**
- * Error lines inside a get's reply, as proxies send them when a server behind them is dead: with END
- * and without, for one key or several. No reply is counted to another call, and no failure is a miss.
+ * Error lines inside a get's reply, as proxies send them if a server behind them is dead: with END and without,
+ * for one key or several. No reply counts for another call, and no failure is a miss.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -11,7 +11,7 @@ import { outcome, PATIENT, Rig, valueOf } from "./rig.ts";
 
 const ERROR = "SERVER_ERROR backend failure\r\n";
 
-/** How a proxy answers a get of which some keys' server is dead. */
+/** How a proxy answers a get if the server of some keys is dead. */
 const SHAPES = {
   // proxy_request.c of memcached 1.6.45: a key's error takes the place of its VALUE, END ends a line of
   // several keys, and a lone key's error stands alone.
@@ -51,7 +51,7 @@ function replyTo(shape: Shape, command: Command): string {
   return "STORED\r\n";
 }
 
-/** A proxy that answers the commands of a round in one piece, or in two, and all others at once. */
+/** A proxy that answers the commands of a round in one piece or in two, and all others at once. */
 class Proxy {
   #missing = 0;
   #cut = 0;
@@ -77,7 +77,7 @@ class Proxy {
     };
   }
 
-  /** The next so many commands are answered together: in two pieces, or byte by byte. */
+  /** Answers the next `count` commands together, in two pieces or byte by byte. */
   next(commands: number, cut: number): void {
     this.#missing = commands;
     this.#cut = cut;
@@ -94,10 +94,10 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   lone: ["dead1"],
 };
 
-/** A call that checks its own end, and the number of its commands. */
+/** A call that checks its own result, and the number of its commands. */
 type Follower = readonly [call: (m: Memcached) => Promise<void>, commands: number];
 
-/** What is asked behind the line. */
+/** The calls that follow the line. */
 const FOLLOWERS: Readonly<Record<string, Follower>> = {
   "a get": [async (m) => assert.equal(await m.get("live9"), valueOf("live9")), 1],
   "a get that misses": [async (m) => assert.equal(await m.get("gone9"), undefined), 1],
@@ -127,7 +127,7 @@ const FOLLOWERS: Readonly<Record<string, Follower>> = {
   "a set": [(m) => m.set("live9", "x"), 1],
   "a set that fails": [async (m) => assertRefused((await outcome(m.set("dead9", "x"))).error), 1],
   "an add": [async (m) => assert.equal(await m.add("gone9", "x"), true), 1],
-  "an add of what is there": [async (m) => assert.equal(await m.add("live9", "x"), false), 1],
+  "an add of an existing key": [async (m) => assert.equal(await m.add("live9", "x"), false), 1],
   "a delete": [async (m) => assert.equal(await m.delete("live9"), true), 1],
   "a delete that fails": [async (m) => assertRefused((await outcome(m.delete("dead9"))).error), 1],
   "nothing": [() => Promise.resolve(), 0],
@@ -138,7 +138,7 @@ function assertRefused(error: unknown): void {
   assert.equal(error.ambiguous, false);
 }
 
-/** The keys of dead servers have failed; `all`: and those of the others have not. */
+/** Asserts that the keys of dead servers have failed and, with `all`, that the others have not. */
 function assertLine(
   { error }: { error?: unknown },
   all = false,
@@ -154,7 +154,7 @@ function assertLine(
   }
 }
 
-/** One round on a connection: the line and what follows, all in flight together. */
+/** Plays one round on a connection: the line and the calls that follow, all in flight together. */
 async function round(
   proxy: Proxy,
   client: Memcached,
@@ -170,7 +170,7 @@ async function round(
   assertLine(await line, shape === "memcached's proxy" || shape === "END behind every error", keys);
 }
 
-/** A client that has learnt that lines fail, so that its lone gets stand alone. */
+/** A client that has learnt that lines fail, so that it sends single gets alone. */
 async function open(shape: Shape): Promise<{ rig: Rig; proxy: Proxy }> {
   const proxy = new Proxy(shape);
   const server = await startScriptedServer(proxy.script, { dialect: "classic" });
@@ -182,7 +182,7 @@ async function open(shape: Shape): Promise<{ rig: Rig; proxy: Proxy }> {
 for (const shape of Object.keys(SHAPES) as Shape[]) {
   describe(`an error inside a get's reply, ${shape}`, () => {
     for (const [where, keys] of Object.entries(LINES)) {
-      test(`for ${where}, and each call behind it has its own reply`, async () => {
+      test(`for ${where}, and each call after it gets its own reply`, async () => {
         const { rig, proxy } = await open(shape);
         await using _ = rig;
         for (const [i, follower] of Object.keys(FOLLOWERS).entries()) {
@@ -191,7 +191,11 @@ for (const shape of Object.keys(SHAPES) as Shape[]) {
             await round(proxy, rig.client, shape, keys, behind, 0);
           }
         }
-        assert.equal(rig.server.connections, 1, "what followed has proved where the stream stands");
+        assert.equal(
+          rig.server.connections,
+          1,
+          "the replies that followed have proved where the stream is",
+        );
       });
     }
 
@@ -239,7 +243,7 @@ describe("an error inside a get's reply that nothing explains", () => {
       "the reply of no command": `${ERROR}TOUCHED\r\n`,
     })
   ) {
-    test(`${what}: the connection goes, and no write is called done`, async () => {
+    test(`${what}: the connection ends, and no write counts as done`, async () => {
       const server = await startScriptedServer(async (peer) => {
         if (peer.index === 0) {
           await peer.next();
@@ -271,7 +275,7 @@ describe("an error inside a get's reply that nothing explains", () => {
     });
   }
 
-  test("the connection is lost before anything proves it: reads are asked again, writes are in doubt", async () => {
+  test("the connection is lost before anything proves where the stream is: reads are repeated, writes are ambiguous", async () => {
     const server = await startScriptedServer(async (peer) => {
       if (peer.index === 0) {
         await peer.next();

@@ -1,6 +1,6 @@
 /**
- * A process that uses a client and ends by itself, or should: `exits.ts HOW ADDRESS`. Prints what its
- * calls gave, and when it has nothing left to do.
+ * A process that uses a client and should then end by itself: `exits.ts HOW ADDRESS`. It prints the results of
+ * its calls, and when it has nothing left to do.
  */
 import { channel } from "node:diagnostics_channel";
 import dns from "node:dns";

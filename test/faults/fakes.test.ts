@@ -1,6 +1,6 @@
 /**
- * Other people's globals: test frameworks replace timers, microtasks and clocks by stand-ins that do nothing
- * until they are told to. Calls go on, their deadlines hold, and so does the end of the client.
+ * Test frameworks replace timers, microtasks and clocks by stand-ins that do nothing until they are told to.
+ * Calls must go on, and deadlines and close() must work.
  */
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -20,7 +20,7 @@ const NAMES = [
   "clearImmediate",
 ] as const;
 
-/** Puts stand-ins in place of everything that Jest and sinon replace, and of each by itself. */
+/** Replaces everything that Jest and sinon replace by stand-ins, all together or one by one. */
 const FAKES: Readonly<Record<string, () => () => void>> = {
   queueMicrotask: () => replace(globalThis, "queueMicrotask"),
   "the globals' timers": () => all(NAMES.map((name) => replace(globalThis, name))),
@@ -48,7 +48,7 @@ function all(undo: readonly (() => void)[]): () => void {
   return () => undo.forEach((one) => one());
 }
 
-/** Runs it with stand-ins, which are gone before the test goes on. */
+/** Runs something with stand-ins, and removes them before the test goes on. */
 async function withFakes<T>(fake: () => () => void, run: () => Promise<T>): Promise<T> {
   const undo = fake();
   try {
@@ -67,7 +67,7 @@ for (const [name, fake] of Object.entries(FAKES)) {
       const client = new Memcached(addresses, { timeout: 5_000 });
       const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
       await client.setMany(keys.map((key) => [key, key]));
-      // The runtimes' own sockets need nextTick to open and to close.
+      // The runtimes' own sockets need nextTick to open and close.
       const warm = name === "nextTick";
       await withFakes(fake, async () => {
         await client.set("k", "v");

@@ -1,4 +1,4 @@
-/** Flags of a memcached that was built for 64 bits: exact, or refused. */
+/** Flags of a memcached that was built for 64 bits are exact or refused. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CorruptValueError, Memcached, SessionStore } from "../../mod.ts";
@@ -6,12 +6,12 @@ import { done, hit } from "../support/replies.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { DIALECTS, PATIENT } from "./rig.ts";
 
-// Each is one of ours if only its lower 32 bits are looked at, or if it is rounded.
+// Each of these equals one of ours if only its lower 32 bits count, or if it is rounded.
 const FLAGS = [2n ** 32n, 2n ** 32n + 8n, 2n ** 32n + 16n, 2n ** 32n + 256n, 2n ** 33n + 65_536n];
 const INEXACT = [2n ** 53n, 2n ** 53n + 16n, 2n ** 64n - 1n];
 
 for (const protocol of DIALECTS) {
-  test(`flags past 32 bits are not taken for others, ${protocol}`, async () => {
+  test(`flags of more than 32 bits are not taken for other flags, ${protocol}`, async () => {
     let flags = 0n;
     await using server = await startScriptedServer(async (peer) => {
       for (;;) {

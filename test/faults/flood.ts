@@ -1,6 +1,6 @@
 /**
- * Writes at a server that has stopped reading, in a process of its own, and prints what became of the
- * calls and of the memory:
+ * Floods a server that has stopped reading with writes, in a process of its own, and prints how the calls ended
+ * and how much memory was used:
  *
  *     flood.ts ADDRESS DIALECT CALLS PER-TICK BYTES
  */
@@ -9,15 +9,15 @@ import { setImmediate } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached } from "../../mod.ts";
 
-/** What is printed, as JSON. */
+/** The printed result, as JSON. */
 export interface Flooded {
   /** How many calls ended with each code. */
   readonly ends: Readonly<Record<string, number>>;
-  /** Megabytes more than before, at the most, while calls were made. */
+  /** The largest growth of memory while calls were made, in megabytes. */
   readonly grown: number;
-  /** Megabytes of buffers, at the most. */
+  /** The most megabytes that buffers took. */
   readonly buffers: number;
-  /** What the next calls said, when all had ended. */
+  /** The results of the next calls, after all others had ended. */
   readonly next: string;
 }
 
@@ -37,7 +37,7 @@ const ended = (code: string): void => {
 const resolved = (): void => ended("resolved");
 const rejected = (error: { code: string }): void => ended(error.code);
 
-await client.set("first", value); // the server stops reading behind this
+await client.set("first", value); // the server stops reading after this
 await sleep(50);
 const before = process.memoryUsage().rss;
 const measure = (): void => {

@@ -1,7 +1,7 @@
 /**
- * Random calls to a real memcached through a proxy that spoils replies: no call ever resolves with a
- * value that was not written under its key. `MEMWIRE_FUZZ=20` makes twenty times as many;
- * `MEMWIRE_SEED` repeats a run's choices (not its timing).
+ * Makes random calls to a real memcached through a proxy that spoils replies. No call may resolve to a value that
+ * was not written under its key. `MEMWIRE_FUZZ=20` makes twenty times as many calls; `MEMWIRE_SEED` repeats a
+ * run's choices (not its timing).
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -20,17 +20,17 @@ const WORKERS = 16;
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `key-${i}`);
 const COUNTERS = ["counter-1", "counter-2"];
-// Bytes that no value and no reply has.
+// Bytes that are in no value and no reply.
 const MARK = "\x07\x07\x07\x07\x07\x07\x07\x07";
 const NONE: Fault = { at: 2 ** 40, by: "end" };
-// Would be told if a reply were taken for one that nobody has asked for.
+// Replies that nobody asked for; a client that accepted one would return this value.
 const STRANGERS = [
   "VALUE stranger 16 8\r\nstranger\r\nEND\r\n",
   "VA 8 f16 O999999\r\nstranger\r\n",
   "VA 8 f16\r\nstranger\r\n",
 ];
 
-/** What all workers know: which values were ever written under a key. */
+/** What all workers share: which values were ever written under a key. */
 const written = new Map<string, Set<string>>(KEYS.map((key) => [key, new Set()]));
 
 /** How calls ended, by code; and how many values were read. */
@@ -42,7 +42,7 @@ class Worker {
   readonly #random: Random;
   readonly #client: Memcached;
   readonly #proxy: FaultProxy;
-  /** Whether its faults change bytes, or only when they come and how far. */
+  /** Whether its faults change bytes, or only when and how many of them arrive. */
   readonly #spoilsBytes: boolean;
   #made = 0;
 
@@ -53,7 +53,7 @@ class Worker {
     this.#proxy = proxy;
   }
 
-  /** Some calls at once, with a fault under them or none. */
+  /** Makes some calls at once, with a fault or without one. */
   async sequence(): Promise<void> {
     const random = this.#random;
     if (random.below(3) > 0) this.#proxy.spoil(this.#fault());
@@ -62,8 +62,8 @@ class Worker {
     const release = random.below(20);
     void sleep(release).then(() => this.#proxy.release());
     await Promise.all(calls);
-    await broken; // or it would break the connection of what comes next
-    // A fault in a handshake makes the server down, and most calls that follow teach nothing.
+    await broken; // or it would break the connection of the next calls
+    // A fault in a handshake marks the server down, and then most of the following calls test nothing.
     if (random.below(10) > 0) await this.recover();
   }
 
@@ -73,7 +73,7 @@ class Worker {
     this.#proxy.release();
     let tries = 0;
     const answered = async (): Promise<boolean> => {
-      // Where a whole reply was lost the classic dialect can stay one behind: replies do come.
+      // If a whole reply was lost, the classic dialect can stay one reply behind, because replies keep coming.
       if (++tries % 10 === 0) await this.#proxy.breakAll();
       return await this.#client.has("a", { timeout: 100 }).then(() => true, () => false);
     };
@@ -104,7 +104,7 @@ class Worker {
     }
   }
 
-  /** One call; whatever it rejects with must be typed. */
+  /** Makes one call. If it rejects, the error must be typed. */
   async #call(): Promise<void> {
     const random = this.#random;
     const key = random.of(KEYS);
@@ -193,7 +193,7 @@ class Worker {
     count("values");
     if (written.get(key)?.has(value as string)) return;
     const text = typeof value === "string" ? value : Buffer.from(value as Uint8Array).toString();
-    // Bytes that were lost or changed inside a value cannot be told; another's value can.
+    // Lost or changed bytes inside a value cannot be recognized; another key's value can.
     const keys = [...text.matchAll(/(key-\d+)\|/g)].map(([, found]) => found);
     if (this.#spoilsBytes && text !== "stranger" && keys.every((found) => found === key)) return;
     assert.fail(`${key}: ${text.slice(0, 200)}`);
@@ -217,12 +217,12 @@ test(`${COUNT} sequences of calls, seed ${SEED}`, async (t) => {
     });
     const worker = new Worker(seed, client, proxy, i % 3 === 0);
     for (let n = 0; n < COUNT / WORKERS; n++) await worker.sequence();
-    // And in the end it is in step.
+    // In the end the connection is in step.
     await worker.recover();
     await client.set(`end-${i}`, i, { timeout: 5_000 });
     assert.equal(await client.get(`end-${i}`, { timeout: 5_000 }), i);
   }));
-  // Most calls were served, or it all taught nothing.
+  // Most calls must have been served, or the run has tested nothing.
   t.diagnostic(JSON.stringify(Object.fromEntries(ends)));
   assert.ok((ends.get("resolved") ?? 0) > 2 * COUNT && (ends.get("values") ?? 0) > 2 * COUNT);
   assert.ok([...written.values()].reduce((sum, { size }) => sum + size, 0) > COUNT);

@@ -1,6 +1,6 @@
 /**
- * Random streams of replies, right and spoiled, in random pieces: no caller ever gets a value that is
- * not its key's. `MEMWIRE_FUZZ=20` makes twenty times as many; `MEMWIRE_SEED` repeats a run.
+ * Reads random streams of replies, right and spoiled, in random pieces. No caller may get a value of another key.
+ * `MEMWIRE_FUZZ=20` makes twenty times as many; `MEMWIRE_SEED` repeats a run.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -12,7 +12,7 @@ import { type Exchange, ownerOf, ReplyGenerator } from "./reply_generator.ts";
 const SEED = Number(process.env["MEMWIRE_SEED"] ?? Date.now() % 2 ** 31);
 const COUNT = 20_000 * Number(process.env["MEMWIRE_FUZZ"] ?? 1);
 
-/** The values that were told, with the key that each was told for. */
+/** The values that the reader reported, each with the key that it was reported for. */
 function valuesOf({ asked }: Exchange, { told }: Outcome): { key: string; value: string }[] {
   const values: { key: string; value: string }[] = [];
   for (const { of, kind, value, index } of told) {
@@ -42,7 +42,7 @@ test(`${COUNT} streams, seed ${SEED}`, () => {
     const values = valuesOf(exchange, outcome);
     for (const { key, value } of values) {
       const owner = ownerOf(value);
-      // A damaged value is nobody's; where whole replies were moved about there is none.
+      // A damaged value belongs to no key; there is none if whole replies were moved.
       if (owner === key || (owner === undefined && !fault.whole)) continue;
       assert.fail(`${context}: ${JSON.stringify(value.slice(0, 300))} told for ${key}`);
     }
@@ -54,7 +54,7 @@ test(`${COUNT} streams, seed ${SEED}`, () => {
       kinds.set(fault.kind, (kinds.get(fault.kind) ?? 0) + 1);
     }
   }
-  // Most faults of each kind were noticed, so the generator does what it says.
+  // Most faults of each kind must have been noticed, or the generator does not do what it says.
   for (const kind of ["a reply is missing", "a stranger's reply", "a bit", "bytes left out"]) {
     assert.ok((kinds.get(kind) ?? 0) > COUNT / 160, `${kind}: ${kinds.get(kind)} of ${COUNT}`);
   }

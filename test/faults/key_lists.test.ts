@@ -1,4 +1,4 @@
-/** Lists of keys that are stopped from outside: by the end of the client, and while they wait. */
+/** Lists of keys that are stopped from outside: by close(), by a signal, and while they wait. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -64,7 +64,7 @@ test("a server that leaves the list finishes the stats that it was asked for", a
   assert.deepEqual([...(await stats).values()], [{ pid: 17 }]);
 });
 
-test("a list that waits for a busy server hears its signal, and the end of the client, at once", async () => {
+test("a list that waits for a busy server ends at once by its signal and by close()", async () => {
   await using server = await startScriptedServer(async (peer) => {
     await peer.next();
     await peer.write("BUSY currently processing crawler request\r\n");
@@ -74,7 +74,7 @@ test("a list that waits for a busy server hears its signal, and the end of the c
     const client = new Memcached(server.address, PATIENT);
     const controller = new AbortController();
     const list = outcome(client.keys({ signal: controller.signal }).next());
-    // 100, 200, 400 ms: the pause of 800 ms has begun.
+    // The pauses of 100, 200 and 400 ms are over, and that of 800 ms has begun.
     await until(() => server.connections === before + 4 && server.open === 0);
     const reason = new Error("the caller's own reason");
     const start = performance.now();

@@ -1,7 +1,7 @@
 /**
- * Replies that come after the call has given up, by its deadline or by its signal: each is taken for
- * the call that it belongs to and dropped, and the connection is kept, unless the reply is overdue
- * by so much that it will not come.
+ * Replies that come after their call has given up, by its deadline or by its signal. Each is matched with the
+ * call that it belongs to and dropped, and the connection is kept, unless a reply is so late that it will not
+ * come.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -43,7 +43,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   "get of a large value": (m, options) => m.get("large", options),
 };
 
-/** Answers once, then holds back its replies until `open` is called. */
+/** A server that answers once, then holds back its replies until `open` is called. */
 function late(): { script: (peer: Peer) => Promise<void>; open: () => void } {
   let open = (): void => {};
   const opened = new Promise<void>((resolve) => open = resolve);
@@ -65,7 +65,7 @@ function assertTimedOut(error: unknown): void {
   for (const each of all) assert.ok(each instanceof TimeoutError, String(each));
 }
 
-/** The call gives up, another is made, then all replies come. */
+/** Lets the call give up, makes another one, then lets all replies come. */
 async function giveUp(dialect: Dialect, call: Call, by: "deadline" | "signal"): Promise<void> {
   const { script, open } = late();
   await using at = await rig(dialect, script);
@@ -113,7 +113,7 @@ const cases = together({
       await at.client.get("first");
       assert.ok((await outcome(at.client.get("k", { timeout: 60 }))).error instanceof TimeoutError);
       await at.assertRecovered();
-      assert.equal(at.server.connections, 1, "the rest of it was read past");
+      assert.equal(at.server.connections, 1, "the rest of it was skipped");
     }],
 
     [`an abort in the middle of a value, small and large, ${dialect}`, async () => {
@@ -164,7 +164,7 @@ const cases = together({
       const dropped = performance.now() - start;
       assert.ok(dropped >= 300 && dropped < 1_500, `dropped after ${dropped} ms`);
       const [get, set] = await Promise.all(waiting);
-      // What may be sent again is, if it was not asked over another connection before.
+      // A call that may be repeated is, if it was not sent over another connection before.
       assert.equal(get?.value, valueOf("b"));
       assert.ok(set?.error instanceof ConnectionLostError, String(set?.error));
       assert.equal(set.error.ambiguous, true);
@@ -173,7 +173,7 @@ const cases = together({
     }],
   ])),
 
-  "a call that is still waited for keeps the connection, however old": async () => {
+  "a call that somebody still waits for keeps the connection, however old it is": async () => {
     await using at = await rig("meta", async (peer) => {
       const get = await peer.next();
       await sleep(400);
@@ -183,7 +183,7 @@ const cases = together({
     assert.equal(at.server.connections, 1);
   },
 
-  "a signal that has aborted before, in the same tick, and after the end": async () => {
+  "a signal that aborts before the call, in the same tick, and after its end": async () => {
     await using at = await rig("classic", async (peer) => {
       for (;;) await peer.write(answer(await peer.next()));
     });

@@ -1,6 +1,6 @@
 /**
- * Calls for very many keys: they end at their deadline whatever fails, leave room for single calls and
- * for each other, and wait for room that others have taken.
+ * Calls for very many keys: they end at their deadline whatever fails, leave room for single calls and for each
+ * other, and wait for room that other calls have taken.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -31,7 +31,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   getMany: (client, timeout) => client.getMany(KEYS, options(timeout)),
 };
 
-/** Runs it until it is quick enough once: what a busy machine adds is not what is asked for here. */
+/** Runs it until it is quick enough once, because a busy machine may make it slow. */
 async function quickOnce(most: number, run: () => Promise<number>): Promise<void> {
   const taken: number[] = [];
   while (taken.length < 5) {
@@ -65,7 +65,7 @@ for (const protocol of DIALECTS) {
       await using at = await open(protocol);
       at.server.pause();
       await quickOnce(350, async () => {
-        const start = performance.now(); // before the call: it does much before it returns
+        const start = performance.now(); // before the call, which does much work before it returns
         const { error } = await outcome(call(at.client, 300));
         const ms = performance.now() - start;
         assert.ok(ms >= 300, `${ms} ms`);
@@ -159,7 +159,7 @@ test("a call for many keys waits for room that single calls have taken", async (
     client.deleteMany(keys),
   ];
   setTimeout(() => go?.(), 50);
-  // Whatever becomes free is kept for those that wait, however many single calls ask for it.
+  // Free room is kept for calls that already wait, however many single calls ask for it.
   let over = false;
   const pressing = (async (): Promise<number> => {
     let refused = 0;

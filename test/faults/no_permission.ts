@@ -1,4 +1,4 @@
-/** What calls say in a process that may not connect, as JSON. */
+/** Prints as JSON the errors of calls in a process that may not connect. */
 import { Memcached, type MemcachedError } from "../../mod.ts";
 
 const refused: { code: string; message: string }[] = [];

@@ -1,4 +1,4 @@
-/** A server that has stopped reading: what is past the bounds is refused at once, and memory stays flat. */
+/** A server that has stopped reading: calls past the bounds are refused at once, and memory stays flat. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Memcached, OverloadedError, ValueTooLargeError } from "../../mod.ts";
@@ -12,10 +12,10 @@ import { answer, behave, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf 
 
 const STALLED = behaviour("stalled, 100k x 1 KB sets");
 const FLOOD = new URL("./flood.ts", import.meta.url);
-// maxPendingBytes on the silent connection, whose memory is not yet collected, and on its replacement.
+// maxPendingBytes for the silent connection, whose memory is not collected yet, and for its replacement.
 const MAX_BUFFERS = 33.6 * 2;
 
-/** Answers once, then reads no more, over whatever connection. */
+/** A server that answers once, then reads no more, on any connection. */
 async function stall(peer: Peer): Promise<void> {
   if (peer.index === 0) await peer.write(answer(await peer.next()));
   peer.pause();
@@ -32,12 +32,12 @@ async function flood(
   return await askChild<Flooded>(FLOOD, { args, heapMegabytes: 200 });
 }
 
-/** Every call has ended, those past the bounds with OverloadedError. */
+/** Asserts that every call has ended, those past the bounds with OverloadedError. */
 function assertBounded({ ends, grown, buffers, next }: Flooded, calls: number, most: number): void {
   const { OVERLOADED = 0, TIMEOUT = 0, CONNECTION_LOST = 0, SERVER_DOWN = 0, ...others } = ends;
   assert.deepEqual(others, {});
   assert.equal(OVERLOADED + TIMEOUT + CONNECTION_LOST + SERVER_DOWN, calls);
-  // As many as may be in flight on the silent connection, and on the one that replaces it.
+  // As many calls as may be in flight on the silent connection, and on its replacement.
   assert.ok(TIMEOUT + CONNECTION_LOST <= 2 * 16_384, JSON.stringify(ends));
   assert.ok(grown < most, `${grown} MB more`);
   assert.ok(buffers < MAX_BUFFERS, `${buffers} MB of buffers`);
@@ -45,7 +45,7 @@ function assertBounded({ ends, grown, buffers, next }: Flooded, calls: number, m
 }
 
 const cases = together({
-  // Before their handlers run, the refused calls' errors are what takes room.
+  // Until their handlers run, the errors of the refused calls take memory.
   [`${STALLED}, in one tick`]: async () => {
     assertBounded(await flood("meta", 100_000, 100_000, 1_024), 100_000, 260);
   },
@@ -86,7 +86,7 @@ const cases = together({
     }]),
   ),
 
-  "the bound of bytes, and a call that is past it alone": async () => {
+  "the bound of bytes, and a single call that is past it": async () => {
     await using at = await rig("meta", behave, { maxPendingBytes: 1_000 });
     const { client } = at;
     const two = [
@@ -104,7 +104,7 @@ const cases = together({
     await client.set("k", "v".repeat(600));
   },
 
-  "calls that nobody waits for any more still count": async () => {
+  "calls for which nobody waits any more still count": async () => {
     await using at = await rig("classic", async (peer) => {
       for (;;) await peer.next();
     }, { maxPending: 4, timeout: 5_000 });

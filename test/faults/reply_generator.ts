@@ -1,30 +1,30 @@
-/** Streams of replies from a seed: what a server would say, and what a fault would make of it. */
+/** Makes streams of replies from a seed: what a server would send, and what a fault would make of it. */
 import type { DialectName } from "../../src/protocol/dialect.ts";
 import type { Asked } from "../protocol/feeding.ts";
 import { Random } from "../v8/random.ts";
 
-/** Commands, the replies to them in order, and the values that must be told. */
+/** Commands, the replies to them in order, and the values that must be reported. */
 export interface Exchange {
   readonly dialect: DialectName;
   readonly asked: readonly Asked[];
-  /** One byte a character; each a whole reply of one line or value. */
+  /** The replies, each a whole line or value, with one character per byte. */
   readonly replies: readonly string[];
-  /** Of each command (and key of several) whose caller waits for a value: the value. */
+  /** The value for each command (and for each key of several) whose caller waits for one. */
   readonly values: readonly string[];
-  /** Bytes can be spoiled without one key becoming another. */
+  /** Whether bytes can be spoiled without turning one key into another. */
   readonly far: boolean;
 }
 
 /** What was done to the stream. */
 export interface Fault {
   readonly kind: string;
-  /** Whole replies were moved, so that a value is right or is not told; else bytes were. */
+  /** Whether whole replies were moved, so that a value is right or not reported; otherwise bytes were changed. */
   readonly whole: boolean;
   readonly bytes: string;
 }
 
 const NEAR_KEYS = ["a", "b", "ab", "visitor:17", "visitor:18", "é", "k".repeat(250)];
-// Further from each other than a fault's bytes reach.
+// These keys differ more than the bytes of one fault can change.
 const FAR_KEYS = ["orange-county", "l\u00e9gumes-frais", "visitor:1234567890", "k".repeat(250)];
 const BODIES = [
   "",
@@ -49,25 +49,25 @@ const TOKENS = [
   "ERROR\r\n",
   "\x00",
 ];
-// Fewer than any reply's header has: a fault of this length cannot put one value in another's place.
+// Fewer bytes than any reply's header has, so that a fault of this length cannot replace one value by another.
 const MOST_BYTES = 7;
 const LARGE = 17_000;
 
-// Cases of `fault`: whole replies, bytes, none.
+// How often `fault` moves whole replies, changes bytes, or does nothing.
 const WHOLE_FAULTS = [0, 1, 2, 3, 4, 5, 11, 11];
 const FAULTS = [...WHOLE_FAULTS, 6, 7, 8, 9, 10];
 
-/** A value that tells its key, at both ends. */
+/** Makes a value that names its key at both ends. */
 export function sealed(key: string, body: string): string {
   return `${key}|${body}|${key}`;
 }
 
-/** Whose value it is: undefined if it is nobody's, as a damaged one. */
+/** Returns the key that a value belongs to; undefined for a damaged value, which belongs to none. */
 export function ownerOf(value: string): string | undefined {
   return /^([^|\r\n]+)\|[^]*\|\1$/.exec(value)?.[1];
 }
 
-/** Bytes of UTF-8, one a character. */
+/** Returns the UTF-8 bytes of a text, one character per byte. */
 function bytesOf(key: string): string {
   return String.fromCharCode(...new TextEncoder().encode(key));
 }
@@ -82,7 +82,7 @@ export class ReplyGenerator {
     this.#random = new Random(seed);
   }
 
-  /** Some commands and their right replies. */
+  /** Makes some commands and their correct replies. */
   exchange(): Exchange {
     const dialect = this.#random.of(["meta", "classic"] as const);
     const asked: Asked[] = [];
@@ -97,7 +97,7 @@ export class ReplyGenerator {
     return { dialect, asked, replies, values, far };
   }
 
-  /** What becomes of the exchange's stream. */
+  /** Spoils the stream of an exchange. */
   fault({ dialect, replies, far }: Exchange): Fault {
     const random = this.#random;
     const list = [...replies];
@@ -151,7 +151,7 @@ export class ReplyGenerator {
     }
   }
 
-  /** Cuts a stream into pieces, at places of its choice. */
+  /** Cuts a stream into pieces at random places. */
   cut(bytes: Uint8Array): Uint8Array[] {
     const random = this.#random;
     if (bytes.length < 500 && random.below(8) === 0) {
@@ -234,7 +234,7 @@ export class ReplyGenerator {
         asked.push({ operation: "touch", key, exptime: 60, settled });
         return random.below(2) === 0 ? say("HD", "TOUCHED") : say("EN", "NOT_FOUND");
       case 9:
-        // A classic line in both dialects: it takes no opaque.
+        // This is a classic line in both dialects, so it has no opaque.
         this.#opaque--;
         asked.push({ operation: "cas", key, cas: "77", settled });
         replies.push(random.of(["STORED\r\n", "EXISTS\r\n", "NOT_FOUND\r\n"]));
@@ -245,7 +245,7 @@ export class ReplyGenerator {
     }
   }
 
-  /** A value that nobody has asked for. */
+  /** Makes a value that nobody has asked for. */
   #stranger(dialect: DialectName): string {
     const value = sealed("stranger", "x");
     return dialect === "classic"

@@ -1,6 +1,5 @@
 /**
- * What is sent again when a connection is lost, how often, and what never is: counted where it
- * matters, at the server.
+ * Which calls are sent again if a connection is lost, how often, and which never are. The server counts them.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -21,7 +20,7 @@ type Call = (client: Memcached) => Promise<unknown>;
 
 const found = new Map(["k", "l"].map((key) => [key, valueOf(key)]));
 
-/** Sent again once, and what they resolve to then. */
+/** The calls that are sent again once, and what they then resolve to. */
 const RETRIED: Readonly<Record<string, readonly [Call, unknown]>> = {
   get: [(m) => m.get("k"), valueOf("k")],
   getMany: [(m) => m.getMany(["k", "l"]), found],
@@ -35,7 +34,7 @@ const RETRIED: Readonly<Record<string, readonly [Call, unknown]>> = {
   version: [(m) => m.version().then((all) => [...all.values()]), ["1.6.18"]],
 };
 
-/** Never sent again. */
+/** The calls that are never sent again. */
 const WRITES: Readonly<Record<string, Call>> = {
   set: (m) => m.set("k", "v"),
   setMany: (m) => m.setMany([["k", "v"]]),
@@ -60,7 +59,7 @@ async function losing(
   const seen: string[] = [];
   let lost = 0;
   await using server = await startScriptedServer(async (peer) => {
-    // The handshake's version is told from the call of that name by its place.
+    // The version of the handshake comes first, which distinguishes it from a call of that name.
     await peer.write(answer(await peer.next()));
     if (peer.index === 0) await peer.write(answer(await peer.next()));
     for (;;) {
@@ -101,7 +100,7 @@ for (const dialect of DIALECTS) {
           const twice = await losing(dialect, 2, end, call);
           for (const error of errorsOf(twice.own)) {
             if (!(error instanceof PartialError)) assert.ok(error instanceof ConnectionLostError);
-            assert.equal(error.ambiguous, false, "to do it again changes nothing");
+            assert.equal(error.ambiguous, false, "repeating it changes nothing");
           }
           assert.equal(twice.seen.length, 2);
         });
@@ -150,7 +149,7 @@ for (const dialect of DIALECTS) {
   }
 
   describe(`a connection that ends while nothing is in flight, ${dialect}`, () => {
-    test("is no failure: reads and writes after it work, over another one", async () => {
+    test("is not a failure: reads and writes after it work, over another connection", async () => {
       const seen: string[] = [];
       await using server = await startScriptedServer(async (peer) => {
         const command = await peer.next();
@@ -167,7 +166,7 @@ for (const dialect of DIALECTS) {
       assert.equal(server.connections, 5);
     });
 
-    test("in the same tick as a call: prompt, and right or typed", async () => {
+    test("in the same tick as a call: the call ends promptly, with the right value or a typed error", async () => {
       for (let delay = 0; delay < 30; delay++) {
         await using server = await startScriptedServer(async (peer) => {
           for (let n = 0; n < (peer.index === 0 ? 1 : Infinity); n++) {
@@ -193,7 +192,7 @@ for (const dialect of DIALECTS) {
 }
 
 describe("a server that has gone", () => {
-  test("what could be sent again has nowhere to go, and says so; writes are in doubt", async () => {
+  test("calls that may be repeated reject with ServerDownError; writes are ambiguous", async () => {
     const server = await startMemcached();
     await using client = new Memcached(server.address, PATIENT);
     await client.set("k", "v");

@@ -1,6 +1,6 @@
 /**
- * A client before a scripted server that goes wrong on its first connection and behaves on all later
- * ones, so that after each fault the next call can be asked for its own right answer.
+ * A client of a scripted server that has a fault on its first connection and behaves on all later ones, so that
+ * after each fault a test can check that the next call gets its own answer.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -19,12 +19,12 @@ export type Dialect = (typeof DIALECTS)[number];
 /** Timeouts of calls that must succeed, however busy the machine is. */
 export const PATIENT = { timeout: 20_000, connectTimeout: 20_000 } as const;
 
-/** What the behaving server holds under a key. */
+/** Returns the value that the behaving server has under a key. */
 export function valueOf(key: string): string {
   return `the value of ${key}`;
 }
 
-/** The right reply to a command: every key is there. */
+/** Makes the correct reply to a command; every key exists. */
 export function answer(command: Command): Buffer {
   const { name, line } = command;
   if (name === "version") return Buffer.from("VERSION 1.6.18\r\n");
@@ -34,7 +34,7 @@ export function answer(command: Command): Buffer {
   if (!["mg", "get", "gets"].includes(name)) return done(command);
   const keys = name === "mg" ? [command.key] : command.args;
   const parts = keys.map((key) => hit({ ...command, key }, valueOf(key)));
-  // One END, behind the last VALUE.
+  // One END, after the last VALUE.
   return Buffer.concat(parts.map((part, i) => i === keys.length - 1 ? part : withoutEnd(part)));
 }
 
@@ -42,7 +42,7 @@ function withoutEnd(part: Buffer): Buffer {
   return part.subarray(0, part.length - "END\r\n".length);
 }
 
-/** Answers every command rightly, until the client goes. */
+/** Answers every command correctly, until the client goes. */
 export async function behave(peer: Peer): Promise<void> {
   for (;;) await peer.write(answer(await peer.next()));
 }
@@ -57,7 +57,7 @@ export class Rig implements AsyncDisposable {
     this.client = client;
   }
 
-  /** The next call gets its own right answer, over a connection that is in step. */
+  /** Asserts that the next call gets its own answer, over a connection that is in step. */
   async assertRecovered(key = "after"): Promise<void> {
     assert.equal(await this.client.get(key), valueOf(key));
     await this.client.set(key, "x");
@@ -83,15 +83,15 @@ export async function rig(
   return new Rig(server, new Memcached(server.address, { ...PATIENT, ...options }));
 }
 
-/** How a call ended, for comparing. */
+/** The outcome of a call. */
 export interface Outcome {
   readonly value?: unknown;
   readonly error?: Error & { code?: string; ambiguous?: boolean };
-  /** Milliseconds from the look at the clock before to the end. */
+  /** The milliseconds until its end. */
   readonly ms: number;
 }
 
-/** Waits for a call's end, whatever it is. */
+/** Waits for the end of a call, and never rejects. */
 export async function outcome(call: Promise<unknown>): Promise<Outcome> {
   const start = performance.now();
   try {

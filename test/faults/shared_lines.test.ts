@@ -1,4 +1,4 @@
-/** Gets that share a line of the classic dialect: what happens to one is nothing to the others. */
+/** Gets that share a line of the classic dialect: what happens to one does not affect the others. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -10,7 +10,7 @@ import { behave, type Outcome, outcome, PATIENT, Rig, valueOf } from "./rig.ts";
 
 const KEYS = ["a", "bb", "ccc"];
 
-/** A client whose gets share lines, before a server whose first line gets `fault`. */
+/** A client whose gets share lines, and a server that does `fault` on the first line. */
 async function sharing(fault: (peer: Peer, line: Command) => void | Promise<void>): Promise<Rig> {
   const server = await startScriptedServer(async (peer) => {
     if (peer.index === 0) {
@@ -51,7 +51,7 @@ describe("gets that share a line", () => {
           assert.ok(right || error instanceof ConnectionLostError, `at ${at}: ${value} ${error}`);
           const came = by === "FIN" &&
             values({ name: "get" } as Command, KEYS.slice(0, i + 1), "").length;
-          if (came && at >= came) assert.ok(right, "what had come is not lost");
+          if (came && at >= came) assert.ok(right, "a value that had come is not lost");
         }
         await rig.assertRecovered();
       };
@@ -75,7 +75,7 @@ describe("gets that share a line", () => {
     assert.equal(rig.server.connections, 1);
   });
 
-  test("a stranger among the values: what had come is right, the rest is refused", async () => {
+  test("another key's value among them: values before it are right, the rest is refused", async () => {
     for (const at of [0, 1, 2, 3]) {
       await using rig = await sharing((peer, line) =>
         peer.write(Buffer.concat([values(line, KEYS.slice(0, at), ""), values(line, ["stranger"])]))
@@ -118,7 +118,7 @@ describe("gets that share a line", () => {
         assert.equal(ends[0].error?.name, "TimeoutError");
         assert.ok(ends[1].error instanceof TimeoutError);
       } else {
-        // Their values had come.
+        // The values of these had come.
         assert.deepEqual(ends.slice(0, 2).map(({ value }) => value), KEYS.slice(0, 2).map(valueOf));
       }
       assert.equal(ends[2].value, valueOf("ccc"));
@@ -127,7 +127,7 @@ describe("gets that share a line", () => {
     }
   });
 
-  test("a large value that was aborted in its middle", async () => {
+  test("a large value whose call is aborted in the middle", async () => {
     const large = "0123456789".repeat(10_000);
     const head = (key: string): string => `VALUE ${key} 16 ${large.length}\r\n`;
     await using rig = await sharing(async (peer) => {
@@ -148,7 +148,7 @@ describe("gets that share a line", () => {
     assert.equal(rig.server.connections, 1);
   });
 
-  test("a large value that all have given up on is read past, not kept", async (t) => {
+  test("a large value for which nobody waits any more is skipped, not kept", async (t) => {
     const size = 123_457;
     const kept: number[] = [];
     const { allocUnsafeSlow } = Buffer;

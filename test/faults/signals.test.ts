@@ -1,4 +1,4 @@
-/** Signals: no listener stays when a call has ended, however it did. */
+/** Signals: when a call has ended, however it ended, no listener stays on its signal. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CallOptions, Memcached } from "../../mod.ts";
@@ -53,7 +53,7 @@ test("a call that succeeds leaves no listener", async (t) => {
   const { signal } = new AbortController();
   const listeners = counted(signal);
   const calls = Array.from({ length: 100 }, (_, i) => client.get(`k${i}`, { signal }));
-  assert.equal(listeners(), 1, "one for all, or Node 20 warns of a leak");
+  assert.equal(listeners(), 1, "one listener for all, or Node 20 warns of a leak");
   await Promise.all(calls);
   assert.equal(listeners(), 0);
 });
@@ -64,7 +64,7 @@ test("a call that fails or is aborted leaves no listener", async () => {
   await client.get("k");
   server.stall(Infinity);
   for (const [name, call] of Object.entries(CALLS)) {
-    if (name === "stats" || name === "flushAll") continue; // each over a connection of its own
+    if (name === "stats" || name === "flushAll") continue; // each uses a connection of its own
     const controller = new AbortController();
     const listeners = counted(controller.signal);
     await outcome(call(client, { signal: controller.signal, timeout: 20 }));

@@ -1,4 +1,4 @@
-/** A process that slept while its server closed the connection: that is noticed before anything is written. */
+/** A process that slept while its server closed the connection notices that before it writes anything. */
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ const SLEEPER = new URL("./sleeper.ts", import.meta.url);
 const cases = together(Object.fromEntries(
   DIALECTS.flatMap((dialect) =>
     ["set", "add", "increment"].map((operation) => [
-      `${operation}, ${dialect}: done over a new connection, not in doubt`,
+      `${operation}, ${dialect}: done over a new connection, not ambiguous`,
       async () => {
         const written: string[] = [];
         await using server = await startScriptedServer(async (peer) => {

@@ -1,6 +1,6 @@
 /**
- * A process that sleeps: run by sleep.test.ts, which stops it while it waits. What comes first when it is
- * woken is a timer that writes. Prints how the write ended.
+ * A process that sleeps: sleep.test.ts runs it, and stops it while it waits. When it is woken, a timer that writes
+ * comes first. It prints how the write ended.
  */
 import process from "node:process";
 import { Memcached } from "../../mod.ts";

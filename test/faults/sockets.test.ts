@@ -1,12 +1,13 @@
-/** What sockets are told: how long an address may take to connect, and when a quiet peer is asked for. */
+/** Socket options: how long an address may take to connect, and when keep-alive asks a quiet peer. */
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Memcached } from "../../mod.ts";
+import { type ConnectionMessage, Memcached } from "../../mod.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { outcome, PATIENT } from "./rig.ts";
@@ -17,28 +18,29 @@ type Lookup = (
   done: (...result: unknown[]) => void,
 ) => void;
 
-/** Gives every name two addresses, where node:net asks node:dns for them (Deno looks names up by itself). */
-function giveTwoAddresses(t: { after: (undo: () => void) => void }): void {
-  const { lookup } = dns;
+const LOOKUP = dns.lookup;
+const ONE_OF_EACH = [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }];
+
+/** Gives every name these addresses, where node:net asks node:dns for them (Deno looks names up by itself). */
+function giveAddresses(
+  t: { after: (undo: () => void) => void },
+  addresses: readonly { readonly address: string; readonly family: number }[] = ONE_OF_EACH,
+): void {
   const two: Lookup = (_name, { all }, done) =>
-    process.nextTick(() =>
-      all
-        ? done(null, [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }])
-        : done(null, "127.0.0.1", 4)
-    );
-  dns.lookup = two as unknown as typeof lookup;
-  t.after(() => dns.lookup = lookup);
+    process.nextTick(() => all ? done(null, addresses) : done(null, "127.0.0.1", 4));
+  dns.lookup = two as unknown as typeof LOOKUP;
+  t.after(() => dns.lookup = LOOKUP);
 }
 
 test("a name with several addresses, a handshake that takes a second: connectTimeout holds", async (t) => {
-  // Its queue of connections is full, so the kernel drops the first SYN, and the next comes a second later.
+  // The server's queue of connections is full, so the kernel drops the first SYN; the next comes a second later.
   await using server = await startMemcached({ args: ["-b", "1"] });
   server.pause();
   const fillers = Array.from({ length: 6 }, () => connect(server.port, "127.0.0.1"));
   for (const filler of fillers) filler.on("error", () => {});
   t.after(() => fillers.forEach((filler) => filler.destroy()));
   await sleep(200);
-  giveTwoAddresses(t);
+  giveAddresses(t);
   await using client = new Memcached(`localhost:${server.port}`, {
     connectTimeout: 10_000,
     timeout: 10_000,
@@ -51,7 +53,30 @@ test("a name with several addresses, a handshake that takes a second: connectTim
   assert.ok(ms > 700, `connected after ${ms} ms, so it was not slow at all`);
 });
 
-/** The kernel's timers of the client's connections to a port: kind, and seconds that are left. */
+test("a name with several addresses of one family is warned of", async (t) => {
+  await using server = await startMemcached();
+  const told: ConnectionMessage[] = [];
+  const note = (message: unknown): unknown => told.push(message as ConnectionMessage);
+  subscribe("memwire:connection", note);
+  t.after(() => unsubscribe("memwire:connection", note));
+  const warnings = async (host: string): Promise<(string | undefined)[]> => {
+    await using client = new Memcached(`${host}:${server.port}`, PATIENT);
+    await client.get("k");
+    return told.splice(0).filter(({ event }) => event === "ready").map(({ warning }) => warning);
+  };
+  // One machine has an address of each family, and is called "localhost".
+  assert.deepEqual(await warnings("localhost"), [undefined]);
+  assert.deepEqual(await warnings("127.0.0.1"), [undefined]);
+  giveAddresses(t);
+  assert.deepEqual(await warnings("localhost"), [undefined]);
+  giveAddresses(t, [...ONE_OF_EACH, { address: "127.0.0.2", family: 4 }]);
+  const [warning] = await warnings("localhost");
+  // In Deno names are looked up by the runtime itself, and "localhost" is one machine.
+  if ("deno" in process.versions) assert.equal(warning, undefined);
+  else assert.match(warning ?? "", /its name has 2 addresses, of which one is used.*dns\(\)/);
+});
+
+/** Returns the kernel's timers of the client's connections to a port: their kind and remaining seconds. */
 function timers(port: number): { kind: string; seconds: number }[] {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   return readFileSync("/proc/net/tcp", "latin1").split("\n").flatMap((line) => {
@@ -63,7 +88,7 @@ function timers(port: number): { kind: string; seconds: number }[] {
 }
 
 for (const secure of [false, true]) {
-  test(`a quiet server is asked for after a minute${secure ? ", over TLS" : ""}`, async () => {
+  test(`keep-alive asks a quiet server after a minute${secure ? ", over TLS" : ""}`, async () => {
     using authority = makeAuthority();
     const certificate = authority.issue(["IP:127.0.0.1", "DNS:localhost"]);
     await using server = await startMemcached(secure ? { tls: certificate } : {});
@@ -72,7 +97,7 @@ for (const secure of [false, true]) {
       ...(secure ? { tls: { ca: readFileSync(authority.ca) } } : {}),
     });
     await client.set("k", "v");
-    await sleep(300); // until nothing is to be acknowledged any more
+    await sleep(300); // until everything is acknowledged
     const found = timers(server.port);
     assert.equal(found.length, 1, JSON.stringify(found));
     const [{ kind, seconds }] = found as [{ kind: string; seconds: number }];

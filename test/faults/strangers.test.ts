@@ -1,4 +1,4 @@
-/** Somebody else on the port, or no way to it: the error says what it looks like. */
+/** Another program on the port, or no way to reach it: the error says what it looks like. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,7 +26,7 @@ import { together } from "../support/together.ts";
 import { until } from "../support/until.ts";
 import { outcome } from "./rig.ts";
 
-/** Calls on the connection, and on the one of admin commands, are refused with these words. */
+/** Asserts that calls are refused with these words, on the connection and on that of admin commands. */
 async function assertRefused(
   address: string,
   words: RegExp,
@@ -107,7 +107,7 @@ const cases = together({
     await assertRefused(server.address, /: it answers like an HTTP server$/, ProtocolError);
   },
 
-  "TLS, in the words of its alert": async () => {
+  "TLS, named by its alert": async () => {
     await using server = await startScriptedServer(async (peer) => {
       await peer.next();
       await peer.write(new Uint8Array([0x15, 3, 1, 0, 2, 2, 70]), { chunk: 1 });
@@ -120,7 +120,7 @@ const cases = together({
     using authority = makeAuthority();
     const tls = authority.issue(["IP:127.0.0.1"]);
     await using server = await startMemcached({ tls });
-    const words = /: it closed the connection without an answer, as a port does that expects TLS$/;
+    const words = /: it closed the connection without an answer, as a port that expects TLS does$/;
     await assertRefused(server.address, words, ConnectionLostError);
     const other = createTlsServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) });
     other.on("tlsClientError", (_, socket) => socket.destroy());
@@ -133,7 +133,7 @@ const cases = together({
     }
   },
 
-  "what is known to nobody": async () => {
+  "an unknown program": async () => {
     await using server = await startScriptedServer(
       (peer) => peer.write("SSH-2.0-OpenSSH_9.2\r\n"),
       { dialect: "none" },
@@ -159,7 +159,7 @@ const cases = together({
     const cert = readFileSync(authority.issue(["DNS:a"]).cert);
     const key = readFileSync(authority.issue(["DNS:b"]).key);
     await using server = await startMemcached({ tls: authority.issue(["IP:127.0.0.1"]) });
-    // Deno does not say what is wrong.
+    // Deno's error does not say what is wrong.
     const words =
       /: (tls\.key does not belong to tls\.cert \(.*MISMATCH\)|ERR_SSL_UNSUPPORTED_\w+)$/;
     const tls = { ca: readFileSync(authority.ca), cert, key };
@@ -168,7 +168,7 @@ const cases = together({
 });
 for (const [name, run] of cases) test(name, run);
 
-// Where there is one: a run in Node or Bun alone has no Deno to ask.
+// Only if there is a Deno; a run in Node or Bun alone has none to ask.
 const deno = findRuntimes().find(({ kind }) => kind === "deno");
 if (deno !== undefined) {
   test("Deno without --allow-net: the error names the flag", async () => {
@@ -193,7 +193,7 @@ if (deno !== undefined) {
   });
 }
 
-test("words for what a runtime says", () => {
+test("words for the errors of runtimes", () => {
   const say = (code: string | undefined, name = "Error", message = "what it says"): string =>
     describeNetworkError(Object.assign(new Error(message), { name }, code ? { code } : {}));
   const words: ReadonlyArray<readonly [code: string, words: string]> = [
@@ -204,10 +204,10 @@ test("words for what a runtime says", () => {
     ["ERR_ACCESS_DENIED", "this process has no permission to connect (ERR_ACCESS_DENIED)"],
     [
       "DEPTH_ZERO_SELF_SIGNED_CERT",
-      "its certificate is of no trusted authority (DEPTH_ZERO_SELF_SIGNED_CERT)",
+      "its certificate is not from a trusted authority (DEPTH_ZERO_SELF_SIGNED_CERT)",
     ],
     ["CERT_NOT_YET_VALID", "its certificate is not valid yet (CERT_NOT_YET_VALID)"],
-    ["ERR_BORINGSSL", "tls.ca, tls.cert or tls.key is no whole PEM (ERR_BORINGSSL)"],
+    ["ERR_BORINGSSL", "tls.ca, tls.cert or tls.key is not a complete PEM (ERR_BORINGSSL)"],
   ];
   for (const [code, right] of words) assert.equal(say(code), right);
   assert.equal(say(undefined), "what it says");

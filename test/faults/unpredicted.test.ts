@@ -1,4 +1,4 @@
-/** Replies that nobody asked for: the call they pretend to answer is refused, and so is all behind it. */
+/** Unexpected replies: the call that they seem to answer is refused, and so are all calls after it. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -9,7 +9,7 @@ import { answer, type Dialect, DIALECTS, outcome, rig } from "./rig.ts";
 
 type Reply = (command: Command) => string | Uint8Array;
 
-/** For `get a`, in both dialects. */
+/** Unexpected replies to `get a`, in both dialects. */
 const TO_GET: Readonly<Record<string, Reply>> = {
   "the key of another call": (get) =>
     hit({ ...get, key: "other", opaque: "999", args: withOpaque(get, "999") }, "theirs"),
@@ -30,7 +30,7 @@ const TO_GET: Readonly<Record<string, Reply>> = {
   "a TLS alert": () => Buffer.from([21, 3, 3, 0, 2, 2, 70]),
   "random bytes of a line's length": () => Buffer.from("fe13809a00ffeeddccbbaa99".repeat(8), "hex"),
   "a line longer than any": () => "x".repeat(5_000),
-  "an error's word and no end": () => `SERVER_ERROR ${"x".repeat(5_000)}`,
+  "an error line without an end": () => `SERVER_ERROR ${"x".repeat(5_000)}`,
   "a right line that ends in LF alone": (get) =>
     status(get, "EN", "END").toString().replace("\r", ""),
   "a right line that ends in CR CR LF": (get) =>
@@ -45,12 +45,12 @@ const TO_GET: Readonly<Record<string, Reply>> = {
     hit(get, "h".repeat(40_000)).toString().replace("h\r\n", "h##"),
   "a large value that is longer than it says": (get) =>
     hit(get, "h".repeat(40_000)).toString().replace("h\r\n", "hhh\r\n"),
-  "a length that is no number": (get) => hit(get, "hello").toString().replace(" 5", " five"),
+  "a length that is not a number": (get) => hit(get, "hello").toString().replace(" 5", " five"),
   "a negative length": (get) => hit(get, "hello").toString().replace(" 5", " -5"),
   "a length beyond all values": (get) => hit(get, "hello").toString().replace(" 5", " 99999999999"),
   "a length of 400 digits": (get) =>
     hit(get, "hello").toString().replace(" 5", ` ${"9".repeat(400)}`),
-  "flags that are no number": (get) => hit(get, "hello").toString().replace(/f?16/, "fx"),
+  "flags that are not a number": (get) => hit(get, "hello").toString().replace(/f?16/, "fx"),
   "the same reply twice": (get) => Buffer.concat([answer(get), answer(get)]),
 };
 
@@ -61,8 +61,8 @@ const ONLY: Readonly<Record<Dialect, Readonly<Record<string, Reply>>>> = {
     "an empty opaque": (get) => hit({ ...get, args: withOpaque(get, "") }, "theirs"),
     "a miss with another opaque": () => "EN O31\r\n",
     "a miss without an opaque": () => "EN\r\n",
-    "HD where a value is due": (get) => `HD O${get.opaque}\r\n`,
-    "no flags, which were asked for": (get) => `VA 5 O${get.opaque}\r\nhello\r\n`,
+    "HD instead of a value": (get) => `HD O${get.opaque}\r\n`,
+    "no flags, although they were asked for": (get) => `VA 5 O${get.opaque}\r\nhello\r\n`,
     "a flag that was not asked for": (get) => `VA 5 f16 Q1 O${get.opaque}\r\nhello\r\n`,
     "the classic dialect": (get) => `VALUE ${get.key} 0 5\r\nhello\r\nEND\r\n`,
   },
@@ -83,7 +83,7 @@ function withOpaque(command: Command, opaque: string): string[] {
 }
 
 for (const dialect of DIALECTS) {
-  describe(`what was not predicted, ${dialect}`, () => {
+  describe(`an unexpected reply, ${dialect}`, () => {
     for (const [name, reply] of Object.entries({ ...TO_GET, ...ONLY[dialect] })) {
       test(`to a get: ${name}`, async () => {
         await using at = await rig(dialect, async (peer) => {
@@ -91,10 +91,10 @@ for (const dialect of DIALECTS) {
           await peer.next();
           await peer.next();
           await peer.write(reply(get));
-          // The script holds the connection open: that it ends is the client's doing.
+          // The script keeps the connection open, so it is the client that ends it.
         }, { timeout: 2_000 });
         const start = performance.now();
-        // The set keeps the gets apart, which could share a line.
+        // The set separates the gets, which could share a line.
         const [a, c, b] = await Promise.all([
           outcome(at.client.get("key-a")),
           outcome(at.client.set("key-c", "v")),
@@ -124,7 +124,7 @@ for (const dialect of DIALECTS) {
   describe(`to a counter, ${dialect}`, () => {
     const counts = ["hello", "", "-1", "1.5", "0x10", "12 3", "9".repeat(21), "9".repeat(20_000)];
     for (const count of counts) {
-      test(`what is no number: ${JSON.stringify(count.slice(0, 30))}`, async () => {
+      test(`not a number: ${JSON.stringify(count.slice(0, 30))}`, async () => {
         await using at = await rig(dialect, async (peer) => {
           const { opaque } = await peer.next();
           await peer.write(

@@ -15,7 +15,7 @@ function continuumOf(servers: number, points: readonly Point[], ties?: Ties): Co
   );
 }
 
-/** The owner by looking at every point. */
+/** Finds the owner by looking at every point. */
 function slowAfter(points: readonly Point[], hash: number): number {
   const sorted = points.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]);
   return (sorted.find(([value]) => value >= hash) ?? sorted[0] as Point)[1];

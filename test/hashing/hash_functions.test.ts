@@ -8,7 +8,7 @@ import { lowBytes, murmur3, murmur3Start } from "../../src/hashing/murmur3.ts";
 import { oneAtATime } from "../../src/hashing/one_at_a_time.ts";
 import { sha1Word } from "../../src/hashing/sha1.ts";
 
-/** Every length about the edges of one, two and three blocks, of 1- to 4-byte characters. */
+/** Texts of every length around the edges of one, two and three blocks, of 1- to 4-byte characters. */
 const TEXTS = ["a", "\x7f", "\x80", "é", "€", "😀"].flatMap((character) =>
   Array.from({ length: 201 }, (_, length) => character.repeat(length))
 );
@@ -36,7 +36,7 @@ test("hashes of one text do not depend on the text before", () => {
   assert.deepEqual(md5Words("short"), before);
 });
 
-/** The definition, bit by bit. */
+/** Computes CRC-32 bit by bit, as its definition says. */
 function slowCrc32(text: string): number {
   let crc = 0xffffffff;
   for (const byte of Buffer.from(text)) {
@@ -59,7 +59,7 @@ test("one-at-a-time is Jenkins's for ASCII", () => {
   assert.equal(oneAtATime(""), 0);
 });
 
-test("one-at-a-time takes bytes from 0x80 up as negative", () => {
+test("one-at-a-time takes bytes from 0x80 up for negative numbers", () => {
   // By hand: é is c3 a9, -61 and -87 as C's char on x86-64.
   let hash = 0n;
   const mask = 0xffffffffn;

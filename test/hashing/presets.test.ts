@@ -1,4 +1,4 @@
-// What holds for every preset, whatever its client.
+// Rules that hold for every preset, whichever client it follows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Address } from "../../src/address.ts";
@@ -134,7 +134,7 @@ for (const name of NAMES) {
     for (let round = 0; round < 12; round++) {
       const count = random.integer(2, 40);
       const top = random.one([1, 1, 5, 65535]);
-      const ids = random.integer(1, count); // fewer ids than servers: some are given twice
+      const ids = random.integer(1, count); // with fewer ids than servers some ids appear twice
       const servers = random.many(count, (i) => ({
         id: `server-${i % ids}`,
         weight: random.integer(1, top),
@@ -149,7 +149,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: an order that is left early or read beside another is right all the same`, () => {
+  test(`${name}: an order is right even if a reader stops early or reads two at a time`, () => {
     const selector = hashing(equalServers(5));
     for (const key of KEYS.slice(0, 60)) {
       const [first, second] = selector.order(key);
@@ -175,7 +175,7 @@ for (const name of NAMES) {
     }
   });
 
-  test(`${name}: a server's share of the keys is its weight's`, () => {
+  test(`${name}: a server's share of the keys is proportional to its weight`, () => {
     const servers = equalServers(4).map(({ id }, i) => ({ id, weight: i + 1 }));
     const selector = hashing(servers);
     const counts = [0, 0, 0, 0];
@@ -195,7 +195,7 @@ for (const name of NAMES) {
 for (const name of BY_ID) {
   const { hashing } = presets[name];
 
-  test(`${name}: a key belongs to an id, wherever that stands in the list`, () => {
+  test(`${name}: a key belongs to an id, wherever that is in the list`, () => {
     const servers = equalServers(9).map(({ id }, i) => ({ id, weight: 1 + (i % 3) }));
     const turned = [...servers.slice(4), ...servers.slice(0, 4)].reverse();
     const [one, other] = [hashing(servers), hashing(turned)];

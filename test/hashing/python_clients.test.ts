@@ -1,4 +1,4 @@
-// Where a thousand random keys go on random lists of servers, by the real Python clients and by ours.
+// Compares where a thousand random keys go on random lists of servers, by the real Python clients and by ours.
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ const ODD_KEYS = [
   "é".repeat(125),
 ];
 
-/** HASHING_SEED=123 brings a failure back that printed "seed 123". */
+/** HASHING_SEED=123 repeats a failure that printed "seed 123". */
 const seed = process.env.HASHING_SEED === undefined ? undefined : Number(process.env.HASHING_SEED);
 
 type Kind = "v4" | "v6" | "unix" | "name";
@@ -46,10 +46,10 @@ interface Case {
   readonly dead: readonly number[];
 }
 
-/** Numbers of servers in the first lists: 25 of one weight have 39 digests each in libmemcached, not 40. */
+/** How many servers the first lists have. 25 of one weight have 39 digests each in libmemcached, not 40. */
 const COUNTS = [25, 100, 1];
 
-/** Servers of the kinds given and of random weights, all 1 in the first list. */
+/** Makes servers of the given kinds with random weights; in the first list all weights are 1. */
 function randomCase(random: Random, list: number, kinds: readonly Kind[], weighted: boolean): Case {
   const count = COUNTS[list] ?? random.integer(2, 12);
   const addresses = random.many(count, (index) => randomAddress(random, random.one(kinds), index));
@@ -116,7 +116,7 @@ for (const client of Object.keys(KINDS) as PythonClient[]) {
   });
 }
 
-test("rendezvous: of two servers with one score the real client's is taken", () => {
+test("rendezvous: of two servers with the same score ours takes the same one as the real client", () => {
   const servers = ["cache-53701", "cache-63635"].map((host): PythonServer => ({
     host,
     port: 11211,

@@ -1,19 +1,19 @@
 /**
- * The real Python clients, asked which server a key has: python-memcached, pymemcache and, through
- * pylibmc, libmemcached. Debian's packages python3-memcache, python3-pymemcache, python3-pylibmc.
+ * Asks the real Python clients which server a key has: python-memcached, pymemcache and, through pylibmc,
+ * libmemcached. Debian's packages are python3-memcache, python3-pymemcache and python3-pylibmc.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { python } from "../support/programs.ts";
 import type { HashingName } from "../../src/hashing/hashing.ts";
 
-/** The presets whose real client can be asked. */
+/** The presets whose real client these tests can ask. */
 export type PythonClient = Extract<
   HashingName,
   "ketama" | "modula" | "rendezvous" | "python-memcached" | "python-memcached-1.59"
 >;
 
-/** A server as it is told to a Python client. */
+/** A server as a Python client gets it. */
 export type PythonServer =
   & ({ readonly host: string; readonly port: number } | { readonly path: string })
   & { readonly weight: number; /** In python-memcached's list. */ readonly name: string };
@@ -23,17 +23,17 @@ export interface Question {
   readonly client: PythonClient;
   readonly servers: readonly PythonServer[];
   readonly keys: readonly string[];
-  /** For python-memcached: servers that do not connect, by index. */
+  /** The indexes of servers that do not connect, for python-memcached. */
   readonly dead: readonly number[];
 }
 
-/** python-memcached's search: whom it asked, and whom it took, if anyone. */
+/** python-memcached's search: which servers it tried, and which one it took, if any. */
 export interface Search {
   readonly asked: readonly number[];
   readonly server: number | null;
 }
 
-/** What a client says, by key; its own names for the servers where it has any. */
+/** A client's answers by key, and its own names for the servers if it has any. */
 export interface Answer {
   readonly names?: readonly string[];
   readonly tries: readonly (number | Search)[];

@@ -1,8 +1,8 @@
-/** Random cases that can be had again: everything comes from a seed, which a failing test prints. */
+/** Random cases that can be repeated: everything comes from a seed, which a failing test prints. */
 
 /** Random numbers from a seed (mulberry32). */
 export class Random {
-  /** What to pass to get the same again. */
+  /** The seed, which gives the same numbers again. */
   readonly seed: number;
   #state: number;
 
@@ -11,7 +11,7 @@ export class Random {
     this.#state = seed;
   }
 
-  /** A whole number from `low` to `high`, both included. */
+  /** Returns a whole number from `low` to `high`, both included. */
   integer(low: number, high: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -19,17 +19,17 @@ export class Random {
     return low + Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * (high - low + 1));
   }
 
-  /** One of the choices. */
+  /** Returns one of the choices. */
   one<T>(choices: readonly T[]): T {
     return choices[this.integer(0, choices.length - 1)] as T;
   }
 
-  /** As many as `count`, made one by one. */
+  /** Makes a list of `count` elements, one by one. */
   many<T>(count: number, make: (index: number) => T): T[] {
     return Array.from({ length: count }, (_, index) => make(index));
   }
 
-  /** A legal key: mostly ASCII of 1 to 60 characters, some up to 250 bytes, some with other scripts. */
+  /** Makes a legal key: usually ASCII of 1 to 60 characters, sometimes up to 250 bytes or in other scripts. */
   key(): string {
     const kind = this.integer(1, 10);
     if (kind === 10) return this.#text("aé€ß日本😀\u{10ffff}\uffee", this.integer(1, 60));

@@ -1,4 +1,4 @@
-// The recorded answers of the real clients, see vectors/README.md.
+// Compares with the recorded answers of the real clients; see vectors/README.md.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { presets } from "../../src/hashing/presets.ts";
 interface Vector {
   readonly key: string;
   readonly server: number;
-  /** Tries when servers are dead. */
+  /** The tries of a key when servers are dead. */
   readonly probes?: readonly number[];
   /** Servers around the ring. */
   readonly range?: readonly number[];
@@ -48,7 +48,7 @@ function addressOf({ host, port, path }: NamedServer): Address {
     : { kind: "unix", path };
 }
 
-/** The client's own name if the file has one, else what the preset makes of the address. */
+/** Returns the client's own name if the file has one, otherwise the name that the preset makes of the address. */
 function serverOf(preset: HashingName, server: string | NamedServer): HashServer {
   if (typeof server === "string") return { id: server, weight: 1 };
   const { name, address, weight } = server;
@@ -67,7 +67,7 @@ const SINGLE: readonly (readonly [file: string, preset: HashingName])[] = [
   ["python-memcached_1.60_equal3", "python-memcached"],
 ];
 
-/** What npm hashring answers from its cache's prototype, wrongly; its `range` is right. */
+/** Keys for which npm hashring wrongly answers from its cache's prototype; its `range` is right. */
 const HASHRING_WRONG = ["__proto__", "constructor", "toString"];
 
 for (const [file, preset] of SINGLE) {

@@ -59,7 +59,7 @@ describe("memcached is found", () => {
   });
 });
 
-describe("what the tests start", () => {
+describe("a program that the tests start", () => {
   const nothing = { PATH: "", PYTHON: "/nowhere/python3" };
 
   test("is installed in one go where that is possible", () => {

@@ -1,6 +1,6 @@
 /**
- * One session with all that is hard to carry over, saved and read. Also a program, for a test that
- * has another runtime do either:
+ * Saves and reads a session with values that are hard to carry from one runtime to another. It is also a
+ * program, so that a test can run either step in another runtime:
  *
  *     exchange.ts save SERVER       prints the session's id
  *     exchange.ts read SERVER ID
@@ -18,7 +18,7 @@ interface Fields {
   self: { me?: unknown; list: unknown[] };
 }
 
-/** Saves the session; resolves to its id. */
+/** Saves the session, and resolves to its id. */
 export async function save(server: string): Promise<string> {
   const store = new SessionStore<Fields>({ servers: server });
   const session = await store.open();

@@ -19,7 +19,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["src/cluster/"],
   ["src/client/"],
   ["src/session/"],
-  ["src/adapters/", "src/testing/"],
+  ["src/adapters/", "src/discovery/", "src/testing/"],
   ["mod.ts"],
 ];
 
@@ -41,13 +41,13 @@ function roomOf(path: string): { floor: number; room: string } {
   return { floor, room };
 }
 
-/** Imports that go up, or sideways into another room than those that share the ground floor. */
+/** Finds imports that go up, or sideways into a room that does not share a floor with this one. */
 function wrongImports({ path, imports }: SourceFile): string[] {
   const from = roomOf(path);
   return imports.filter((name) => name.endsWith(".ts")).filter((name) => {
     const to = roomOf(name);
     if (to.room === from.room) return false;
-    // The ground floor is pure rules that may lean on each other; connection and diagnostics too.
+    // The ground floor holds pure rules that may use each other; so may connection and diagnostics.
     return from.floor <= 1 ? to.floor > from.floor : to.floor >= from.floor;
   }).map((name) => `${path} imports ${name}`);
 }
@@ -62,7 +62,7 @@ describe("the house", () => {
     assert.deepEqual(files.flatMap(wrongImports), []);
   });
 
-  test("nothing but node: and own files is imported", () => {
+  test("only node: modules and own files are imported", () => {
     const foreign = files.flatMap(({ path, imports }) =>
       imports.filter((name) => !name.startsWith("node:") && !name.endsWith(".ts"))
         .map((name) => `${path}: ${name}`)
@@ -113,7 +113,7 @@ describe("the house", () => {
     assert.deepEqual(offenders(/\bexport\s+default\b/), []);
   });
 
-  test("above the client nothing asks for the class of an object that another copy may have made", () => {
+  test("above the client nothing checks the class of an object that another copy of the package may have made", () => {
     // A client may come from another copy of the package, and its errors then do too: use coreOf and
     // `code` instead. A store accepts its own sessions only, so those are always of its own copy.
     const names = exportedClasses().filter((name) => name !== "Session");
@@ -125,11 +125,11 @@ describe("the house", () => {
     const asked = new RegExp(`\\binstanceof (${names.join("|")})\\b`);
     assert.match("error instanceof TimeoutError", asked);
     assert.deepEqual(offenders(asked, above), []);
-    // The client asks for the class of these, so only its own copy may make them.
+    // The client itself checks the class of these, so only its own copy may make them.
     assert.deepEqual(offenders(/\bnew CheckedOptions\(/, above), []);
   });
 
-  test("files can be read in one sitting and are named for what they hold", () => {
+  test("files are short, and named for what they hold", () => {
     const long = files.filter(({ text }) => codeLines(text) > 300);
     assert.deepEqual(long.map(({ path, text }) => `${path}: ${codeLines(text)} lines`), []);
     const vague = /^(utils?|helpers?|misc|common|shared|stuff|index)\.ts$/;

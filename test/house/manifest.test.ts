@@ -30,7 +30,7 @@ function read(path: string): string {
 const npm = JSON.parse(read("package.json")) as Manifest;
 const jsr = JSON.parse(read("deno.json")) as Manifest;
 
-test("package.json and deno.json tell the same", () => {
+test("package.json and deno.json agree", () => {
   assert.equal(jsr.name, `@${npm.name}/${npm.name}`);
   assert.equal(jsr.version, npm.version);
   assert.equal(VERSION, npm.version);
@@ -43,10 +43,10 @@ function both(file: string): Record<string, string> {
   return { types: file.replace(/\.js$/, ".d.ts"), default: file };
 }
 
-test("every sub-path is in both, and stands for one file", () => {
+test("every sub-path is in both, and names the same file", () => {
   const { "./package.json": _, ...rest } = npm.exports;
   const paths: Record<string, unknown> = rest;
-  // npm has a name for a command; JSR runs a file.
+  // npm names a command; JSR runs a file.
   paths["./cli"] = both("./" + npm.bin["memwire"]);
   assert.deepEqual(Object.keys(paths).sort(), Object.keys(jsr.exports).sort());
   for (const [path, source] of Object.entries(jsr.exports)) {
@@ -56,7 +56,7 @@ test("every sub-path is in both, and stands for one file", () => {
   }
 });
 
-test("main, types and typesVersions say the same as exports, for who does not read exports", () => {
+test("main, types and typesVersions agree with exports, for tools that do not read exports", () => {
   const { ".": main, "./package.json": _, ...subPaths } = npm.exports;
   assert.deepEqual({ types: npm.types, default: npm.main }, main);
   const types = Object.entries(subPaths).map(([path, target]) => {
@@ -73,7 +73,7 @@ test("there are no dependencies, and three for development", () => {
   assert.deepEqual(Object.keys(npm.devDependencies).sort(), ["@types/node", "tsx", "typescript"]);
 });
 
-test("lock files name no place to download from", () => {
+test("lock files name no download location", () => {
   const projects = readdirSync(join(ROOT, "test/projects")).map((name) => `test/projects/${name}`);
   const paths = [".", ".ci", "test/bench/peers", "test/examples/frameworks", ...projects]
     .map((folder) => `${folder}/package-lock.json`)
@@ -91,7 +91,7 @@ function testsUnder(folder: string): string[] {
   });
 }
 
-test("no test is skipped, left to do or run alone", () => {
+test("no test is skipped, marked as todo, or run alone", () => {
   const tests = testsUnder("test");
   assert.ok(tests.length > 10, "the tests were found");
   const call = /\b(?:test|it|describe|suite|t)\.(?:skip|only|todo)\b/;

@@ -31,7 +31,7 @@ test("servers started together have ports of their own", async (t) => {
   assert.equal(new Set(servers.map((server) => server.address)).size, 3);
 });
 
-test("a paused server accepts and says nothing", async (t) => {
+test("a paused server accepts connections and answers nothing", async (t) => {
   const server = await startMemcached();
   t.after(() => server.stop());
   server.pause();
@@ -84,7 +84,7 @@ test("a borrowed server comes from $MEMCACHED_SERVERS", async (t) => {
   assert.equal(borrowed.addresses.length, 2);
 });
 
-test("a server dies with its starter, even when that is killed", async () => {
+test("a server dies with the process that started it, even if that is killed", async () => {
   const launcher = fileURLToPath(new URL("../support/launch.js", import.meta.url));
   const program = fileURLToPath(new URL("start_servers.ts", import.meta.url));
   const before = "deno" in process.versions ? ["run", "-A", "--no-check"] : [];

@@ -1,4 +1,4 @@
-/** README's code for test frameworks is the code that test/projects runs. */
+/** README's code for test frameworks is the same code that test/projects runs. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

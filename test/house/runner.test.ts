@@ -1,4 +1,4 @@
-/** The test command itself, on files made for it: what fails, hangs, leaks or has no test is red. */
+/** Tests the test command itself: a file that fails, hangs, leaks or has no test makes it fail. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -40,7 +40,7 @@ function run(
 const GOOD = `console.warn("EXPECTED WARNING"); test("good", () => {});`;
 
 describe("npm test", () => {
-  test("counts what passed, and prints nothing of a file that did", async (t) => {
+  test("counts passed tests, and prints nothing of a file that passed", async (t) => {
     const { code, text } = await run(t, { "a.test.ts": GOOD, "b.test.ts": GOOD, "c.ts": "" });
     assert.equal(code, 0, text);
     assert.match(text, /^ok {3}.*a\.test\.ts {2}1 passed/m);
@@ -84,7 +84,7 @@ describe("npm test", () => {
     assert.match(text, /^FAIL .*a\.test\.ts/m);
   });
 
-  test("runs the tests of a name alone, also inside a describe", async (t) => {
+  test("runs only the tests of a name, even inside a describe", async (t) => {
     const inner = `describe("outer", () => {
       test("the wanted one", () => {});
       test("another", () => { throw new Error("not wanted"); });

@@ -1,5 +1,5 @@
 /**
- * The files of the package's source, read for what they import and how long they are.
+ * Reads the package's source files: what they import, and how long they are.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -7,15 +7,15 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** One file, paths relative to the package's top. */
+/** One file. Paths are relative to the package's top folder. */
 export interface SourceFile {
   readonly path: string;
   readonly text: string;
-  /** What it imports or exports from: paths of files, and the names of built-in modules. */
+  /** What it imports or re-exports: paths of files, and names of built-in modules. */
   readonly imports: readonly string[];
 }
 
-/** mod.ts and everything under src. */
+/** Returns mod.ts and all files under src. */
 export function sourceFiles(): SourceFile[] {
   const names = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
   const paths = names.filter((name) => name.endsWith(".ts")).map((name) => join("src", name));
@@ -25,7 +25,7 @@ export function sourceFiles(): SourceFile[] {
   });
 }
 
-/** What a text imports, statically, by `import()` or as a type. */
+/** Returns what a text imports, statically, by `import()` or as a type. */
 export function readImports(path: string, text: string): string[] {
   const code = withoutComments(text);
   const found = code.matchAll(/\b(?:from|import|import\s*\()\s*["']([^"']+)["']/g);
@@ -34,7 +34,7 @@ export function readImports(path: string, text: string): string[] {
   );
 }
 
-/** The text with comments blanked; line breaks stay. Strings are left as they are. */
+/** Blanks the comments of a text. Line breaks and strings stay. */
 export function withoutComments(text: string): string {
   const token = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[^]*?\*\/|\/\/[^\n]*/g;
   return text.replace(
@@ -43,12 +43,12 @@ export function withoutComments(text: string): string {
   );
 }
 
-/** The text with comments and the contents of strings blanked. */
+/** Blanks the comments and the contents of strings of a text. */
 export function codeOnly(text: string): string {
   return withoutComments(text).replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""');
 }
 
-/** Lines that hold code. */
+/** Counts the lines that hold code. */
 export function codeLines(text: string): number {
   return withoutComments(text).split("\n").filter((line) => line.trim() !== "").length;
 }

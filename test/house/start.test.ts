@@ -1,4 +1,4 @@
-/** `npm start -- --serve`: what its page's server does, and how it is asked for. Without a browser. */
+/** `npm start -- --serve`: its arguments, and what the page's server does. These tests use no browser. */
 import assert from "node:assert/strict";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
@@ -38,10 +38,10 @@ async function startHere(t: TestContext, kind: Kind): Promise<PageServer> {
   return page;
 }
 
-/** A browser without a window: a cookie, forms, and the page's state and events. */
+/** A simple browser: it keeps a cookie, posts forms, and reads the page's state and events. */
 class Browser {
   cookie: string | undefined;
-  /** What has come of the event stream. */
+  /** The part of the event stream that has arrived. */
   heard = "";
   readonly #url: string;
 
@@ -63,7 +63,7 @@ class Browser {
     return await (await this.ask(path)).text();
   }
 
-  /** Posts a form, and resolves to where the browser is sent. */
+  /** Posts a form, and resolves to the location of the redirect. */
   async post(path: string, form: Record<string, string> = {}): Promise<string | null> {
     const response = await this.ask(path, form);
     await response.text();
@@ -140,7 +140,7 @@ for (const [name, kind] of Object.entries(kinds)) {
     await browser.post("/one/logout");
     assert.equal(browser.cookie, undefined);
     assert.match(await browser.text("/two/"), /Who are you\?/);
-    // Nobody who looks on can take the session over.
+    // The page shows nothing with which an onlooker could take over the session.
     assert.ok(!browser.heard.includes(id) && !JSON.stringify(you).includes(id));
   });
 }
@@ -176,7 +176,7 @@ describe("the page's server", () => {
     assert.match(shown, /a pen/);
   });
 
-  test("tells a browser that comes later what has happened, and of what is under way", async (t) => {
+  test("tells a browser that connects later what has happened and what is under way", async (t) => {
     const page = await startHere(t, embedded());
     const browser = new Browser(page.url);
     await browser.post("/one/login", { user: "Ada" });
@@ -213,7 +213,7 @@ describe("the page's server", () => {
   });
 });
 
-test("a port that is taken is told of", async (t) => {
+test("a port that is taken is reported", async (t) => {
   const page = await startHere(t, embedded());
   const server = await embedded().start("A");
   t.after(() => server.stop());
@@ -231,21 +231,21 @@ describe("npm start", () => {
     for (const wrong of [["--srve"], ["-x"], ["serve"], ["--serve", "--port"], ["--serve=yes"]]) {
       assert.throws(() => readCommandLine(wrong), /serve|srve|-x|port/, wrong.join(" "));
     }
-    assert.throws(() => readCommandLine(["--port", "3000"]), /--port goes with --serve/);
+    assert.throws(() => readCommandLine(["--port", "3000"]), /--port needs --serve/);
     for (const port of ["", "-1", "80.5", "65536", "1e3", "http"]) {
       const args = ["--serve", `--port=${port}`];
       assert.throws(() => readCommandLine(args), /--port is ".*", not a number from 0 to 65535/);
     }
   });
 
-  test("says what is wrong with its arguments, and how they are", async () => {
+  test("says what is wrong with its arguments, and prints its usage", async () => {
     const { code, stdout, stderr } = await runInChild(MAIN, { args: ["--srve"] });
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /--srve[^]*Usage: npm start/);
     assert.doesNotMatch(stderr, /^ {4}at /m);
   });
 
-  test("-- --serve serves the page with applications of their own, and ends when told", async () => {
+  test("-- --serve serves the page with its own applications, and ends by SIGTERM", async () => {
     await using page = await startPage("embedded");
     const browser = new Browser(page.url);
     await browser.post("/one/login", { user: "Ada" });

@@ -1,27 +1,27 @@
 /**
- * One visitor's session, changed by several handles at once, and a model of what was acknowledged.
+ * Changes one visitor's session by several handles at once, and compares with a model of what was acknowledged.
  *
- * A round asks up to three handles for something at the same time; what each was told is then held
- * against what had been told before the round. So the order is known between rounds, and not within one.
+ * A round asks up to three handles for something at the same time. Then it compares what each was told with
+ * what had been told before the round. So the order is known between rounds, but not within one.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../v8/random.ts";
 import type { Command, Result } from "./worker.ts";
 
-/** What a handle is asked to do. */
+/** Something that a handle can be asked to do. */
 type Act = Omit<Command, "n" | "store" | "handle">;
 
-/** How a history acts on the world. */
+/** What a history needs of its surroundings. */
 export interface Stage {
   readonly workers: number;
   ask(worker: number, command: Omit<Command, "n">): Promise<Result>;
-  /** Which server an id belongs to. */
+  /** Tells which server an id belongs to. */
   serverOf(id: string): number;
-  /** How often each server has been restarted. */
+  /** Tells how often each server has been restarted. */
   restarts(): readonly number[];
 }
 
-/** What the model forbids. */
+/** Something happened that the model forbids. */
 export class Violation extends Error {
   constructor(what: string, log: readonly string[]) {
     super(`${what}\n  ${log.join("\n  ")}`);
@@ -32,15 +32,15 @@ interface Handle {
   readonly worker: number;
   readonly number: number;
   readonly store: number;
-  /** It holds the visitor's session, as far as it has been told. */
+  /** Whether it holds the visitor's session, as far as it has been told. */
   live: boolean;
   id: string;
-  /** The id that it moves the session from, until it is told that it has moved. */
+  /** The id from which it moves the session, until it is told that the session has moved. */
   from: string | undefined;
-  /** It was told nothing of the session's first store. */
+  /** Whether it was not told the outcome of the session's first store. */
   isNew: boolean;
   destroyed: boolean;
-  /** Tokens that it was not told are stored. */
+  /** The tokens of which it was not told that they are stored. */
   pending: string[];
 }
 
@@ -50,23 +50,23 @@ interface Told {
   readonly result: Result;
 }
 
-/** What a handle has that holds no session. */
+/** The state of a handle that holds no session. */
 function noSession(): Omit<Handle, "worker" | "number" | "store" | "id"> {
   return { live: false, from: undefined, isNew: false, destroyed: false, pending: [] };
 }
 
 let handles = 0;
 
-/** Plays one history; throws a Violation. */
+/** Plays one history. Throws a Violation if the model forbids what happened. */
 export class History {
   readonly #stage: Stage;
   readonly #random: Random;
   readonly #tag: string;
   readonly #log: string[] = [];
   readonly #handles: readonly Handle[];
-  /** Tokens that somebody was told are stored. */
+  /** The tokens of which somebody was told that they are stored. */
   readonly #acknowledged = new Set<string>();
-  /** Ids under which the session was, as somebody was told; the last is the present one. */
+  /** The ids under which the session was, as somebody was told. The last one is the present id. */
   readonly #ids: string[] = [];
   /** All ids that any handle has ever had. */
   readonly #allIds = new Set<string>();
@@ -88,7 +88,7 @@ export class History {
     }));
   }
 
-  /** Plays it, while there are faults. */
+  /** Plays the rounds, while there are faults. */
   async play(): Promise<void> {
     const [first] = this.#handles as [Handle];
     const { id = "" } = await this.#ask(first, { op: "create" });
@@ -101,7 +101,7 @@ export class History {
     }
   }
 
-  /** When all is well again: no save is left open, and what is there is what the model says. */
+  /** Checks, when the faults are over, that every save ends and that what is stored is what the model says. */
   async check(): Promise<void> {
     this.#noteRestarts([]);
     for (const handle of this.#handles) {
@@ -164,7 +164,7 @@ export class History {
         return { op: "touch", id };
       case 7:
       case 8:
-        // Only a handle with nothing left to store is given up.
+        // A handle is only given up if it has nothing more to store.
         return isOpen(handle) ? { op: "store" } : { op: "open", id };
       case 9:
         return { op: "store" };
@@ -238,7 +238,7 @@ export class History {
       }
     }
     if (enders.length === 0 || ended === "yes") return;
-    // A logout under the old id at the time of a move was none: it came after it.
+    // A logout under the old id at the time of a move ended nothing: it came after the move.
     if (movers.length > 0) return;
     const sure = enders.some(({ result: { outcome } }) =>
       outcome === "deleted" || outcome === true
@@ -251,7 +251,7 @@ export class History {
     return this.#handles.some(({ live, from }) => live && from !== undefined && from === current);
   }
 
-  /** Somebody was told that the handle's session is stored. */
+  /** Notes that somebody was told that the handle's session is stored. */
   #stored(handle: Handle, current: string | undefined, left: readonly string[]): void {
     if (left.includes(handle.from ?? handle.id)) {
       throw this.#violation("stored, of an id that the session has left");
@@ -261,10 +261,10 @@ export class History {
     Object.assign(handle, { from: undefined, isNew: false, pending: [] });
   }
 
-  /** Whether it may have ended the session; a logout under an id that was left before is none. */
+  /** Whether it may have ended the session. A logout under an id that the session had left before does not. */
   #mayEnd({ handle, act: { op, id }, result: { outcome } }: Told, current?: string): boolean {
     const moving = this.#isMoving(current);
-    // A delete that is sent again after a lost reply can find nothing.
+    // A delete that is repeated after a lost reply may find nothing.
     if (op === "delete") return id === current || moving;
     if (op === "pop") return outcome !== false && (id === current || moving);
     if (op !== "store" || !handle.destroyed) return false;
@@ -291,7 +291,7 @@ export class History {
     return true;
   }
 
-  /** What was read has all that was acknowledged, and nothing of another's. */
+  /** Checks that what was read has everything that was acknowledged, and nothing of another session. */
   #checkTokens(tokens: readonly string[], acknowledged: ReadonlySet<string>): void {
     const found = new Set(tokens);
     for (const token of found) {
@@ -307,12 +307,12 @@ export class History {
   }
 }
 
-/** Whether a handle has been told too little. */
+/** Whether a handle does not know everything that was acknowledged. */
 function isOpen({ live, from, isNew, destroyed, pending }: Handle): boolean {
   return live && (from !== undefined || isNew || destroyed || pending.length > 0);
 }
 
-/** Whether the session was there for whoever asked. */
+/** Whether somebody who asked got the session. */
 function isThere({ act: { op }, result: { outcome, isNew } }: Told): boolean {
   if (op === "open") return isNew === false;
   if (op === "store") return outcome === "stored" || outcome === "touched";

@@ -1,8 +1,9 @@
 /**
- * A random test of sessions: histories of one visitor each, played by handles in several processes in both
- * dialects, with two secrets in either order, over servers that are cut, stalled and restarted; held
- * against a model of what was acknowledged. No acknowledged field is lost; no session is readable after an
- * acknowledged logout; never another's session; never neither copy of one that moves.
+ * A random test of sessions. It plays histories of one visitor each, by handles in several processes, in both
+ * dialects, with two secrets in either order, over servers that are cut, stalled and restarted, and compares
+ * them with a model of what was acknowledged. No acknowledged field may be lost, no session may be readable
+ * after an acknowledged logout, nobody may get another's session, and of a session that moves one copy must
+ * always be there.
  *
  *     node --import tsx test/model/main.ts [HISTORIES [SEED]]
  *
@@ -20,7 +21,7 @@ import type { Command, Result } from "./worker.ts";
 
 const SERVERS = 3;
 const WORKERS = 2;
-// Histories that are played at the same time.
+// How many histories are played at the same time.
 const AT_ONCE = 60;
 
 const [count = 2_000, seed = Date.now() % 2 ** 31] = process.argv.slice(2).map(Number);

@@ -1,11 +1,11 @@
-/** memcached servers behind proxies that cut, lose, stall and restart, by a seed. */
+/** memcached servers behind proxies that cut, lose, stall and restart at random, by a seed. */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MemcachedServer, startMany } from "../support/memcached.ts";
 import { resetNow } from "../support/reset.ts";
 import type { Random } from "../v8/random.ts";
 
-/** A server and the proxy before it. */
+/** A server and the proxy in front of it. */
 export class FaultyServer {
   readonly #memcached: MemcachedServer;
   readonly #sockets = new Set<Socket>();
@@ -14,7 +14,7 @@ export class FaultyServer {
   #port = 0;
   #stalled = false;
   #losesReply = false;
-  /** How often it has lost everything. */
+  /** How often the server has lost everything. */
   restarts = 0;
 
   constructor(memcached: MemcachedServer) {
@@ -37,12 +37,12 @@ export class FaultyServer {
     for (const socket of this.#sockets) resetNow(socket);
   }
 
-  /** The next reply is lost, and with it all connections. */
+  /** Loses the next reply, and all connections with it. */
   loseReply(): void {
     this.#losesReply = true;
   }
 
-  /** Nothing passes for so long; then all of it does. */
+  /** Holds everything back for so many ms, then lets it pass. */
   async stall(ms: number): Promise<void> {
     this.#stalled = true;
     await sleep(ms);
@@ -54,7 +54,7 @@ export class FaultyServer {
     this.restarts++;
     this.cut();
     await this.#memcached.restart();
-    this.restarts++; // whoever wrote in between has lost that too
+    this.restarts++; // again: what was written in between is lost too
   }
 
   async stop(): Promise<void> {
@@ -93,7 +93,7 @@ export async function startFaulty(count: number): Promise<FaultyServer[]> {
   return servers;
 }
 
-/** Has faults happen until it is aborted; resolves to how many of each there were. */
+/** Makes faults happen until it is aborted. Resolves to how many of each kind there were. */
 export async function makeTrouble(
   servers: readonly FaultyServer[],
   random: Random,

@@ -1,5 +1,5 @@
 /**
- * A process with handles of its own: one line of JSON a command, one a result, in any order.
+ * A process with its own handles. Each command and each result is a line of JSON; results come in any order.
  *
  *     worker.ts NAMESPACE SERVERS...
  */
@@ -14,7 +14,7 @@ export interface Command {
   readonly store: number;
   readonly handle?: number;
   readonly id?: string;
-  /** Of "store": what is changed before. */
+  /** What "store" changes before it stores. */
   readonly set?: string;
   readonly push?: string;
   readonly ttl?: number;
@@ -22,20 +22,20 @@ export interface Command {
   readonly destroy?: boolean;
 }
 
-/** What became of it. */
+/** The result of a command. */
 export interface Result {
   readonly n: number;
-  /** storeSession's word; true or false; "rejected". */
+  /** The result of storeSession, true or false, or "rejected". */
   readonly outcome?: string | boolean;
   readonly id?: string;
   readonly isNew?: boolean;
-  /** The names of the fields and what is in the list. */
+  /** The names of the fields, and the entries of the list. */
   readonly tokens?: readonly string[];
-  /** An error that no fault explains. */
+  /** An error that the faults do not explain. */
   readonly wrong?: string;
 }
 
-/** What faults explain. */
+/** The codes of errors that the faults explain. */
 const EXPLAINED = ["SERVER_DOWN", "TIMEOUT", "CONNECTION_LOST", "OVERLOADED", "CONFLICT"];
 
 const SECRETS = ["the first secret of the model", "the second secret of the model"] as const;
@@ -117,7 +117,7 @@ function tokensOf(session: Session<Fields>): string[] {
   return [...Object.keys(others), ...list];
 }
 
-/** "rejected", for what a fault explains; anything else is thrown on. */
+/** Returns "rejected" for an error that the faults explain; throws any other error again. */
 function explained(error: unknown): "rejected" {
   if (error instanceof MemcachedError && EXPLAINED.includes(error.code)) return "rejected";
   throw error;

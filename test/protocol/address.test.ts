@@ -1,10 +1,10 @@
-// How servers are written down: every form, and what is none.
+// Every form of a server's address, and what is not one.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { formatAddress, parseServers, type ServerSpec } from "../../src/address.ts";
 import { checkRefused } from "./argument_errors.ts";
 
-/** A TCP server of weight 1 and no id, with what differs. */
+/** A TCP server of weight 1 without an id, except for what is given. */
 function tcp(host: string, port = 11211, more: Record<string, unknown> = {}): unknown {
   const address = { kind: "tcp", host, port };
   return { address, weight: 1, id: undefined, tls: false, auth: undefined, ...more };
@@ -101,7 +101,7 @@ describe("a server is read from", () => {
   });
 });
 
-describe("what is no server is refused, with its place in the list:", () => {
+describe("what is not a server is refused, with its place in the list:", () => {
   const MALFORMED: ReadonlyArray<readonly [spec: unknown, rule: RegExp]> = [
     ["", /malformed/],
     ["a b", /malformed/],
@@ -187,12 +187,12 @@ describe("what is no server is refused, with its place in the list:", () => {
     });
   }
 
-  test("an empty list, and what is no list", () => {
+  test("an empty list, and what is not a list", () => {
     checkRefused(() => parseServers([]), TypeError, /at least one server.*empty array/);
     for (const nothing of ["", " ", "\n"]) {
       checkRefused(() => parseServers(nothing), TypeError, /at least one server.*empty string/);
     }
-    // A variable that is not set: without that server the keys would move.
+    // A variable that is not set. Without that server the keys would move.
     for (const [list, at] of [["a,,b", 1], [",a", 0], ["a,b,,", 2], [",", 0]] as const) {
       checkRefused(() => parseServers(list), TypeError, new RegExp(`^server ${at} is empty`));
     }
@@ -216,7 +216,7 @@ describe("what is no server is refused, with its place in the list:", () => {
     ) checkRefused(() => parseServers(spec), TypeError, /^server [01].*not shown/, "sec");
   });
 
-  test("the message shows the address, as it was written", () => {
+  test("the message quotes the address as it was written", () => {
     const shows = (spec: string | readonly ServerSpec[], words: RegExp): void =>
       checkRefused(() => parseServers(spec), TypeError, words);
     shows("a, b;c:11211", /^server 1 "b;c:11211" is malformed: expected host, host:port/);
@@ -228,7 +228,7 @@ describe("what is no server is refused, with its place in the list:", () => {
     checkRefused(() => parseServers("a,host:99999"), RangeError, /^server 1 "host:99999": a port/);
   });
 
-  test("other names than those of a server", () => {
+  test("unknown names in a server", () => {
     const refused: ReadonlyArray<readonly [spec: unknown, words: RegExp]> = [
       [{ hostname: "a" }, /^server 0: unknown option "hostname", did you mean "host"\?$/],
       [{ host: "a", wieght: 2 }, /^server 0: unknown option "wieght", did you mean "weight"\?$/],

@@ -1,7 +1,7 @@
-/** How a wrong argument is refused. */
+/** Checks how a wrong argument is refused. */
 import assert from "node:assert/strict";
 
-/** Checks that it throws a TypeError or RangeError with its code, whose message keeps `secret` to itself. */
+/** Checks that it throws a TypeError or RangeError with its code, whose message does not contain `secret`. */
 export function checkRefused(
   call: () => unknown,
   kind: typeof TypeError | typeof RangeError,

@@ -1,4 +1,4 @@
-// One line of the classic dialect at a time, as bytes alone.
+// Parses one line of the classic dialect at a time, without a socket.
 import { describe, test } from "node:test";
 import { parseClassicLine } from "../../src/protocol/classic_reply.ts";
 import { Kind } from "../../src/protocol/reply.ts";
@@ -26,7 +26,7 @@ const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
     size: 3,
     cas: 999_999_999_999_999,
   }],
-  // From 16 digits on a token need not be exact as a number.
+  // A token of 16 or more digits may not be exact as a number.
   ["VALUE k 0 3 1000000000000000", {
     kind: Kind.value,
     flags: 0,
@@ -117,11 +117,11 @@ const GARBAGE_LINES = [
 ];
 
 describe("a classic line", () => {
-  test("is read whole, and at no place before its end", () => {
+  test("is read when it is complete, and never before", () => {
     for (const [line, read] of LINES) checkEveryPrefix(parseClassicLine, `${line}\r\n`, read);
   });
 
-  test("that is none is garbage, and never a reply on the way there", () => {
+  test("that is not a reply is garbage, and no part of it is a reply", () => {
     for (const line of GARBAGE_LINES) checkGarbage(parseClassicLine, `${line}\r\n`);
   });
 
@@ -134,7 +134,7 @@ describe("a classic line", () => {
     }
   });
 
-  test("with a size that no item has is garbage", () => {
+  test("with a size that no item can have is garbage", () => {
     checkEveryPrefix(parseClassicLine, `VALUE k 0 ${2 ** 30}\r\n`, {
       kind: Kind.value,
       flags: 0,

@@ -1,4 +1,4 @@
-// Literal bytes: what each command writes, what memcached answers to it, and how that is read.
+// Literal bytes: what each command writes, what memcached answers, and how the answer is read.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
@@ -22,7 +22,7 @@ function encode(dialect: Dialect, request: Request<unknown>): string {
   return Buffer.concat(out.take()).toString("latin1");
 }
 
-/** Sends bytes and resolves with as many as are expected, or what came until the server was silent. */
+/** Sends bytes and resolves to as many as are expected, or to what came until the server was silent. */
 async function converse(
   { host, port }: { host: string; port: number },
   turns: ReadonlyArray<readonly [sent: string, length: number]>,
@@ -48,7 +48,7 @@ async function converse(
     heard.push(text);
     text = "";
   }
-  // Nothing more may come: the last answer was the last.
+  // No more bytes may come after the last answer.
   await new Promise((resolve) => setTimeout(resolve, 20));
   heard.push(text);
   socket.destroy();
@@ -57,14 +57,14 @@ async function converse(
 
 for (const name of DIALECTS) {
   describe(`the ${name} dialect, byte for byte`, () => {
-    test("writes every operation as it stands here", () => {
+    test("writes every operation as this list has it", () => {
       const dialect = newDialect(name);
       for (const step of EXCHANGES) {
         assert.equal(encode(dialect, requestFor(step.command)), step[name][0], step.what);
       }
     });
 
-    test("memcached answers as it stands here, to one at a time and to all at once", async (t) => {
+    test("memcached answers as this list has it, to one at a time and to all at once", async (t) => {
       const server = await startMemcached();
       t.after(() => server.stop());
       const heard = await converse(

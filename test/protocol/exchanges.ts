@@ -1,11 +1,11 @@
 /**
- * One conversation in both dialects, byte for byte: every operation, in an order in which each finds
- * what it needs on a server that was empty before. Tokens are literal too: a new server counts from 1.
+ * One conversation in both dialects, byte for byte. It has every operation, in an order in which each finds
+ * what it needs on a server that was empty before. Tokens are literal too, because a new server counts from 1.
  */
 import { Buffer } from "node:buffer";
 import type { Command, Operation } from "../../src/protocol/command.ts";
 
-/** What goes to a server and what comes back. */
+/** The bytes that go to a server and those that come back. */
 export type Exchange = readonly [sent: string, received: string];
 
 /** A command, its bytes and the server's answer. */
@@ -21,7 +21,7 @@ const TEXT = "h\r\nEND\r\n";
 const BYTES = Uint8Array.from({ length: 256 }, (_, i) => i);
 const BINARY = Buffer.from(BYTES).toString("latin1");
 
-/** The conversation. Characters stand for bytes (latin1), in commands' own text for themselves. */
+/** The conversation. In bytes a character stands for a byte (latin1), in a command's text for itself. */
 export const EXCHANGES: readonly Step[] = [
   {
     what: "a miss",

@@ -1,4 +1,4 @@
-// The rule for times to live, at every edge.
+// The rule for a ttl, at every edge.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toExptime } from "../../src/protocol/exptime.ts";
@@ -8,7 +8,7 @@ const DAY = 86_400;
 const NOW_SECONDS = 1_800_000_000;
 const NOW = NOW_SECONDS * 1000 + 999;
 
-describe("a time to live", () => {
+describe("a ttl", () => {
   test("of 0 or Infinity never expires", () => {
     for (const ttl of [0, -0, Infinity]) assert.equal(Object.is(toExptime(ttl, NOW), 0), true);
   });
@@ -33,7 +33,7 @@ describe("a time to live", () => {
       assert.equal(toExptime(ttl, NOW), NOW_SECONDS + ttl);
     }
     assert.equal(toExptime(2_592_000.5, NOW), NOW_SECONDS + 2_592_001);
-    // By the clock, if none is given.
+    // By the machine's clock, if no time is given.
     const before = Math.floor(Date.now() / 1000);
     const exptime = toExptime(31 * DAY);
     const after = Math.floor(Date.now() / 1000);

@@ -1,6 +1,6 @@
 /**
- * Replies fed to the reader of a connection as a socket would bring them: in one piece, byte by byte,
- * and in two pieces that part at every place.
+ * Feeds replies to the reader of a connection as a socket would bring them: in one piece, byte by byte, and in
+ * two pieces that are split at every place.
  */
 import { Buffer } from "node:buffer";
 import { ReadBuffer } from "../../src/protocol/read_buffer.ts";
@@ -18,16 +18,16 @@ export interface Asked {
   readonly operation: Operation;
   readonly key?: string;
   readonly keys?: readonly string[] | null;
-  /** As for Request: -1 leaves the TTL as it is. */
+  /** As in Request: -1 leaves the ttl as it is. */
   readonly exptime?: number;
   readonly cas?: string;
-  /** The caller has gone: its value is to be read past. */
+  /** Whether the caller has gone, so that the value is skipped. */
   readonly settled?: boolean;
 }
 
-/** What the reader told of one reply; what it did not set is left out. */
+/** What the reader reported of one reply; fields that it did not set are left out. */
 export type Told = Partial<{
-  /** Which of the commands it was for. */
+  /** The index of the command that it was for. */
   of: number;
   kind: string;
   value: string;
@@ -41,26 +41,26 @@ export type Told = Partial<{
   owned: boolean;
 }>;
 
-/** What became of a stream. */
+/** The outcome of a stream. */
 export interface Outcome {
   readonly told: readonly Told[];
-  /** false: a reply was not predicted. */
+  /** Whether the stream stayed in step; false: a reply was unexpected. */
   readonly inStep: boolean;
-  /** Commands that still wait. */
+  /** How many commands still wait. */
   readonly waiting: number;
 }
 
 /** How to cut a stream. */
 export type Cut = Iterable<readonly Uint8Array[]>;
 
-/** One piece, single bytes, and two pieces parted at every place. */
+/** One piece, single bytes, and two pieces split at every place. */
 export function* everyCut(bytes: Uint8Array): Cut {
   yield [bytes];
   yield Array.from(bytes, (_, i) => bytes.subarray(i, i + 1));
   for (let at = 1; at < bytes.length; at++) yield [bytes.subarray(0, at), bytes.subarray(at)];
 }
 
-/** Commands with the opaques that the dialect gives them. */
+/** Makes commands, with the opaques that the dialect gives them. */
 export function waitingFor(asked: readonly Asked[], dialect: Dialect): Request<unknown>[] {
   const out = new WriteBuffer();
   return asked.map(
@@ -76,12 +76,12 @@ export function waitingFor(asked: readonly Asked[], dialect: Dialect): Request<u
   );
 }
 
-/** A dialect as a new connection has it. */
+/** Returns a dialect as a new connection has it. */
 export function newDialect(name: DialectName): Dialect {
   return name === "meta" ? new MetaDialect() : new ClassicDialect();
 }
 
-/** Feeds the pieces to a new reader; `maxValueBytes`: larger values are not wanted. */
+/** Feeds the pieces to a new reader. Values larger than `maxValueBytes` are skipped. */
 export function feed(
   name: DialectName,
   asked: readonly Asked[],
@@ -140,7 +140,7 @@ function tell(reply: Reply, of: number, request: Request<unknown>, most: number)
   return told;
 }
 
-/** Bytes of text that has only characters up to U+00FF, one byte each. */
+/** Returns the bytes of a text that has only characters up to U+00FF, one byte each. */
 export function latin1(text: string): Buffer {
   return Buffer.from(text, "latin1");
 }

@@ -1,4 +1,4 @@
-// What is said before the first command, as text and replies alone.
+// The conversation before the first command, tested with text and replies, without a socket.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Handshake, type HandshakeOptions, type Step } from "../../src/connection/handshake.ts";
@@ -9,7 +9,7 @@ import { latin1 } from "./feeding.ts";
 
 const AUTH = { username: "user", password: "pässword" };
 
-/** A handshake and the reading of a line that answers it. */
+/** A handshake, and the parser of a line that answers it. */
 class Conversation {
   readonly handshake: Handshake;
   readonly start: string;
@@ -60,7 +60,7 @@ describe("the handshake", () => {
     }
   });
 
-  test("asks no server older than 1.6.18, and none without a version", () => {
+  test("asks no server older than 1.6.18 for meta, and none without a version", () => {
     for (const version of ["1.4.39", "1.5.22", "1.6.9", "1.6.17", "0.9", "unknown", "1.6"]) {
       const talk = new Conversation();
       assert.deepEqual(talk.answer(`VERSION ${version}`), { ready: "classic" }, version);
@@ -71,7 +71,7 @@ describe("the handshake", () => {
     }
   });
 
-  test("asks for the version only, if the dialect is told or known", () => {
+  test("asks for the version only, if the dialect is given or known", () => {
     for (const dialect of ["meta", "classic"] as const) {
       const told = new Conversation({ protocol: dialect });
       assert.deepEqual(told.answer("VERSION 1.4.0"), { ready: dialect });
@@ -82,7 +82,7 @@ describe("the handshake", () => {
     assert.deepEqual(older.answer("VERSION 1.6.17"), { ready: "classic" });
   });
 
-  test("knows a proxy by a version that it does not live up to, or by none", () => {
+  test("recognizes a proxy by a version that it does not live up to, or by the lack of one", () => {
     const told = new Conversation();
     told.answer("VERSION 1.6.18");
     told.answer("ERROR");
@@ -90,7 +90,7 @@ describe("the handshake", () => {
     const remembered = new Conversation({ known: "classic" });
     remembered.answer("VERSION 1.6.18");
     assert.equal(remembered.handshake.proxied, true);
-    // A server behind it is down, which says nothing of the others.
+    // A server behind it is down, which says nothing about the others.
     for (
       const [options, dialect] of [
         [{}, "classic"],
@@ -117,7 +117,7 @@ describe("the handshake", () => {
     }
   });
 
-  test("sends the credentials alone and first, under a key of nobody's", () => {
+  test("sends the credentials first and alone, under a key that nobody uses", () => {
     const talk = new Conversation({ auth: AUTH });
     assert.match(talk.start, /^set memwire:auth:[0-9a-f-]{36} 0 2592001 14\r\nuser pässword\r\n$/);
     assert.notEqual(new Conversation({ auth: AUTH }).start, talk.start);
@@ -134,7 +134,7 @@ describe("the handshake", () => {
     }
   });
 
-  test("fails where it is refused", () => {
+  test("fails if it is refused", () => {
     const full = new Conversation().failure("ERROR Too many open connections");
     assert.ok(full instanceof ServerError);
     assert.match(full.message, /Too many open connections/);

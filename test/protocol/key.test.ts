@@ -65,7 +65,7 @@ describe("a key", () => {
     }
     const injected = "a\r\nset b 0 0 1\r\nx";
     checkRefused(() => checkKey(injected, ""), TypeError, /position 1$/, "set b");
-    // A character beyond ASCII before it must not hide it.
+    // A character beyond ASCII in front must not hide it.
     checkRefused(() => checkKey("é\n", ""), TypeError, /position 1$/);
   });
 
@@ -75,7 +75,7 @@ describe("a key", () => {
     }
   });
 
-  test("is not the word noreply, of itself or with the prefix", () => {
+  test("is not the word noreply, by itself or with the prefix", () => {
     checkRefused(() => checkKey("noreply", ""), TypeError, /refused/);
     checkRefused(() => checkKey("reply", "no"), TypeError, /refused/);
     assert.equal(checkKey("noreply", "app:"), "app:noreply");
@@ -102,7 +102,7 @@ describe("a key", () => {
     checkRefused(() => checkKey("k".repeat(247), "app:"), TypeError, / 251$/);
     assert.equal(checkKey("k".repeat(248), "é"), `é${"k".repeat(248)}`);
     checkRefused(() => checkKey("k".repeat(249), "é"), TypeError, / 251$/);
-    // Halves that make a whole only together are whole.
+    // Two halves of a pair that meet at the prefix are legal.
     assert.equal(checkKey("\ude00", "\ud83d"), "😀");
   });
 });

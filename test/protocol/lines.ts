@@ -1,12 +1,12 @@
-/** What holds for every line of a reply, in both dialects, and how it is checked. */
+/** The rules that hold for every line of a reply in both dialects, and how they are checked. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { GARBAGE, INCOMPLETE, Reply, type ReplyKind } from "../../src/protocol/reply.ts";
 
-/** Either dialect's parser of a line. */
+/** The line parser of either dialect. */
 export type Parse = (bytes: Buffer, at: number, end: number, reply: Reply) => number;
 
-/** What a line says. */
+/** What a line means. */
 export interface Read {
   readonly kind: ReplyKind;
   readonly size?: number;
@@ -24,12 +24,12 @@ export interface Read {
   readonly bytes?: string;
 }
 
-// What stands before the line, as after other replies; and what stood in the buffer before it came.
+// The bytes before the line, as after other replies; and the old bytes of the buffer, which it overwrites.
 const BEFORE = "END\r\n";
 
 /**
- * A buffer in which `length` bytes of the line have been received. Behind the line feed that ends every
- * scan stands the rest of it, the most tempting thing to read too far.
+ * Makes a buffer in which `length` bytes of the line have been received. After the line feed that ends every
+ * scan comes the rest of the line, which a parser that reads too far would take for received.
  */
 function received(line: string, length: number): { bytes: Buffer; end: number } {
   const bytes = Buffer.from(`${BEFORE}${line}${line}`, "latin1");
@@ -38,7 +38,7 @@ function received(line: string, length: number): { bytes: Buffer; end: number } 
   return { bytes, end };
 }
 
-/** The line is INCOMPLETE up to its last byte, and then says `read`. */
+/** Asserts that the line is INCOMPLETE up to its last byte, and then means `read`. */
 export function checkEveryPrefix(parse: Parse, line: string, read: Read): void {
   const reply = new Reply();
   for (let length = 0; length < line.length; length++) {
@@ -65,7 +65,7 @@ export function checkEveryPrefix(parse: Parse, line: string, read: Read): void {
   }
 }
 
-/** The line is GARBAGE at the latest when it is whole, and once it is, it stays so. */
+/** Asserts that the line is GARBAGE at the latest when it is complete, and stays so once it is. */
 export function checkGarbage(parse: Parse, line: string): void {
   const reply = new Reply();
   let garbage = false;
@@ -77,6 +77,6 @@ export function checkGarbage(parse: Parse, line: string): void {
     else assert.ok(at === GARBAGE || at === INCOMPLETE, what);
     garbage = at === GARBAGE;
   }
-  // A line without an end may be waited for; MAX_LINE of the reader ends that.
+  // The parser may wait for the end of a line; the reader's MAX_LINE bounds that.
   assert.ok(garbage || !line.endsWith("\n"), JSON.stringify(line));
 }

@@ -1,4 +1,4 @@
-// One line of the meta dialect at a time, as bytes alone.
+// Parses one line of the meta dialect at a time, without a socket.
 import { describe, test } from "node:test";
 import { parseMetaLine } from "../../src/protocol/meta_reply.ts";
 import { Kind } from "../../src/protocol/reply.ts";
@@ -69,7 +69,7 @@ const LINES: ReadonlyArray<readonly [line: string, read: Read]> = [
 const GARBAGE_LINES = [
   "",
   " HD",
-  // Four bytes are waited for.
+  // The parser waits for four bytes.
   "H\r\nHD",
   "HDX",
   "hd",
@@ -116,23 +116,23 @@ const GARBAGE_LINES = [
 ];
 
 describe("a meta line", () => {
-  test("is read whole, and at no place before its end", () => {
+  test("is read when it is complete, and never before", () => {
     for (const [line, read] of LINES) checkEveryPrefix(parseMetaLine, `${line}\r\n`, read);
   });
 
-  test("that is none is garbage, and never a reply on the way there", () => {
+  test("that is not a reply is garbage, and no part of it is a reply", () => {
     for (const line of GARBAGE_LINES) checkGarbage(parseMetaLine, `${line}\r\n`);
   });
 
   test("ends in CRLF, not in LF or CR alone", () => {
     for (const [line] of LINES) {
-      // Four bytes are waited for before a line is looked at: the shortest has as many.
+      // The parser waits for four bytes before it looks at a line, because the shortest has four.
       checkGarbage(parseMetaLine, `${line}\nHD\r\n`);
       if (!/^(VERSION|ERROR|CLIENT_|SERVER_)/.test(line)) checkGarbage(parseMetaLine, `${line}\rX`);
     }
   });
 
-  test("with a size that no item has is garbage", () => {
+  test("with a size that no item can have is garbage", () => {
     for (const size of [2 ** 30 + 1, 12345678901, "9".repeat(400)]) {
       checkGarbage(parseMetaLine, `VA ${size} O1\r\n`);
     }

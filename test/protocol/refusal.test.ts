@@ -1,4 +1,4 @@
-/** What is shown of an error line: the server's words, and nothing of a key. */
+/** What a message quotes of an error line: the server's words, but no key. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ test("a server's own words stay", () => {
   ) assert.equal(withoutKeys(line, [KEY, "é", "k"]), line);
 });
 
-test("a key is cut out however it is written", () => {
+test("a key is cut out in whatever form it is written", () => {
   for (
     const [said, shown] of [
       [`SERVER_ERROR no route for ${KEY}`, "SERVER_ERROR no route for <key>"],
@@ -43,7 +43,7 @@ test("short keys, keys that are not ASCII, one of many", () => {
   assert.equal(withoutKeys(`ERROR no ${keys[700]}`, keys), "ERROR no <key>");
 });
 
-test("a long line is cut, never in the middle of a key that is then shown", () => {
+test("a long line is cut, but never so that a part of a key is shown", () => {
   const shown = withoutKeys(`ERROR ${"x".repeat(180)} ${KEY} ${"y".repeat(500)}`, [KEY]);
   assert.ok(shown.length <= 200);
   assert.ok(!/session|0f8f/.test(shown));

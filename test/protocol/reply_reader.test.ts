@@ -1,4 +1,4 @@
-// Whole streams of replies, cut in every way, against the commands that wait for them.
+// Reads whole streams of replies, cut in every way, for the commands that wait for them.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -9,7 +9,7 @@ import { STREAMS } from "./reply_streams.ts";
 const get = (key: string): Asked => ({ operation: "get", key });
 const cas: Asked = { operation: "cas", key: "a", cas: "1" };
 
-/** However the stream is cut, the outcome is this. */
+/** Asserts that this is the outcome, however the stream is cut. */
 function checkEveryCut(
   dialect: DialectName,
   asked: readonly Asked[],
@@ -46,7 +46,7 @@ describe("a stream of replies, whole, byte by byte and cut at every place", () =
   });
 });
 
-describe("a reply that was not predicted is out of step, however it is cut", () => {
+describe("an unexpected reply is out of step, however it is cut", () => {
   const WRONG: ReadonlyArray<
     readonly [
       what: string,
@@ -181,7 +181,7 @@ describe("a large value is read into a buffer of its own", () => {
       );
   }
 
-  /** Cuts about everything that happens in the first value, and pieces of even sizes. */
+  /** Cuts around every edge of the first value, and pieces of even sizes. */
   function* cuts(stream: Buffer, size: number): Generator<Uint8Array[]> {
     const header = stream.indexOf("\n") + 1;
     const places = [header, 16_384, 65_536, header + size, header + size + 2].flatMap((place) =>
@@ -200,7 +200,7 @@ describe("a large value is read into a buffer of its own", () => {
   }
 
   for (const dialect of DIALECTS) {
-    test(`${dialect}: whole, in pieces, and cut about its edges`, () => {
+    test(`${dialect}: whole, in pieces, and cut around its edges`, () => {
       for (const size of SIZES) {
         const value = "0123456789abcdef\r\nEND\r\n".repeat(size / 20).slice(0, size);
         const stream = streamOf(dialect, value);
@@ -214,7 +214,7 @@ describe("a large value is read into a buffer of its own", () => {
       }
     });
 
-    test(`${dialect}: one that nobody wants is read past`, () => {
+    test(`${dialect}: one that nobody wants is skipped`, () => {
       for (const size of [16_384, 70_000, 200_000]) {
         const stream = streamOf(dialect, "x".repeat(size));
         for (const pieces of cuts(stream, size)) {

@@ -1,4 +1,4 @@
-/** Streams of replies, the commands that wait for them, and what must be told of each. */
+/** Streams of replies, the commands that wait for them, and what must be reported of each. */
 import type { DialectName } from "../../src/protocol/dialect.ts";
 import type { Asked, Told } from "./feeding.ts";
 
@@ -7,12 +7,12 @@ export interface Stream {
   readonly what: string;
   readonly dialect: DialectName;
   readonly asked: readonly Asked[];
-  /** One byte a character. */
+  /** The stream, with one character per byte. */
   readonly bytes: string;
   readonly told: readonly Told[];
-  /** Default true. */
+  /** Whether the stream stays in step. Default true. */
   readonly inStep?: boolean;
-  /** Commands without a whole reply; default 0. */
+  /** How many commands have no complete reply. Default 0. */
   readonly waiting?: number;
 }
 
@@ -276,7 +276,7 @@ const META: readonly Omit<Stream, "dialect">[] = [
   },
 ];
 
-/** Streams that are as they should be, in both dialects. */
+/** Correct streams, in both dialects. */
 export const STREAMS: readonly Stream[] = [
   ...CLASSIC.map((stream): Stream => ({ ...stream, dialect: "classic" })),
   ...META.map((stream): Stream => ({ ...stream, dialect: "meta" })),

@@ -1,4 +1,4 @@
-// What leaves the write buffer is what was put in, whatever the sizes; and how it is cut.
+// The write buffer gives out what was put in, whatever the sizes; and how it cuts that into chunks.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -7,12 +7,12 @@ import { Random } from "../hashing/random.ts";
 
 type Command = string | { readonly key: string; readonly value: string | Uint8Array };
 
-/** Around every threshold: 1024 characters, 16 KiB, 64 KiB, the buffer's own 68; and some between. */
+/** Lengths around every threshold (1024 characters, 16 KiB, 64 KiB, the buffer's own 68), and some between. */
 const LENGTHS = [
   ...[0, 1, 2, 1023, 1024, 1025, 1026, 11_604, 11_605, 11_606, 11_607],
   ...[16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 69_631, 69_632, 69_633, 200_000],
 ];
-/** One to four bytes a character, and halves of pairs, which become U+FFFD. */
+/** Texts with one to four bytes a character, and with halves of pairs, which become U+FFFD. */
 const CHARACTERS = ["x", "é", "€", "😀", "\ud83d"];
 
 function put(out: WriteBuffer, command: Command): void {
@@ -20,7 +20,7 @@ function put(out: WriteBuffer, command: Command): void {
   else out.store(`set ${command.key} 0 0 `, command.value, " tail");
 }
 
-/** The bytes of a command, made without any of the buffer's ways. */
+/** Makes the bytes of a command without the buffer. */
 function plain(command: Command): Buffer {
   if (typeof command === "string") return Buffer.from(command);
   const value = Buffer.from(command.value as Uint8Array);
@@ -31,7 +31,7 @@ function plain(command: Command): Buffer {
   ]);
 }
 
-/** Equality without the printing of a megabyte. */
+/** Asserts equality, without printing a megabyte if it fails. */
 function checkBytes(
   chunks: readonly Uint8Array[],
   commands: readonly Command[],
@@ -107,7 +107,7 @@ describe("the write buffer", () => {
     assert.ok(chunks.includes(large));
     assert.ok(chunks.every((chunk) => chunk.buffer !== small.buffer));
     const before = Buffer.concat(chunks);
-    small.fill(3); // its owner may do so as soon as the call has returned
+    small.fill(3); // the caller may do this as soon as the call has returned
     assert.ok(Buffer.concat(chunks).equals(before));
   });
 
@@ -125,7 +125,7 @@ describe("the write buffer", () => {
     assert.equal(out.take()[0]?.buffer, second[0]?.buffer);
   });
 
-  test("takes about as much room as there are bytes that are still being sent", () => {
+  test("needs about as much memory as there are bytes that are still being sent", () => {
     for (const length of [1, 100, 1_500, 20_000]) {
       const out = new WriteBuffer();
       const buffers = new Set<ArrayBufferLike>();
@@ -143,7 +143,7 @@ describe("the write buffer", () => {
     }
   });
 
-  test("knows how much is waiting, and nothing is twice", () => {
+  test("knows how many bytes wait, and gives out nothing twice", () => {
     const out = new WriteBuffer();
     assert.equal(out.size, 0);
     assert.deepEqual(out.take(), []);
@@ -156,7 +156,7 @@ describe("the write buffer", () => {
     assert.deepEqual(out.take(), []);
   });
 
-  test("mixes at random as it does one by one", (t) => {
+  test("gives the same bytes for a random mix as for one command at a time", (t) => {
     const random = new Random();
     t.diagnostic(`seed ${random.seed}`);
     for (const limit of [Infinity, 16_384, 100]) {
@@ -171,10 +171,10 @@ describe("the write buffer", () => {
 });
 
 describe("with a limit, each chunk", () => {
-  // What an old server over TLS needs: see connection/socket.ts.
+  // An old server over TLS needs this; see connection/socket.ts.
   const LIMIT = 16_384;
 
-  /** Where commands end in the stream. */
+  /** The offsets at which commands end in the stream. */
   function ends(commands: readonly Command[]): number[] {
     let at = 0;
     return commands.map((command) => at += plain(command).length);
@@ -214,7 +214,7 @@ describe("with a limit, each chunk", () => {
     const commands = new Array<string>(10_000).fill("get k\r\n");
     for (const command of commands) put(out, command);
     const chunks = out.take();
-    // One chunk may end where the buffer does.
+    // One chunk may end where the buffer ends.
     assert.ok(chunks.length <= Math.ceil(10_000 * 7 / LIMIT) + 1, `${chunks.length} chunks`);
     checkChunks(commands, "10,000 gets");
   });

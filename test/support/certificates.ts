@@ -1,5 +1,5 @@
 /**
- * Certificates for tests of TLS, made by openssl when they are asked for.
+ * Makes certificates for tests of TLS, by openssl, when a test asks for them.
  *
  *     using authority = makeAuthority();
  *     const { cert, key } = authority.issue(["IP:127.0.0.1", "DNS:localhost"]); // paths
@@ -14,7 +14,7 @@ import { join } from "node:path";
 
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
-/** A certificate's and its key's files, PEM. */
+/** The files of a certificate and its key, in PEM. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
@@ -22,7 +22,7 @@ export interface Certificate {
 
 /** A certificate authority in a folder of its own. */
 export class Authority implements Disposable {
-  /** Its own certificate's file, PEM. */
+  /** The file of its own certificate, in PEM. */
   readonly ca: string;
   readonly #folder: string;
   readonly #key: string;
@@ -38,7 +38,7 @@ export class Authority implements Disposable {
     openssl("req", "-x509", ...NEW_KEY, ...subject, ...use, "-keyout", this.#key, "-out", this.ca);
   }
 
-  /** A certificate for these names, `DNS:name` or `IP:address`; it has run out if `days` is negative. */
+  /** Issues a certificate for these names, `DNS:name` or `IP:address`. With negative `days` it has expired. */
   issue(names: readonly string[], days = 2): Certificate {
     const file = join(this.#folder, `${this.#issued++}`);
     const [key, request, extensions, cert] = ["key", "csr", "ext", "pem"].map((end) =>
@@ -62,7 +62,7 @@ export class Authority implements Disposable {
   }
 }
 
-/** Makes a certificate authority that nobody trusts unasked. */
+/** Makes a certificate authority, which nobody trusts unless told to. */
 export function makeAuthority(): Authority {
   return new Authority();
 }

@@ -1,4 +1,4 @@
-/** A script of its own process, in the runtime that runs the test: for what must not share one. */
+/** Runs a script as a separate process, in the runtime that runs the test. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,16 +10,16 @@ export interface ChildResult {
   readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** From its start to its end. */
+  /** How long it ran, in ms. */
   readonly ms: number;
 }
 
-/** Where a script is, and what it is given. */
+/** How to run a script. */
 export interface ChildOptions {
   readonly args?: readonly string[];
-  /** Limit of its heap; Bun has no such option and ignores it. */
+  /** The limit of its heap. Bun has no such option, so it has no limit there. */
   readonly heapMegabytes?: number;
-  /** Killed after so many ms. Default 60,000. */
+  /** After how many ms it is killed. Default 60,000. */
   readonly limit?: number;
 }
 
@@ -44,14 +44,14 @@ export async function runInChild(file: URL, options: ChildOptions = {}): Promise
   return { code, signal, stdout, stderr, ms: performance.now() - start };
 }
 
-/** Runs it, and reads what it has printed as JSON. */
+/** Runs a script, and parses its output as JSON. */
 export async function askChild<T>(file: URL, options?: ChildOptions): Promise<T> {
   const { code, signal, stdout, stderr } = await runInChild(file, options);
   assert.equal(code, 0, `${file.pathname} ended by ${signal ?? code}: ${stderr}${stdout}`);
   return JSON.parse(stdout) as T;
 }
 
-/** What stands before the path of a TypeScript file in a command of the runtime that runs this. */
+/** The arguments before the path of a TypeScript file, in a command of the runtime that runs this. */
 export function runtimeArguments(heapMegabytes?: number): string[] {
   const { deno, bun, node } = process.versions as Record<string, string | undefined>;
   const limit = `--max-old-space-size=${heapMegabytes}`;

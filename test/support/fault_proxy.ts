@@ -7,8 +7,8 @@
  *     proxy.spoil({ at: 5, by: "reset" });                  // the next reply: 5 bytes, then a RST
  *     await assert.rejects(client.get("a"));
  *
- * A fault is armed for the bytes that come from the server from then on, over whatever connection
- * comes first, and strikes once. Requests always go through unchanged.
+ * A fault counts the bytes that come from the server after the call, on the first connection that has some, and
+ * strikes once. Requests always pass unchanged.
  */
 import { Buffer } from "node:buffer";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -17,13 +17,12 @@ import { reset } from "./reset.ts";
 
 /** What goes wrong, and where. */
 export interface Fault {
-  /** How many bytes from the server pass before. 0: not even the first. */
+  /** How many bytes from the server pass before the fault. 0: not even the first. */
   readonly at: number;
   /**
-   * "end": FIN to the client. "reset": RST. "stall": nothing more until `proxy.release()`.
-   * `delay`: a pause of so many ms. `split`: the rest of what has come leaves in pieces of so many
-   * bytes. `replace`: these bytes instead of as many of the server's. `insert`: these bytes as well.
-   * `drop`: so many bytes are left out.
+   * "end": FIN to the client. "reset": RST. "stall": nothing more until `proxy.release()`. `delay`: a pause
+   * of this many ms. `split`: the rest of a chunk leaves in pieces of this many bytes. `replace`: these bytes
+   * replace as many of the server's. `insert`: these bytes are added. `drop`: this many bytes are left out.
    */
   readonly by:
     | "end"
@@ -86,7 +85,7 @@ export class FaultProxy implements AsyncDisposable {
     return (this.#listener.address() as { port: number }).port;
   }
 
-  /** Arms a fault; one that has not struck yet is forgotten. */
+  /** Arms a fault. It replaces one that has not struck yet. */
   spoil(fault: Fault): void {
     this.#fault = fault;
     this.#passed = 0;
@@ -103,7 +102,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#stalled = undefined;
   }
 
-  /** Breaks all connections with a RST; new ones are welcome. */
+  /** Breaks all connections with a RST. New ones are accepted. */
   async breakAll(): Promise<void> {
     await Promise.all([...this.#clients].map(reset));
   }

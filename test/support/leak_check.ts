@@ -1,17 +1,17 @@
 /**
- * Loaded before each test file in Node: fails a file whose process is still alive 3 s after its
- * last test, because something that a test has opened was never closed, and says what that is.
+ * Loaded before each test file in Node. It fails a file whose process is still alive 3 s after its last test,
+ * because a test has not closed something that it opened, and says what that is.
  *
- * Only Node waits for open sockets after the last test, so Node is where a leak shows. (Deno checks
- * nothing in node:test, Bun exits.)
+ * Only Node waits for open sockets after the last test, so a leak shows only there. (Deno does not check for
+ * leaks in node:test, Bun exits.)
  */
 import process from "node:process";
 
-/** What keeps a process alive without being a leak: the pipes to the test runner. */
+/** Things that keep a process alive and are not leaks: the pipes to the test runner. */
 const OWN = new Set(["PipeWrap", "TTYWrap", "CloseReq"]);
 
-// Only in a test file's own process, not in what tests start with the same options: there node:test
-// would begin to report on standard output.
+// Only in a test file's own process. In programs that tests start with the same options, node:test would begin
+// to report on standard output.
 if (process.argv[1]?.endsWith(".test.ts")) {
   const { after } = await import("node:test");
   after(() => {

@@ -8,8 +8,8 @@
  *     await server.restart();                         // same address, empty
  *     server.pause(); server.resume();                // SIGSTOP, SIGCONT: accepts, never answers
  *
- * Where they come from: find_memcached.ts. `borrowMemcached` takes a running one from
- * `$MEMCACHED_SERVERS` if that is set: for tests that only talk to a server, whatever is in it.
+ * find_memcached.ts says where they come from. `borrowMemcached` takes a running server from
+ * `$MEMCACHED_SERVERS` if that is set. It is for tests that only talk to a server, whatever it holds.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -35,10 +35,10 @@ import { forget, watch } from "./watchdog.ts";
 
 export type { StartOptions } from "./memcached_command.ts";
 
-/** How long a server may take until it accepts, ms. */
+/** How long a server may take until it accepts connections, in ms. */
 const START_LIMIT = 15_000;
 
-/** Servers that run now: killed when this process exits, however it does. */
+/** The servers that run now. They are killed when this process exits, however it ends. */
 const running = new Set<MemcachedServer>();
 let source: MemcachedSource | undefined;
 
@@ -46,7 +46,7 @@ process.on("exit", () => {
   for (const server of running) server.signal("SIGKILL");
 });
 
-/** Starts a server and waits until it accepts connections. `from`: what was found, if not that. */
+/** Starts a server and waits until it accepts connections. `from` replaces the program that was found. */
 export async function startMemcached(
   options: StartOptions = {},
   from?: MemcachedSource,
@@ -62,22 +62,22 @@ export async function startMemcached(
     } catch (error) {
       await server.stop();
       const fixed = options.port !== undefined || options.unixPath !== undefined;
-      if (fixed || attempt === 5) throw error; // else somebody took the port first
+      if (fixed || attempt === 5) throw error; // otherwise somebody may have taken the port first
     }
   }
 }
 
 /** One memcached process, or one after another on the same address. */
 export class MemcachedServer implements AsyncDisposable {
-  /** "host:port", "[v6]:port" or "unix:/path": as a client takes it. */
+  /** The address, as a client takes it: "host:port", "[v6]:port" or "unix:/path". */
   readonly address: string;
   readonly host: string;
-  /** 0 on a unix socket. */
+  /** The TCP port; 0 on a unix socket. */
   readonly port: number;
   readonly #place: Place;
   readonly #build: () => Command;
   readonly #folder: string | undefined;
-  /** Whether it answers `stats` in the clear to whoever asks. */
+  /** Whether it answers `stats` without TLS and without authentication. */
   readonly #open: boolean;
   #command: Command | undefined;
   #child: ChildProcess | undefined;
@@ -100,12 +100,12 @@ export class MemcachedServer implements AsyncDisposable {
     this.#build = () => memcachedCommand(source, { ...options, place, authFile });
   }
 
-  /** Of the process that runs now; undefined when killed. */
+  /** The id of the process that runs now; undefined after a kill. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** Starts it again, empty, on the same address; resolves when it accepts. */
+  /** Starts it again, empty, on the same address. Resolves when it accepts connections. */
   async restart(): Promise<void> {
     await this.kill();
     this.#errors = "";
@@ -124,19 +124,19 @@ export class MemcachedServer implements AsyncDisposable {
       if (this.#child === child) this.#forget();
     });
     await this.#accepts();
-    // A test that forgets its server is not kept alive by it: what hangs then is a leak of a client.
+    // A forgotten server does not keep the test alive, so that a test that hangs shows a leak of a client.
     child.unref();
     (child.stderr as unknown as Socket).unref?.();
   }
 
-  /** SIGKILL, and waits until it is gone. Nothing to do if it is. */
+  /** Kills it by SIGKILL and waits until it is gone. Does nothing if it is gone already. */
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
     child.ref();
     const gone = once(child, "exit");
     this.signal("SIGKILL");
-    const last = setTimeout(() => child.kill("SIGKILL"), 5_000); // if Docker does not do as it is told
+    const last = setTimeout(() => child.kill("SIGKILL"), 5_000); // in case Docker does not obey
     await gone;
     clearTimeout(last);
     this.#forget();
@@ -148,13 +148,13 @@ export class MemcachedServer implements AsyncDisposable {
     if (pid === undefined) return;
     if (this.#command?.signal !== undefined) return this.#command.signal(name);
     try {
-      process.kill(pid, name); // not child.kill: in Deno that takes any signal for the end
+      process.kill(pid, name); // not child.kill, which in Deno takes any signal for the end of the process
     } catch {
-      // It is gone, and its exit event is on the way.
+      // The process is gone, and its exit event will follow.
     }
   }
 
-  /** From now on connections are accepted (by the kernel) and nothing is answered. */
+  /** Stops it: from now on connections are accepted (by the kernel) and nothing is answered. */
   pause(): void {
     this.signal("SIGSTOP");
     // Its threads stop one by one, and a busy one may still answer what comes now.
@@ -162,7 +162,7 @@ export class MemcachedServer implements AsyncDisposable {
     while (!this.#isStopped() && performance.now() < end);
   }
 
-  /** Whether all threads of the process have stopped; true where that cannot be seen. */
+  /** Whether all threads of the process have stopped; true if that cannot be seen here. */
   #isStopped(): boolean {
     if (this.#command?.signal !== undefined) return true;
     const tasks = `/proc/${this.#child?.pid}/task`;
@@ -175,7 +175,7 @@ export class MemcachedServer implements AsyncDisposable {
     }
   }
 
-  /** Answers again, also what came while paused. */
+  /** Continues it. It also answers what arrived while it was paused. */
   resume(): void {
     this.signal("SIGCONT");
   }
@@ -192,8 +192,8 @@ export class MemcachedServer implements AsyncDisposable {
   }
 
   /**
-   * Sends a line and resolves with what comes up to a line that is one of `last`; over a
-   * connection of its own. Not with TLS. `server.ask("stats")` counts connections, say.
+   * Sends a line over a new connection and resolves to the reply, up to a line that matches `last`. It does not
+   * work with TLS. `server.ask("stats")`, for example, counts connections.
    */
   ask(
     line: string,
@@ -211,7 +211,7 @@ export class MemcachedServer implements AsyncDisposable {
     throw new Error(`memcached did not start on ${this.address}: ${this.#errors.trim()}`);
   }
 
-  /** Whether the process that answers there is this one, not another that took the port first. */
+  /** Whether this process answers at the address, not another one that took the port first. */
   async #isOurs(): Promise<boolean> {
     if (!this.#open) return this.#child !== undefined;
     const reply = await this.ask("stats").catch(() => "");
@@ -225,15 +225,15 @@ export class MemcachedServer implements AsyncDisposable {
   }
 }
 
-/** Servers that somebody else runs or that were started for this. */
+/** Servers that somebody else runs, or that were started because nobody does. */
 export interface BorrowedServers extends AsyncDisposable {
   readonly addresses: readonly string[];
   stop(): Promise<void>;
 }
 
 /**
- * Servers to talk to, not to kill, flush or fill: from `$MEMCACHED_SERVERS` if it names at least
- * `count`, else started. They may hold anything: use keys of your own.
+ * Gives servers to talk to, but not to kill, flush or fill. They come from `$MEMCACHED_SERVERS` if it names at
+ * least `count`, otherwise they are started. They may hold anything, so use your own keys.
  */
 export async function borrowMemcached(count = 1): Promise<BorrowedServers> {
   const given = givenServers();
@@ -248,12 +248,12 @@ export async function borrowMemcached(count = 1): Promise<BorrowedServers> {
   return { addresses: servers.map((server) => server.address), stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Several servers at once. */
+/** Starts several servers at once. */
 export function startMany(count: number, options: StartOptions = {}): Promise<MemcachedServer[]> {
   return Promise.all(Array.from({ length: count }, () => startMemcached(options)));
 }
 
-/** A port that nobody listens on now, outside the range that the kernel gives to clients. */
+/** Finds a port on which nobody listens now, outside the range that the kernel gives to clients. */
 export async function freePort(host = "127.0.0.1"): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);

@@ -1,24 +1,24 @@
 /**
- * The command line that starts one memcached, as a program or in a container.
+ * Makes the command line that starts one memcached, as a program or in a container.
  */
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import process from "node:process";
 import { DOCKER_IMAGE, type MemcachedSource } from "./find_memcached.ts";
 
-/** What a server is started with. */
+/** The options of a server. */
 export interface StartOptions {
-  /** More options of memcached's command line, `["-I", "2m"]` say. */
+  /** More options of memcached's command line: `["-I", "2m"]`, for example. */
   readonly args?: readonly string[];
-  /** Default: a free one. */
+  /** The port. Default: a free one. */
   readonly port?: number;
-  /** Where it listens. Default "127.0.0.1". */
+  /** The interface to listen on. Default "127.0.0.1". */
   readonly host?: string;
   /** Listens on this unix socket instead of a port. */
   readonly unixPath?: string;
-  /** Listens with TLS. Paths of PEM files; `ca` makes it ask for client certificates. */
+  /** The paths of PEM files for TLS. `ca` makes the server ask for client certificates. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
-  /** Asks for the text protocol's authentication (`-Y`). */
+  /** The user for the text protocol's authentication (`-Y`). */
   readonly auth?: { readonly username: string; readonly password: string };
 }
 
@@ -64,13 +64,13 @@ export function dockerCommand(docker: string, options: PlacedOptions): Command {
   return { file: docker, args, signal };
 }
 
-/** The command for a server from this source. */
+/** Returns the command for a server from this source. */
 export function memcachedCommand(source: MemcachedSource, options: PlacedOptions): Command {
   const build = source.kind === "docker" ? dockerCommand : programCommand;
   return build(source.path, options);
 }
 
-/** StartOptions with what the starter has decided. */
+/** StartOptions with the choices that the starter has made. */
 export type PlacedOptions = StartOptions & {
   readonly place: Place;
   readonly authFile: string | undefined;
@@ -78,7 +78,7 @@ export type PlacedOptions = StartOptions & {
 
 function commonArguments({ args = [], tls, authFile }: PlacedOptions): string[] {
   const common = ["-t", "2"];
-  if (process.getuid?.() === 0) common.push("-u", "root"); // it refuses to run as root unasked
+  if (process.getuid?.() === 0) common.push("-u", "root"); // it refuses to run as root unless told to
   if (tls !== undefined) {
     const client = tls.ca === undefined ? "" : `,ssl_ca_cert=${tls.ca},ssl_verify_mode=2`;
     common.push("-Z", "-o", `ssl_chain_cert=${tls.cert},ssl_key=${tls.key}${client}`);

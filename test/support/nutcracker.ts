@@ -1,6 +1,6 @@
 /**
- * A disposable nutcracker (twemproxy) in front of memcached servers, to be found on PATH: Debian's
- * package of that name.
+ * A disposable nutcracker (twemproxy) in front of memcached servers. It must be on PATH; Debian has a package of
+ * that name.
  *
  *     const proxy = await startNutcracker([server]);
  *     t.after(() => proxy.stop());
@@ -20,7 +20,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findProgram } from "./find_memcached.ts";
 import { freePort } from "./memcached.ts";
 
-/** How long it may take until it accepts, ms. */
+/** How long it may take until it accepts connections, in ms. */
 const START_LIMIT = 10_000;
 
 const running = new Set<Nutcracker>();
@@ -28,14 +28,14 @@ process.on("exit", () => {
   for (const proxy of running) proxy.kill();
 });
 
-/** Starts a proxy that waits `timeout` ms for these servers, or for ever; resolves when it accepts. */
+/** Starts a proxy that waits `timeout` ms for these servers, or for ever. Resolves when it accepts connections. */
 export async function startNutcracker(
   servers: readonly { readonly host: string; readonly port: number }[],
   timeout: number | "for ever" = 2_000,
 ): Promise<Nutcracker> {
   const program = findProgram("nutcracker") ?? findProgram("/usr/sbin/nutcracker");
   if (program === undefined) {
-    throw new Error("No nutcracker was found; it is installed by: apt-get install nutcracker");
+    throw new Error("No nutcracker was found; install it by: apt-get install nutcracker");
   }
   const proxy = new Nutcracker(program, servers, timeout, await freePort(), await freePort());
   const limit = Date.now() + START_LIMIT;
@@ -49,7 +49,7 @@ export async function startNutcracker(
 /** Use startNutcracker. */
 export class Nutcracker implements AsyncDisposable {
   readonly port: number;
-  /** What it has said, for a test that fails. */
+  /** Its output, for a test that fails. */
   errors = "";
   gone = false;
   readonly #child: ChildProcess;
@@ -91,7 +91,7 @@ export class Nutcracker implements AsyncDisposable {
       running.delete(this);
     };
     this.#child.once("exit", over).once("error", over);
-    // A test that forgets it is not kept alive by it.
+    // It does not keep a test alive that forgets to stop it.
     this.#child.unref();
     (stderr as Socket | null)?.unref?.();
   }
@@ -101,7 +101,7 @@ export class Nutcracker implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** SIGKILL, without waiting. */
+  /** Kills it by SIGKILL, without waiting for its end. */
   kill(): void {
     if (!this.gone) this.#child.kill("SIGKILL");
   }

@@ -1,7 +1,7 @@
-/** Bytes that are the caller's alone: over a buffer of exactly their size that nobody else has. */
+/** Checks that bytes belong to the caller alone: over a buffer of exactly their size that nobody else has. */
 import assert from "node:assert/strict";
 
-/** Every view and ArrayBuffer in a value, each once. */
+/** Yields every view and ArrayBuffer in a value, each once. */
 export function buffersIn(value: unknown, seen: Set<unknown> = new Set()): object[] {
   if (typeof value !== "object" || value === null || seen.has(value)) return [];
   seen.add(value);
@@ -15,8 +15,8 @@ export function buffersIn(value: unknown, seen: Set<unknown> = new Set()): objec
 }
 
 /**
- * Asserts that each value's bytes are over a buffer of exactly their size that no other of them shares,
- * and that they can be sent to a thread without taking anything along. Returns how many there were.
+ * Asserts that the bytes of each value are over a buffer of exactly their size that no other value shares, so
+ * that they can be transferred to a thread and nothing else with them. Returns how many there were.
  */
 export function assertOwnBytes(values: readonly unknown[]): number {
   const found = values.flatMap((value) => buffersIn(value));

@@ -1,10 +1,9 @@
 /**
- * The programs that tests start besides memcached, and how they get onto a machine.
+ * The programs that tests start, and how a machine gets them.
  *
- * `npm test` calls `provide(["tests"], ...)` before it starts: as root on Debian or Ubuntu that
- * installs what is missing; elsewhere it throws one error that names all of it, so that nobody
- * finds the missing programs one by one. This is never an install script of package.json: every
- * user of the package would run that.
+ * `npm test` calls `provide(["tests"], ...)` before it starts. As root on Debian or Ubuntu that installs what
+ * is missing. Elsewhere it throws one error that names all missing programs, so that nobody finds them one by
+ * one. This is not an install script of package.json, because every user of the package would run that.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -20,9 +19,9 @@ import {
 /** A program, or a group of modules, that some test starts. */
 interface Need {
   readonly name: string;
-  /** Debian's packages that bring it. */
+  /** The Debian packages that contain it. */
   readonly packages: readonly string[];
-  /** How to get it where Debian's packages are not to be had. */
+  /** How to get it without Debian's packages. */
   readonly hint: string;
   readonly isThere: (env: Environment) => boolean;
 }
@@ -42,7 +41,7 @@ const TESTS: readonly Need[] = [
   MEMCACHED,
   program("nutcracker", "twemproxy 0.5: https://github.com/twitter/twemproxy"),
   program("openssl", "the package openssl of your system"),
-  REDIS, // for what a client says that is sent to the wrong port
+  REDIS, // for the error of a client that connects to the wrong port
   {
     name: "python3 with python-memcached, pymemcache and pylibmc",
     packages: PYTHON_CLIENTS.map((name) => `python3-${name}`),
@@ -51,7 +50,7 @@ const TESTS: readonly Need[] = [
   },
 ];
 
-/** What can be asked for by name: `npm test -- --install chromium`. */
+/** The groups that can be named: `npm test -- --install chromium`. */
 const GROUPS: Readonly<Record<string, readonly Need[]>> = {
   tests: TESTS,
   chromium: [program("chromium", "Chromium, with the name chromium on PATH")],
@@ -61,16 +60,16 @@ const GROUPS: Readonly<Record<string, readonly Need[]>> = {
 /** The names that `provide` takes. */
 export const GROUP_NAMES: readonly string[] = Object.keys(GROUPS);
 
-/** What there is to do before a run. */
+/** What must be done before a run. */
 export interface Plan {
-  /** Debian's packages to install. */
+  /** The Debian packages to install. */
   readonly install: readonly string[];
-  /** What is missing and cannot be installed here, with a hint each. */
+  /** What is missing and cannot be installed here, each with a hint. */
   readonly missing: readonly string[];
 }
 
 /**
- * Compares what is needed with what is there.
+ * Compares what is needed with what this machine has.
  *
  * @param groups Names from GROUP_NAMES.
  * @param mayInstall Whether Debian's packages can be installed here.
@@ -90,8 +89,8 @@ export function plan(groups: readonly string[], env: Environment, mayInstall: bo
 }
 
 /**
- * Makes sure that all programs of some groups are there: installs them, or throws one error that
- * names all that are missing.
+ * Makes sure that all programs of some groups are there: installs them, or throws one error that names all
+ * missing ones.
  */
 export function provide(groups: readonly string[], say: (line: string) => void): void {
   const { install, missing } = plan(groups, process.env, mayInstall());
@@ -105,7 +104,7 @@ export function provide(groups: readonly string[], say: (line: string) => void):
   process.env["PYTHON"] = findPython(); // so that no test searches again
 }
 
-/** A Python that can import the three clients: `$PYTHON`, else `python3`, else Debian's own. */
+/** Finds a Python that can import the three clients: `$PYTHON`, else `python3`, else Debian's own. */
 export function findPython(env: Environment = process.env): string | undefined {
   const named = env["PYTHON"];
   const places = named ? [named] : ["python3", "/usr/bin/python3"];
@@ -115,7 +114,7 @@ export function findPython(env: Environment = process.env): string | undefined {
   );
 }
 
-/** The Python of the tests; throws, saying what is missing, if there is none. */
+/** Returns the Python of the tests. Throws an error that says what is missing if there is none. */
 export function python(): string {
   const path = findPython();
   if (path === undefined) {

@@ -1,12 +1,12 @@
 /**
- * What a test file prints under Node: its failures in full, the notes of its tests, and the counts
- * `# tests`, `# pass`, `# fail`... Plain JavaScript, because Node 20 loads reporters without tsx.
+ * Makes the output of a test file under Node: its failures in full, the notes of its tests, and the counts
+ * `# tests`, `# pass`, `# fail`... It is plain JavaScript, because Node 20 loads reporters without tsx.
  */
 import { inspect } from "node:util";
 
 const COUNT = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
-/** The reporter, as `--test-reporter` wants it: events in, text out. */
+/** The reporter for `--test-reporter`: it takes events and yields text. */
 export default async function* report(events) {
   const parents = [];
   for await (const { type, data } of events) {
@@ -16,7 +16,7 @@ export default async function* report(events) {
       yield COUNT.test(message) ? `# ${message}\n` : `note: ${message}\n`;
     }
     const error = details?.error;
-    // A suite fails because of its tests, and they have said why.
+    // A suite fails because of its tests, which have reported why.
     if (type !== "test:fail" || error?.failureType === "subtestsFailed") continue;
     const title = [...parents.slice(0, nesting), name].join(" > ");
     yield `\nFAILED ${title}\n${indent(inspect(error?.cause ?? error))}\n\n`;

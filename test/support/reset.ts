@@ -1,12 +1,12 @@
 /**
- * Ending a connection with a RST.
+ * Ends a connection with a RST.
  */
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Drops the connection with a RST, behind what was written. Node and Deno end the socket first, so a FIN
- * may be seen before the RST.
+ * Drops the connection with a RST, after everything that was written is sent. Node and Deno end the socket
+ * first, so the client may see a FIN before the RST.
  */
 export async function reset(socket: Socket): Promise<void> {
   await sleep(5);

@@ -8,8 +8,8 @@
  *
  * - Several files run at once, each in a process of its own (test_process.ts).
  * - `t.assert.snapshot` and `tracingChannel().hasSubscribers` are missing in Bun.
- * - `t.after` hooks run in the order in which they were set, so what was opened first is closed
- *   first; `await using` closes the other way round, and before any of them.
+ * - `t.after` hooks run in the order in which they were set, so what was opened first is closed first.
+ *   `await using` closes in the reverse order, before any of these hooks.
  * - Nothing is ever skipped: a test that needs a server starts one (memcached.ts,
  *   scripted_server.ts, fault_proxy.ts) and stops it in `t.after`.
  * - Under Node a file that leaves something open fails (leak_check.ts).
@@ -84,7 +84,7 @@ async function main(): Promise<number> {
       report(result, show);
     }
   };
-  // Many tests wait for a deadline or a server: one file more than cores keeps the cores busy.
+  // Many tests wait for a deadline or a server, so one file more than there are cores keeps the cores busy.
   await Promise.all(Array.from({ length: availableParallelism() + 1 }, work));
   return summarize(results);
 }
@@ -127,7 +127,7 @@ function checkTypes(): void {
   console.log("Types are right.");
 }
 
-/** What servers are started from, with its version; all tests take the same. */
+/** Describes the memcached, with its version, from which all tests start their servers. */
 function memcachedVersion(): string {
   const found = findMemcached();
   if (found === undefined) throw new Error("No memcached was found.");

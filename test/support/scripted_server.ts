@@ -9,50 +9,49 @@
  *     });
  *     t.after(() => server.stop());
  *
- * The script runs once for each connection (`peer.index` counts them from 0), after the handshake:
- * `version` and `mn` that come before any other command are answered as `dialect` says. When the
- * client closes, a waiting `peer.next()` ends the script in silence. Anything else that a script
- * throws, a failed assertion say, is thrown again by `server.stop()`. Replies in the dialect of the
- * command: replies.ts.
+ * The script runs once for each connection (`peer.index` counts them from 0), after the handshake: `version` and
+ * `mn` before any other command are answered as `dialect` says. If the client closes while the script waits in
+ * `peer.next()`, the script ends without an error. Anything else that a script throws, such as a failed
+ * assertion, is thrown again by `server.stop()`. replies.ts has replies in the dialect of the command.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { Buffer } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { reset } from "./reset.ts";
 
-/** How a scripted server begins. */
+/** The options of a scripted server. */
 export interface ScriptOptions {
   /**
-   * The answer to `mn`: "meta": `MN`; "classic": `ERROR`; "closing": it closes, as nutcracker does;
-   * "none": nothing is answered, the script sees `version` too. Default "meta".
+   * How it answers `mn`. "meta": `MN`. "classic": `ERROR`. "closing": it closes the connection, as nutcracker
+   * does. "none": it answers nothing, and the script gets `version` too. Default "meta".
    */
   readonly dialect?: "meta" | "classic" | "closing" | "none";
-  /** Default "1.6.18". */
+  /** The version that it reports. Default "1.6.18". */
   readonly version?: string;
-  /** Sent unasked when a connection is accepted. */
+  /** Bytes that it sends when it accepts a connection, before any command. */
   readonly greeting?: string | Uint8Array;
-  /** Default: a free one. */
+  /** The port. Default: a free one. */
   readonly port?: number;
 }
 
-/** What one connection does. */
+/** The script that each connection runs. */
 export type Script = (peer: Peer) => void | Promise<void>;
 
 /** A command that the client sent. */
 export interface Command {
-  /** Without its CRLF. */
+  /** The command line, without its CRLF. */
   readonly line: string;
   readonly name: string;
   readonly args: readonly string[];
-  /** The first one; of gat and gats the one after the time. */
+  /** The first key (in gat and gats, the one after the time). */
   readonly key: string;
   /** The data block of a storage command. */
   readonly data: Uint8Array | undefined;
-  /** The meta dialect's opaque, without its O. */
+  /** The opaque of a meta command, without its O. */
   readonly opaque: string | undefined;
 }
 
-/** Thrown into a script that waits for a command when the client has gone. */
+/** What `peer.next()` throws if the client has gone. */
 class PeerGone extends Error {}
 
 /** Starts a server whose connections each run `script`. */
@@ -71,7 +70,7 @@ export async function startScriptedServer(
 
 /** Use startScriptedServer. */
 export class ScriptedServer implements AsyncDisposable {
-  /** All connections ever, in the order in which they came. */
+  /** All connections, past and present, in the order of their arrival. */
   readonly peers: Peer[] = [];
   readonly #listener: Server;
   readonly #errors: unknown[] = [];
@@ -96,17 +95,17 @@ export class ScriptedServer implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** How many connections were ever made. */
+  /** How many connections were made in all. */
   get connections(): number {
     return this.peers.length;
   }
 
-  /** How many are open now. */
+  /** How many connections are open now. */
   get open(): number {
     return this.peers.filter((peer) => !peer.gone).length;
   }
 
-  /** Closes all. Throws what a script has thrown. */
+  /** Closes everything. Throws what a script has thrown. */
   async stop(): Promise<void> {
     if (this.#listener.listening) {
       const closed = new Promise((resolve) => this.#listener.close(resolve));
@@ -125,14 +124,14 @@ export class ScriptedServer implements AsyncDisposable {
 export class Peer {
   /** 0 for the first connection that the server accepted. */
   readonly index: number;
-  /** No more commands will come: the connection is closed. */
+  /** Whether the connection is closed, so that no more commands will come. */
   gone = false;
   readonly #socket: Socket;
   readonly #options: ScriptOptions;
   readonly #received: Buffer[] = [];
   readonly #commands: Command[] = [];
   #unparsed: Buffer = Buffer.alloc(0);
-  /** Received behind `#unparsed`, joined to it when there is enough for the next step. */
+  /** The chunks received after `#unparsed`. They are joined to it when there is enough for the next step. */
   #waiting: Buffer[] = [];
   #waitingLength = 0;
   #missing = 1;
@@ -154,12 +153,12 @@ export class Peer {
     if (options.greeting !== undefined) socket.write(options.greeting);
   }
 
-  /** All bytes that came, the handshake's too. */
+  /** All bytes that were received, with those of the handshake. */
   get received(): Uint8Array {
     return Buffer.concat(this.#received);
   }
 
-  /** The next command. */
+  /** Resolves to the next command. */
   async next(): Promise<Command> {
     for (;;) {
       const command = this.#commands.shift();
@@ -169,7 +168,7 @@ export class Peer {
     }
   }
 
-  /** Resolves when bytes are with the kernel; in pieces of `chunk` bytes, `every` ms apart, if given. */
+  /** Sends bytes, in pieces of `chunk` bytes `every` ms apart if given. Resolves when the kernel has them. */
   async write(
     bytes: string | Uint8Array,
     { chunk, every = 0 }: { chunk?: number; every?: number } = {},
@@ -177,7 +176,7 @@ export class Peer {
     const all = Buffer.from(bytes as Uint8Array);
     const size = chunk ?? Math.max(all.length, 1);
     for (let start = 0; start < all.length && !this.gone; start += size) {
-      // A turn between pieces, so that each leaves in a packet of its own.
+      // Wait a turn of the event loop between pieces, so that each leaves in its own packet.
       if (start > 0) await sleep(every);
       await new Promise((resolve) =>
         this.#socket.write(all.subarray(start, start + size), resolve)
@@ -185,27 +184,27 @@ export class Peer {
     }
   }
 
-  /** Closes the sending side (FIN) and, as memcached would, reads on. */
+  /** Closes the sending side (FIN), and goes on reading as memcached would. */
   end(): void {
     this.#socket.end();
   }
 
-  /** Drops the connection with a RST, behind what was written. */
+  /** Drops the connection with a RST, after what was written. */
   reset(): Promise<void> {
     return reset(this.#socket);
   }
 
-  /** Stops reading: the client's bytes pile up in the kernel, then with the client. */
+  /** Stops reading, so that the client's bytes pile up first in the kernel, then in the client. */
   pause(): void {
     this.#socket.pause();
   }
 
-  /** Reads again. */
+  /** Goes on reading. */
   resume(): void {
     this.#socket.resume();
   }
 
-  /** Closes at once. */
+  /** Closes the connection at once. */
   destroy(): void {
     this.#socket.destroy();
   }

@@ -1,5 +1,5 @@
 /**
- * `npm start -- --serve` as a process of its own, in the runtime that runs this.
+ * Runs `npm start -- --serve` as a separate process, in the runtime that runs this.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,23 +7,23 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { runtimeArguments } from "./child.ts";
 
-/** What the three memcached servers of the page are. */
+/** Which memcached servers the page starts. */
 export type Servers = "real" | "embedded";
 
 const MAIN = fileURLToPath(new URL("../examples/sessions/main.ts", import.meta.url));
-/** ms that it may take to start, on a busy machine. */
+/** How long it may take to start on a busy machine, in ms. */
 const LIMIT = 60_000;
 
 /** A page that is being served. */
 export interface StartedPage extends AsyncDisposable {
   readonly url: string;
-  /** Ends it by SIGTERM; resolves to its exit code, null if it had to be killed. */
+  /** Ends it by SIGTERM. Resolves to its exit code, or null if it had to be killed. */
   stop(): Promise<number | null>;
 }
 
-/** Starts it, and resolves when the page is there. */
+/** Starts it, and resolves when the page answers. */
 export async function startPage(servers: Servers): Promise<StartedPage> {
-  // Where PATH leads nowhere there is no memcached and no Docker.
+  // With a PATH that leads nowhere, neither memcached nor Docker is found.
   const hidden = servers === "embedded" ? { PATH: "/nowhere", MEMCACHED: "" } : {};
   const child = spawn(process.execPath, [...runtimeArguments(), MAIN, "--serve"], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -50,7 +50,7 @@ export async function startPage(servers: Servers): Promise<StartedPage> {
   });
   const stop = async (): Promise<number | null> => {
     const signal = (name: NodeJS.Signals): void => {
-      // Not child.kill: in Deno that takes any signal for the end.
+      // Not child.kill, which in Deno takes any signal for the end of the process.
       if (child.exitCode === null && child.signalCode === null) {
         process.kill(child.pid as number, name);
       }

@@ -1,8 +1,8 @@
-/** Which test files a command line means. */
+/** Finds the test files that a command line means. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Folders under test/ whose files are not part of `npm test`; .ci/run has a step for most of them. */
+/** The folders under test/ that are not part of `npm test`. .ci/run has a step for most of them. */
 const NOT_TESTS = [
   "attack",
   "bench",
@@ -18,10 +18,10 @@ const NOT_TESTS = [
 ];
 
 /**
- * The test files under some paths.
+ * Returns the test files under some paths.
  *
- * @param paths Files or folders; none: all tests.
- * @param name Only files in which a test of this name can be; undefined: all.
+ * @param paths Files or folders. None: all tests.
+ * @param name Only files that can have a test of this name are returned. undefined: all.
  */
 export function findTestFiles(paths: readonly string[], name?: string): string[] {
   const folders = readdirSync("test").filter((folder) => !NOT_TESTS.includes(folder));
@@ -42,7 +42,7 @@ export function findTestFiles(paths: readonly string[], name?: string): string[]
   return named;
 }
 
-/** The files of a folder and of the folders in it, but for what npm has installed there. */
+/** Returns the files of a folder and of its folders, except those that npm has installed. */
 function filesIn(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -51,7 +51,7 @@ function filesIn(folder: string): string[] {
   });
 }
 
-/** A file's text and that of the files under test/ that it imports: a suite's tests stand there. */
+/** Returns a file's text and that of the files under test/ that it imports, which may hold a suite's tests. */
 function textWithImports(file: string, seen = new Set<string>()): string {
   if (seen.has(file)) return "";
   seen.add(file);

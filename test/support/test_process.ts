@@ -1,46 +1,46 @@
 /**
- * Runs one test file in a process of its own, in Node, Deno or Bun.
+ * Runs one test file as a separate process, in Node, Deno or Bun.
  *
- * One process a file: what a file does to the environment, to globals or to its event loop is its
- * own, a file that hangs is ended by itself and named, and several run at once.
+ * Each file has its own process. So it cannot change the environment, the globals or the event loop of others,
+ * a file that hangs is ended and named, and several can run at once.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { basename, resolve } from "node:path";
 import process from "node:process";
 import { findProgram } from "./find_memcached.ts";
 
-/** How one file went. */
+/** The result of one file. */
 export interface FileResult {
   readonly file: string;
   readonly ok: boolean;
   readonly passed: number;
   readonly failed: number;
   readonly seconds: number;
-  /** All that it printed. */
+  /** Everything that it printed. */
   readonly output: string;
 }
 
 /** A program that runs test files. */
 export interface TestRuntime {
   readonly path: string;
-  /** The arguments for one file. `name`: only tests whose name contains it. */
+  /** Returns the arguments for one file. `name`: only tests whose name contains it. */
   readonly args: (file: string, name: string | undefined) => readonly string[];
-  /** Reads the counts from what it prints at the end. */
+  /** Reads the counts from the end of its output. */
   readonly passed: RegExp;
   readonly failed: RegExp;
 }
 
-/** Process groups that run now; killed with this process. */
+/** The process groups that run now. They are killed with this process. */
 const groups = new Set<number>();
 process.on("exit", () => groups.forEach(killGroup));
 
-/** The runtime of this name or path: `node`, `deno`, `bun`, or the path of one. */
+/** Returns the runtime of this name or path: `node`, `deno`, `bun`, or the path of one. */
 export function findRuntime(asked: string): TestRuntime {
   const path = findProgram(asked);
   if (path === undefined) throw new Error(`There is no program ${asked}.`);
   const name = basename(path);
   if (name.startsWith("deno")) {
-    // Deno's --filter sees only the outermost names, so a file in which the name can be runs whole.
+    // Deno's --filter sees only the outermost names, so a file that can have the name runs whole.
     const args = (file: string): string[] => ["test", "-A", "--no-check", file];
     return {
       path,
@@ -73,7 +73,7 @@ export function findRuntime(asked: string): TestRuntime {
  * Runs one file to its end, and leaves no process of it behind.
  *
  * @param limit Seconds after which it is ended as hanging.
- * @param show Prints what it prints at once, besides collecting it.
+ * @param show Whether its output is printed at once, besides being collected.
  */
 export async function runTestFile(
   { path, args, passed, failed }: TestRuntime,
@@ -83,7 +83,7 @@ export async function runTestFile(
   const begun = performance.now();
   const child = spawn(path, args(file, name), {
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true, // a process group of its own, of which nothing is left afterwards
+    detached: true, // in a process group of its own, so that the whole group can be killed afterwards
     env: { ...process.env, NO_COLOR: "1" },
   });
   const group = child.pid;
@@ -130,7 +130,7 @@ function count(pattern: RegExp, output: string): number {
   return groups.reduce((sum, text) => sum + Number(text ?? 0), 0);
 }
 
-/** A pattern that matches this text and nothing else. */
+/** Returns a pattern that matches this text and nothing else. */
 function literal(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }

@@ -1,5 +1,5 @@
 /**
- * Tests that mostly wait, run at the same time and reported one by one.
+ * Runs tests that mostly wait at the same time, and reports them one by one.
  *
  *     const cases = together({
  *       "a silent server": async () => { ... },
@@ -7,11 +7,11 @@
  *     });
  *     for (const [name, run] of cases) test(name, run);
  *
- * All cases start when the first test does. They share the process: a case that blocks the event
- * loop, or measures memory, is a test of its own.
+ * All cases start when the first test does. They share the process, so a case that blocks the event loop or
+ * measures memory must be a test of its own.
  */
 
-/** A case; what it opens it closes, with `await using` say. */
+/** A case. It closes what it opens, by `await using`, for example. */
 export type Case = () => Promise<void>;
 
 /** Tests that start together. */
@@ -27,7 +27,7 @@ function start(cases: Readonly<Record<string, Case>>): Map<string, Promise<void>
   return new Map(
     Object.entries(cases).map(([name, run]) => {
       const running = run();
-      running.catch(() => {}); // its own test tells
+      running.catch(() => {}); // its own test reports the error
       return [name, running];
     }),
   );

@@ -1,8 +1,8 @@
 /**
  * Kills the servers of a test process that was itself killed and could not do it.
  *
- * A shell waits for its standard input to end, which it does when this process is gone, however it
- * went; then it kills what is left. One for each process that starts servers, from the first one on.
+ * A shell waits for the end of its standard input, which comes when this process is gone for whatever reason.
+ * Then it kills the servers that still run. Each process that starts servers has one such shell.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
@@ -21,15 +21,15 @@ case $pids in *[0-9]*) kill -KILL $pids ;; esac
 
 let shell: ChildProcess | undefined;
 
-/** From now on the process does not outlive this one. */
+/** Makes sure that the process does not outlive this one. */
 export function watch(pid: number): void {
   if (shell === undefined) {
-    // In a group of its own, so that a signal to this process's group leaves it to its work.
+    // In a group of its own, so that a signal to this process's group does not end it.
     shell = spawn("/bin/sh", ["-c", SCRIPT], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
     });
-    shell.on("error", () => {}); // no shell, no watchdog
+    shell.on("error", () => {}); // without a shell there is no watchdog
     shell.stdin?.on("error", () => {});
     shell.unref();
     (shell.stdin as Socket | null)?.unref?.();
@@ -37,7 +37,7 @@ export function watch(pid: number): void {
   shell.stdin?.write(`watch ${pid}\n`);
 }
 
-/** The process has ended; its number may be another's soon. */
+/** Forgets a process that has ended, because another may soon get its number. */
 export function forget(pid: number): void {
   shell?.stdin?.write(`forget ${pid}\n`);
 }

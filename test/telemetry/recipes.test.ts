@@ -1,6 +1,6 @@
 /**
- * README's recipes for OpenTelemetry and Prometheus, as they stand there, with the real packages. Not
- * part of `npm test`: the packages are installed by `npm ci --prefix test/telemetry`.
+ * Runs README's recipes for OpenTelemetry and Prometheus with the real packages. It is not part of `npm test`,
+ * because the packages are installed by `npm ci --prefix test/telemetry`.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -81,7 +81,7 @@ describe("memwire serve", () => {
     assert.deepEqual(await ended(memwire("--help")), { code: 0, out: USAGE, err: "" });
     const { code, err } = await ended(memwire("server"));
     assert.equal(code, 2);
-    assert.equal(err, `memwire: expected the command "serve", not "server"\n\n${USAGE}`);
+    assert.equal(err, `memwire: expected the command "serve" or "where", not "server"\n\n${USAGE}`);
   });
 });
 
@@ -143,8 +143,8 @@ describe("a command line", () => {
   }
 
   const mistakes: [string, RegExp][] = [
-    ["start", /^expected the command "serve", not "start"$/],
-    ["serve x", /^expected the command "serve", not "serve x"$/],
+    ["start", /^expected the command "serve" or "where", not "start"$/],
+    ["serve x", /^expected the command "serve" or "where", not "serve x"$/],
     ["serve --prot 1", /^there is no option --prot$/],
     ["serve -q", /^there is no option -q$/],
     ["serve -p", /^-p needs a value$/],

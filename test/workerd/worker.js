@@ -1,4 +1,4 @@
-/* A worker that uses memwire, as a user's does; run by run.ts, which checks what it says. */
+/* A worker that uses memwire as a user's worker does. run.ts runs it and checks its answers. */
 import { Memcached, SessionStore } from "../../dist/mod.js";
 
 const SESSIONS = { ttl: 600, namespace: "workerd:" };
@@ -43,7 +43,7 @@ const PATHS = {
   },
 };
 
-/** Of the whole worker, so of all requests: what a first one has opened no other one may use. */
+/** A client at the top of the worker, so for all requests. No other request may use what the first one opened. */
 let shared;
 
 export default {

@@ -197,9 +197,9 @@ export class Exchange {
   }
 
   /** Stores what was loaded; false: somebody has written, deleted or invalidated meanwhile. */
-  async #store({ token, line }: Found, value: unknown): Promise<boolean> {
+  async #store({ token, connection }: Found, value: unknown): Promise<boolean> {
     const settings = this.#settings;
-    const dialect = line?.dialect ?? "classic";
+    const dialect = connection?.dialect ?? "classic";
     if (value === undefined && !settings.remembersAbsence) {
       return await this.#send(this.#deletion(token)) === "deleted";
     }
@@ -215,7 +215,7 @@ export class Exchange {
       store.exptime = settings.valueExptime(dialect);
     }
     store.cas = token;
-    store.bind(line);
+    store.bind(connection);
     return await this.#send(store) === "stored";
   }
 
@@ -259,7 +259,7 @@ export class Exchange {
     stub.exptime = this.#settings.stubExptime;
     if (aged !== undefined) {
       stub.cas = aged.token;
-      stub.bind(aged.line);
+      stub.bind(aged.connection);
     }
     const planted = this.#send(stub).then(() => undefined, (error: unknown) => error);
     const found = await this.#ask(nonce);

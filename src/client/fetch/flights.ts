@@ -11,6 +11,7 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import { onAbort } from "../../connection/abort.ts";
+import { elapsed } from "../../connection/clock.ts";
 import type { Continuation, Finish } from "../../connection/request.ts";
 import { fetchEvents } from "../../diagnostics.ts";
 import type { Core } from "../core.ts";
@@ -143,7 +144,7 @@ class Caller implements Continuation {
   /** A reply is read in the async context of whoever made the socket. The loader is to run in its caller's. */
   readonly #context: AsyncResource = new AsyncResource("memwire.fetch", MANUAL);
   /** When it called, if somebody listens; else 0. */
-  readonly #since: number = fetchEvents.hasSubscribers ? performance.now() : 0;
+  readonly #since: number = fetchEvents.hasSubscribers ? elapsed() : 0;
   /** What it waits for now. */
   #flight: Flight | undefined = undefined;
 
@@ -197,8 +198,10 @@ class Caller implements Continuation {
   end(result: Outcome["result"], error: unknown): void {
     if (this.gone) return;
     if (this.#since > 0) {
-      const server = this.#flights.core.cluster.route(this.key).ref;
-      const duration = performance.now() - this.#since;
+      const { cluster } = this.#flights.core;
+      const listed = cluster.servers.length > 0;
+      const server = listed ? cluster.route(this.key).ref : { id: "", address: "" };
+      const duration = elapsed() - this.#since;
       const message = { result, server, duration, ...(error === undefined ? {} : { error }) };
       this.#context.runInAsyncScope(() => fetchEvents.publish(message));
     }

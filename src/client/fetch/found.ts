@@ -1,5 +1,5 @@
 /** What a read of fetch's has found: the upper table of exchange.ts, from top to bottom. */
-import type { Finish, Line } from "../../connection/request.ts";
+import type { ConnectionRef, Finish } from "../../connection/request.ts";
 import {
   asMemcachedError,
   CorruptValueError,
@@ -19,17 +19,17 @@ export interface Found {
   readonly old: boolean;
   readonly token: string;
   /** The connection that the token came over. */
-  readonly line: Line | null;
+  readonly connection: ConnectionRef | null;
   /** Why the cache cannot be used. */
   readonly error: unknown;
 }
 
 /** Makes what was found of a reply: the table, from top to bottom. `nonce`: the bytes of one's own stub. */
 export function foundResult(codec: ValueCodec, nonce?: Uint8Array): Finish<Found> {
-  return (reply, { key, line }) => {
+  return (reply, { key, connection }) => {
     const { kind, flags, size, won, leased, stale, cas } = reply;
     if (kind !== Kind.value) {
-      return line?.dialect === "meta" ? bypass(noMemory()) : found("nothing", "", line);
+      return connection?.dialect === "meta" ? bypass(noMemory()) : found("nothing", "", connection);
     }
     if (cas === 0) {
       throw new UnsupportedError("fetch needs cas tokens, and the server keeps none (-C)");
@@ -37,14 +37,14 @@ export function foundResult(codec: ValueCodec, nonce?: Uint8Array): Finish<Found
     const token = String(cas);
     if (flags === LOADING_FLAGS) {
       const mine = nonce !== undefined && isNonce(reply, nonce) && (won || !stale);
-      return found(mine || (won && stale) ? "won" : "wait", token, line);
+      return found(mine || (won && stale) ? "won" : "wait", token, connection);
     }
-    if (flags === 0 && size === 0 && (leased || line?.dialect !== "meta")) {
-      return found(won ? "won" : "wait", token, line);
+    if (flags === 0 && size === 0 && (leased || connection?.dialect !== "meta")) {
+      return found(won ? "won" : "wait", token, connection);
     }
-    if (won) return oldValue(reply, codec, key, token, line);
+    if (won) return oldValue(reply, codec, key, token, connection);
     const value = flags === ABSENT_FLAGS ? undefined : codec.decode(reply, key);
-    return found(leased ? "stale" : "hit", token, line, value);
+    return found(leased ? "stale" : "hit", token, connection, value);
   };
 }
 
@@ -54,13 +54,13 @@ function oldValue(
   codec: ValueCodec,
   key: string,
   token: string,
-  line: Line | null,
+  connection: ConnectionRef | null,
 ): Found {
-  if (reply.flags === ABSENT_FLAGS) return found("won", token, line, undefined, true);
+  if (reply.flags === ABSENT_FLAGS) return found("won", token, connection, undefined, true);
   try {
-    return found("won", token, line, codec.decode(reply, key), true);
+    return found("won", token, connection, codec.decode(reply, key), true);
   } catch {
-    return found("won", token, line);
+    return found("won", token, connection);
   }
 }
 
@@ -72,16 +72,16 @@ export function isThere({ state, old }: Found): boolean {
 function found(
   state: Found["state"],
   token: string,
-  line: Line | null,
+  connection: ConnectionRef | null,
   value: unknown = undefined,
   old: boolean = false,
 ): Found {
-  return { state, value, old, token, line, error: undefined };
+  return { state, value, old, token, connection, error: undefined };
 }
 
 /** The cache cannot be used. */
 export function bypass(error: unknown): Found {
-  return { state: "bypass", value: undefined, old: false, token: "", line: null, error };
+  return { state: "bypass", value: undefined, old: false, token: "", connection: null, error };
 }
 
 /** The same for the error of a question. Throws those that say something else. */

@@ -42,7 +42,7 @@ export class FetchSettings extends CheckedOptions {
   /** An item whose ttl is below this is due for renewal: "below", so one more than the tail. 0: none. */
   readonly recache: number;
   /** Seconds; 0 and Infinity: never expires. */
-  readonly #fresh: number;
+  readonly #freshTtl: number;
   /** Seconds, Infinity: never expires, 0: not remembered. */
   readonly #missTtl: number;
   /** Seconds that an item stays beyond its time: none where that never ends. */
@@ -51,7 +51,7 @@ export class FetchSettings extends CheckedOptions {
   constructor(
     timeout: number,
     signal: AbortSignal | undefined,
-    fresh: number,
+    freshTtl: number,
     stale: number,
     lease: number,
     missTtl: number,
@@ -59,9 +59,9 @@ export class FetchSettings extends CheckedOptions {
     super(timeout, undefined, undefined, true);
     this.callersSignal = signal;
     this.lease = lease;
-    this.#fresh = fresh;
+    this.#freshTtl = freshTtl;
     this.#missTtl = missTtl;
-    this.#tail = fresh === 0 || fresh === Infinity ? 0 : stale;
+    this.#tail = freshTtl === 0 || freshTtl === Infinity ? 0 : stale;
     this.stubExptime = toExptime(lease + 1, undefined, "lease");
     this.recache = this.#tail === 0 ? 0 : toExptime(this.#tail + 1, undefined, "stale");
     // They are worked out again when something is stored; what no server keeps is refused now.
@@ -76,7 +76,7 @@ export class FetchSettings extends CheckedOptions {
 
   /** The exptime of a loaded value: over 30 days it is an absolute time, so it counts from now. */
   valueExptime(dialect: DialectName): number {
-    return toExptime(this.#fresh + this.#tailIn(dialect));
+    return toExptime(this.#freshTtl + this.#tailIn(dialect));
   }
 
   /** The exptime of an absence that is remembered. */

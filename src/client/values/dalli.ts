@@ -7,7 +7,7 @@ import { CorruptValueError } from "../../errors.ts";
 import { type Stored, unknownFlags } from "./codec.ts";
 import { ZLIB } from "./compression.ts";
 import { readJson, writeJson } from "./json.ts";
-import { bytesOf } from "./memwire.ts";
+import { bytesOf } from "./bytes.ts";
 import { readBytes, readText } from "./reading.ts";
 import { checkText, type Table } from "./table.ts";
 

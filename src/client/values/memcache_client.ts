@@ -2,7 +2,7 @@
 import { type Stored, unknownFlags } from "./codec.ts";
 import { ZSTD } from "./compression.ts";
 import { readJson, writeJson } from "./json.ts";
-import { bytesOf } from "./memwire.ts";
+import { bytesOf } from "./bytes.ts";
 import { readBytes, readNumber, readText } from "./reading.ts";
 import { checkText, type Table, unstorable } from "./table.ts";
 

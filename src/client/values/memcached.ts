@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
 import { type Stored, unknownFlags } from "./codec.ts";
 import { readJson, writeJson } from "./json.ts";
-import { bytesOf } from "./memwire.ts";
+import { bytesOf } from "./bytes.ts";
 import { readNumber, readText } from "./reading.ts";
 import { checkText, type Table } from "./table.ts";
 

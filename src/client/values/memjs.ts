@@ -1,6 +1,6 @@
 /** memjs: bytes and text go as they are under flags 0, and everything comes back as bytes (memjs 1.3, noop-serializer.js). */
 import type { Stored } from "./codec.ts";
-import { bytesOf } from "./memwire.ts";
+import { bytesOf } from "./bytes.ts";
 import { readBytes } from "./reading.ts";
 import { checkText, type Table, unstorable } from "./table.ts";
 

@@ -9,6 +9,7 @@ import type { Reply } from "../../protocol/reply.ts";
 import { isWellFormed } from "../../protocol/text.ts";
 import { UNCOPIED_BYTES } from "../../protocol/write_buffer.ts";
 import { decode as decodeV8, encode as encodeV8 } from "../../v8/codec.ts";
+import { bytesOf } from "./bytes.ts";
 import {
   type ClientCodec,
   inexactFlags,
@@ -127,12 +128,6 @@ function encodePlain(value: unknown, stored: Stored): void {
   if (value === undefined) throw undefinedValue();
   stored.value = encodedView(value);
   stored.flags = Flags.v8;
-}
-
-/** The bytes that a value is by itself; undefined: it is no bytes. */
-export function bytesOf(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
 }
 
 /** The V8 form of a value: a view on the codec's buffer if it is small, its own bytes if not. */

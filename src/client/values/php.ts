@@ -12,7 +12,7 @@ import { type Stored, unknownFlags } from "./codec.ts";
 import { type Expander, type Method, ZLIB, ZSTD } from "./compression.ts";
 import { expandFastLz } from "./fastlz.ts";
 import { readJson, writeJson } from "./json.ts";
-import { bytesOf } from "./memwire.ts";
+import { bytesOf } from "./bytes.ts";
 import { readBytes, readInteger, readNumber, readUtf8 } from "./reading.ts";
 import { checkText, type Table, unstorable } from "./table.ts";
 

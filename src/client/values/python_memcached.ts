@@ -1,7 +1,8 @@
 /** python-memcached and pymemcache: 1 pickle, 2 int, 4 long, 8 zlib, 16 text, 0 bytes (python-memcached 1.62, memcache.py). */
 import { type Stored, unknownFlags } from "./codec.ts";
 import { ZLIB } from "./compression.ts";
-import { bytesOf, Flags, pickle } from "./memwire.ts";
+import { bytesOf } from "./bytes.ts";
+import { Flags, pickle } from "./memwire.ts";
 import { readBigInt, readBytes, readInteger, readText } from "./reading.ts";
 import { checkText, type Table, unstorable } from "./table.ts";
 

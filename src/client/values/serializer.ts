@@ -2,6 +2,7 @@
 import { CorruptValueError, invalidType, isMemcachedError } from "../../errors.ts";
 import { isStubFlags } from "../../protocol/stub.ts";
 import type { Serializer } from "../options.ts";
+import { takeBytes } from "./bytes.ts";
 import { type ClientCodec, inexactFlags, MAX_FLAGS, type Stored, undefinedValue } from "./codec.ts";
 import { Flags } from "./memwire.ts";
 
@@ -45,7 +46,7 @@ export function serialized(
       "serializer.serialize must not return the flags 65536 and 131072: they mark what is no value",
     );
   }
-  return { data, flags };
+  return { data: takeBytes(data), flags };
 }
 
 /** The value that the caller's serializer makes of bytes, which are its own to keep. */

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
 import { type Stored, unknownFlags } from "./codec.ts";
 import { GZIP } from "./compression.ts";
-import { bytesOf } from "./memwire.ts";
+import { bytesOf } from "./bytes.ts";
 import { readBytes, readText } from "./reading.ts";
 import { checkText, type Table, unstorable } from "./table.ts";
 

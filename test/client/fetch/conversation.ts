@@ -1,7 +1,7 @@
 /**
- * A conversation that is known beforehand: what the client must send, line for line, and what a server
- * answers to each. Opaques are put in and taken off, and `<nonce>` stands for the 16 bytes of the stub that
- * the client has sent last.
+ * A scripted conversation: what the client must send, line for line, and what the server answers to each line.
+ * Opaques are added and removed automatically, and `<nonce>` stands for the 16 bytes of the stub that the client
+ * sent last.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -17,18 +17,18 @@ import { type Peer, startScriptedServer } from "../../support/scripted_server.ts
 export type Dialect = "meta" | "classic";
 
 /**
- * What the client sends, with the data of a stored value behind a line feed; and the answer, or an act. What
- * is marked as `again` may come any number of times.
+ * What the client sends, with the data of a stored value after a line feed, and the answer or an act of the
+ * server. A step that is marked `again` may come any number of times.
  */
 export type Step = readonly [sent: string | RegExp, answer: string | Act, again?: "again"];
 
 /** What a server can do instead of answering. */
 export type Act = "close" | "keep silent";
 
-/** Of all conversations, unless a test says otherwise. */
+/** The options of all fetches, unless a test has others. */
 export const OPTIONS: FetchOptions = { ttl: 60, stale: 10, lease: 2 };
 
-/** What OPTIONS make of the first question. */
+/** The first question that a fetch with OPTIONS sends. */
 export const ASK: Readonly<Record<Dialect, string>> = {
   meta: "mg k v f c N3 R11",
   classic: "gets k",
@@ -36,7 +36,7 @@ export const ASK: Readonly<Record<Dialect, string>> = {
 
 const NONCE = "<nonce>";
 
-/** Runs `talk` with a client of a server that answers these steps, and no others. */
+/** Runs `talk` with a client of a server that answers these steps and no others. */
 export async function converse(
   dialect: Dialect,
   steps: readonly Step[],
@@ -49,7 +49,7 @@ export async function converse(
   const server = await startScriptedServer(async (peer) => {
     for (;;) {
       const { line, data, opaque } = await peer.next();
-      // By these a connection finds out where the stream stands, behind an error in a get's reply.
+      // After an error in a get's reply, a connection sends these to find out where the stream of replies is.
       if (line === "version") await peer.write("VERSION 1.6.18\r\n");
       if (line.startsWith("delete memwire:nothing:")) await peer.write("NOT_FOUND\r\n");
       if (/^version|^delete memwire:/.test(line)) continue;
@@ -100,7 +100,7 @@ async function answer(
   await peer.write(Buffer.from([head + mark, ...rest].join("\r\n") + "\r\n", "latin1"));
 }
 
-/** What was found under a key, as an answer to ASK: `VA 5 f16 c7 W` and the like. */
+/** Makes the answer to ASK for what is stored under a key: `VA 5 f16 c7 W`, for example. */
 export function item(
   dialect: Dialect,
   value: string,
@@ -116,7 +116,7 @@ export function ownStub(dialect: Dialect, cas = 7, marks = ""): string {
   return item(dialect, NONCE, { flags: 65_536, cas, marks });
 }
 
-/** A loader that says how often it has run, and what it was given. */
+/** A loader that counts its runs, and notes what it was given. */
 export class Counted<T> {
   runs = 0;
   readonly stale: unknown[] = [];
@@ -131,7 +131,7 @@ export class Counted<T> {
   }
 }
 
-/** Runs something, and returns what the channel has told meanwhile about a server. */
+/** Runs something, and returns the messages that the channel published meanwhile about a server. */
 export async function heard(
   client: Memcached,
   run: () => Promise<unknown>,

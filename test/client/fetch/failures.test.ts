@@ -1,4 +1,4 @@
-/** fetch when the cache fails, and what is left behind; and the loads of many callers at once. */
+/** fetch if the cache fails, and what that leaves behind; also the loads of many callers at once. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,7 +15,7 @@ const unwanted = (): never => assert.fail("loaded");
 
 for (const protocol of ["meta", "classic"] as const) {
   describe(`fetch when the cache fails, ${protocol}`, { concurrency: true }, () => {
-    test("nobody listens: the loader runs once for all that call meanwhile, nothing rejects", async () => {
+    test("nobody listens: the loader runs once for all callers that come meanwhile, and nothing rejects", async () => {
       await using client = new Memcached("127.0.0.1:1", { protocol });
       const counted = new Counted(async () => {
         await sleep(50);
@@ -49,7 +49,7 @@ for (const protocol of ["meta", "classic"] as const) {
       await assert.rejects(client.lock("k", { ttl: 5 }), { code: "SERVER_DOWN" });
     });
 
-    test("a server that does not answer: loaded after `timeout`, which does not count the load", async () => {
+    test("a server that does not answer: the loader runs after `timeout`, which does not include the load", async () => {
       await using server = await startMemcached();
       await using client = new Memcached(server.address, { protocol, timeout: 5_000 });
       await client.get("k");
@@ -127,7 +127,7 @@ for (const protocol of ["meta", "classic"] as const) {
       const value = await client.fetch("k", async () => {
         await server.restart();
         await until(() => other.get("x").then(() => true, () => false));
-        // As the first of the new process: it may well get the token that the winner has.
+        // This is the new process's first item, so it may well get the same token as the winner's.
         await other.set("k", "newer");
         token = (await other.getItem("k"))?.cas;
         return "old";
@@ -148,7 +148,7 @@ for (const protocol of ["meta", "classic"] as const) {
       await assert.rejects(client.lock("lock", { ttl: 5 }), { code: "UNSUPPORTED" });
     });
 
-    test("a server without memory: everybody has the value, and no mark is left", async () => {
+    test("a server without memory: every caller gets the value, and no stub is left", async () => {
       await using server = await FakeServer.start({ memoryLimit: 2 ** 20, outOfMemory: true });
       await using client = new Memcached(server.address, { ...PATIENT, protocol });
       const big = "x".repeat(600_000);
@@ -179,7 +179,7 @@ for (const protocol of ["meta", "classic"] as const) {
       assert.equal(await other.get("k"), "value");
     });
 
-    test("loaders that take longer than the lease: another is let in, the first is not stored", async () => {
+    test("a loader takes longer than the lease: another one is let in, and the first value is not stored", async () => {
       await using server = await startMemcached();
       await using first = new Memcached(server.address, { ...PATIENT, protocol });
       await using second = new Memcached(server.address, { ...PATIENT, protocol });
@@ -199,7 +199,7 @@ for (const protocol of ["meta", "classic"] as const) {
   });
 }
 
-test("the reply to a question comes when nobody waits any more: what it has won is given back", async () => {
+test("the reply comes when nobody waits any more: a win that it brings is given back", async () => {
   let given: ((line: string) => void) | undefined;
   const back = new Promise<string>((resolve) => given = resolve);
   let settle = (): void => {};
@@ -218,7 +218,7 @@ test("the reply to a question comes when nobody waits any more: what it has won 
   assert.match(await back, /^md k I C9 /);
 });
 
-test("the caller is gone before the answer: what was won is given back, nothing is loaded", async () => {
+test("the caller is gone before the answer: a win is given back, and nothing is loaded", async () => {
   for (
     const [found, back] of [
       [item("meta", "", { flags: 0, marks: "W" }), "md k C7"],
@@ -242,7 +242,7 @@ test("the caller is gone before the answer: what was won is given back, nothing 
 });
 
 test("memcached 1.5.22, by script: the classic lease, token by token", async () => {
-  // Written as 1.5.22 answers (protocol.txt of that version): it counts tokens, and knows no meta command.
+  // The script follows protocol.txt of 1.5.22, which counts tokens and knows no meta command.
   await converse("classic", [
     ["gets k", "END"],
     ["add k 65536 3 16\n<nonce>", "STORED"],
@@ -292,7 +292,7 @@ describe("many callers at once", () => {
       for (const client of clients) await client.close();
     });
 
-    test(`churn on four clients, ${name}: nothing is read that was invalidated before`, async () => {
+    test(`churn on four clients, ${name}: nobody reads a value that was invalidated before`, async () => {
       await using server = await startMemcached();
       const clients = protocols.map((protocol) =>
         new Memcached(server.address, { ...PATIENT, protocol })

@@ -1,6 +1,6 @@
 /**
- * Keys that memwire shares with other clients that compute by lease: what dalli 5 and meta-memcache send,
- * byte for byte, on a real server and on the embedded one.
+ * Keys that memwire shares with other clients that use leases: the tests send what dalli 5 and meta-memcache
+ * send, byte for byte, to a real server and to the embedded one.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -36,7 +36,7 @@ for (const kind of SERVERS) {
         "meta-memcache": META_MEMCACHE.lease,
       })
     ) {
-      test(`${name} has won and loads: fetch waits for what it stores`, async () => {
+      test(`${name} has won and loads: fetch waits for the value that it stores`, async () => {
         await using scene = await openScene(kind);
         const won = await scene.other(ask);
         assert.match(won, /^VA 0 .* W$/);
@@ -71,7 +71,7 @@ for (const kind of SERVERS) {
         }
       });
 
-      test(`memwire has won and loads: ${name} is told to wait, and gets what is stored`, async () => {
+      test(`memwire has won and loads: ${name} is told to wait, and gets the stored value`, async () => {
         await using scene = await openScene(kind);
         const client = scene.client();
         let seen = "";
@@ -79,13 +79,13 @@ for (const kind of SERVERS) {
           seen = await scene.other(ask);
           return new Uint8Array([111, 117, 114, 115]);
         }, OPTIONS);
-        assert.match(seen, /^VA 0 .* Z(\r\n|$)/, "lost, and nothing there");
+        assert.match(seen, /^VA 0 .* Z(\r\n|$)/, "it has lost, and there is no value");
         const after = await scene.other(ask);
         assert.match(after, /^VA 4 .*\r\nours$/);
         assert.doesNotMatch(after, / [WZX]\b/);
       });
 
-      test(`${name} stores while memwire loads: that stays`, async () => {
+      test(`${name} stores while memwire loads: its value stays`, async () => {
         await using scene = await openScene(kind);
         for (const protocol of ["meta", "classic"] as const) {
           await scene.other("md k");
@@ -134,8 +134,8 @@ for (const kind of SERVERS) {
         const won = await scene.other(ask);
         assert.match(won, /^VA 3 .*W/);
         assert.equal(await client.fetch("k", unwanted, OPTIONS), "old");
-        // 1.6.18 takes a store by an older token, marks it as stale and gives no new win: its writer is
-        // taken for dead in the end.
+        // 1.6.18 accepts a store by an older token, marks it as stale and gives no new win, so in the end its
+        // writer is taken for dead.
         await scene.other(META_MEMCACHE.store("late", String(BigInt(casOf(won)) - 1n)));
         assert.equal(text(await client.fetch("k", unwanted, OPTIONS)), "late");
         await sleep(2_050);
@@ -144,7 +144,7 @@ for (const kind of SERVERS) {
       }
     });
 
-    test("dalli recaches early what memwire has stored: fetch has the value meanwhile", async () => {
+    test("dalli recaches early a value that memwire has stored: fetch returns that value meanwhile", async () => {
       await using scene = await openScene(kind);
       const client = scene.client();
       await client.fetch("k", () => "first", { ttl: 30, lease: 2 });
@@ -154,7 +154,7 @@ for (const kind of SERVERS) {
       assert.equal(text(await client.fetch("k", unwanted, OPTIONS)), "second");
     });
 
-    test("a dead winner of an old value, whoever it was: another loads after `lease` seconds", async () => {
+    test("the winner of an old value dies, whichever client it is: another one loads after `lease` seconds", async () => {
       await using scene = await openScene(kind);
       const client = scene.client();
       await client.set("k", "old", { ttl: 100 });
@@ -169,7 +169,7 @@ for (const kind of SERVERS) {
         await sleep(50);
       }
       assert.ok(performance.now() - start >= 2_000);
-      // A touch takes no mark away, and does not keep the dead alive either.
+      // A touch does not remove the mark, and does not prolong a dead winner's lease either.
       await client.set("k", "old", { ttl: 100 });
       await scene.other("md k I T30");
       await scene.other(DALLI.fetch);

@@ -1,4 +1,4 @@
-/** A server, real or embedded, on which clients of memwire share keys with others that speak meta by line. */
+/** A server, real or embedded, where memwire's clients share keys with clients that send meta lines. */
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached, type MemcachedOptions } from "../../../mod.ts";
@@ -7,9 +7,9 @@ import { startMemcached } from "../../support/memcached.ts";
 
 export interface Scene extends AsyncDisposable {
   readonly address: string;
-  /** Moves the server's time: at once if it is the embedded one, else by waiting. */
+  /** Moves the server's time: at once on the embedded server, otherwise by waiting. */
   pass(seconds: number): Promise<void>;
-  /** Another client: its bytes, and what comes back to them. */
+  /** Another client: sends its bytes, and resolves to the reply. */
   other(command: string): Promise<string>;
   client(options?: MemcachedOptions): Memcached;
 }

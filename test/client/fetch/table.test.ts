@@ -1,4 +1,4 @@
-/** Every row of the table in src/client/fetch/exchange.ts, line for line, against a scripted server. */
+/** Plays every row of the table in src/client/fetch/exchange.ts, line for line, with a scripted server. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,11 +21,11 @@ import {
   type Step,
 } from "./conversation.ts";
 
-// The lease of OPTIONS, and a little.
+// A little more than the lease of OPTIONS.
 const AGED_MS = 2_100;
 const DAY = 86_400;
 
-/** What a fetch came to: the value, how often it was loaded, and what the channel told. */
+/** The result of a fetch: the value, how often it was loaded, and what the channel published. */
 interface Result {
   readonly value: unknown;
   readonly runs: number;
@@ -59,11 +59,11 @@ interface Scene {
   readonly options?: FetchOptions;
   readonly client?: MemcachedOptions;
   readonly load?: (client: Memcached) => unknown;
-  /** What the loader is to be told. */
+  /** What the loader should be given. */
   readonly stale?: unknown;
 }
 
-/** One fetch, whose loader gives "new" unless the scene says otherwise. */
+/** Runs one fetch, whose loader returns "new" unless the scene says otherwise. */
 async function one(
   dialect: Dialect,
   steps: readonly Step[],
@@ -77,7 +77,7 @@ async function one(
   }, client);
 }
 
-/** One fetch that rejects with what the loader threw. */
+/** Runs one fetch that rejects with what the loader threw. */
 async function fails(
   dialect: Dialect,
   steps: readonly Step[],
@@ -130,7 +130,7 @@ for (const dialect of ["meta", "classic"] as const) {
       await one(dialect, [[ask, "keep silent"]], { ...BYPASSED, code: "TIMEOUT" }, { client });
     });
 
-    test("a token of 0: UnsupportedError, whatever stands there", async () => {
+    test("a token of 0: UnsupportedError, whatever is stored", async () => {
       for (const [bytes, flags] of [["there", 16], ["", 131_072], ["stub", 65_536]] as const) {
         const steps: Step[] = [[ask, item(dialect, bytes, { flags, cas: 0 })]];
         await converse(dialect, steps, async (client) => {
@@ -148,7 +148,7 @@ for (const dialect of ["meta", "classic"] as const) {
       await one(dialect, [[ask, absent]], { ...HIT, value: undefined });
     });
 
-    test("what cannot be read: CorruptValueError", async () => {
+    test("a value that cannot be read: CorruptValueError", async () => {
       const steps: Step[] = [[ask, item(dialect, "?", { flags: 1 })]];
       await converse(dialect, steps, async (client) => {
         await assert.rejects(client.fetch("k", () => "new", OPTIONS), { code: "CORRUPT_VALUE" });
@@ -231,7 +231,7 @@ for (const dialect of ["meta", "classic"] as const) {
       });
     });
 
-    test("sums of more than 30 days are times since 1970, in T and in R", async () => {
+    test("sums of more than 30 days become times since 1970, in T and in R", async () => {
       const now = Math.floor(Date.now() / 1000);
       const soon = (seconds: number): string =>
         `(${[0, 1, 2, 3].map((i) => now + seconds + i).join("|")})`;
@@ -252,7 +252,7 @@ for (const dialect of ["meta", "classic"] as const) {
       const load = (): unknown => new Uint8Array(0);
       const stored: Step = [new RegExp(`^cas k 256 ${ttl} [1-9]\\d* 7\n\xff`), "STORED"];
       await one(dialect, [...won, stored], { ...LOADED, value: new Uint8Array(0) }, { load });
-      // A serializer's empty bytes are the serializer's affair, unless their flags are 0.
+      // Empty bytes from a serializer are stored as they are, unless their flags are 0.
       const serializer = (flags: number): MemcachedOptions["serializer"] => ({
         serialize: () => ({ data: new Uint8Array(0), flags }),
         deserialize: () => "new",
@@ -290,8 +290,8 @@ for (const dialect of ["meta", "classic"] as const) {
       await one(dialect, [...won, [store[0], "close"]], { ...LOADED, code: "CONNECTION_LOST" });
     });
 
-    test("who came after the load began asks once more, if its store was refused", async () => {
-      // Two callers ask before the load begins; the second is told that a stub stands there, or nothing.
+    test("a caller that came after the load began asks again if the store was refused", async () => {
+      // Two callers ask before the load begins; the second finds a stub or nothing.
       const [question, ...rest] = won as [Step, ...Step[]];
       const lost = dialect === "meta" ? item("meta", "", { flags: 0, marks: "Z" }) : "END";
       const begin: Step[] = [question, [ask, lost], ...rest];
@@ -315,7 +315,7 @@ for (const dialect of ["meta", "classic"] as const) {
       });
     });
 
-    test("callers of a hit each ask, and have a value of their own", async () => {
+    test("each caller of a hit asks for itself, and has a value of its own", async () => {
       const bytes = item(dialect, "there", { flags: 0 });
       await converse(dialect, [[ask, bytes], [ask, bytes]], async (client) => {
         const both = [client.fetch("k", source, OPTIONS), client.fetch("k", source, OPTIONS)];
@@ -326,7 +326,7 @@ for (const dialect of ["meta", "classic"] as const) {
       });
     });
 
-    test("refused otherwise, or not to be encoded: deleted by its token, returned", async () => {
+    test("refused for another reason, or it cannot be encoded: deleted by its token, returned", async () => {
       const refused: Step = [store[0], "SERVER_ERROR out of memory storing object"];
       await one(dialect, [...won, refused, drop()], { ...LOADED, code: "SERVER_ERROR" });
       const load = (): unknown => source;
@@ -354,7 +354,7 @@ describe("fetch, what only classic knows", { concurrency: true }, () => {
     const theirs = item("classic", "0123456789abcdef", { flags: 65_536 });
     const add = "add k 65536 3 16\n<nonce>";
     await one("classic", [[ask, "END"], [add, "NOT_STORED"], [ask, theirs], [ask, hit]], WAITED);
-    // "STORED" alone proves nothing: somebody may have deleted it, and another added his.
+    // "STORED" alone proves nothing: the stub may have been deleted, and another client may have added its own.
     await one("classic", [[ask, "END"], [add, "STORED"], [ask, theirs], [ask, hit]], WAITED);
     await one("classic", [[ask, "END"], [add, "STORED"], [ask, hit]], HIT);
   });
@@ -445,7 +445,7 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
     const begin: Step[] = [[ask, loading(""), "again"], ["cas k 65536 3 16 7\n<nonce>", "STORED"]];
     await one("meta", [...begin, [ask, ownStub("meta", 8, "X Z")], [ask, hit]], WAITED);
     await one("meta", [...begin, [ask, ownStub("meta", 7, "W X")], store], LOADED);
-    // R of our own question.
+    // The R flag of our own question.
     await one("meta", [...begin, [ask, ownStub("meta", 7, "W")], store], LOADED);
   });
 
@@ -488,7 +488,7 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
       STALE,
       LOADED,
     );
-    // Somebody else has been faster, or has loaded.
+    // Somebody else was faster, or has loaded already.
     await twice(
       [[ask, old("Z")]],
       [[ask, old("Z")], ["md k I C7", "EX"], [ask, old("X Z", 9)]],
@@ -496,11 +496,11 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
       STALE,
     );
     await twice([[ask, old("Z")]], [[ask, old("Z")], ["md k I C7", "NF"], [ask, hit]], STALE, HIT);
-    // Another token: its loader is not dead.
+    // The token has changed, so its loader is not dead.
     await twice([[ask, old("Z")]], [[ask, old("Z", 9)]], STALE, STALE);
   });
 
-  test("won with an old value, the load fails: the old value, as long as it still stands there", async () => {
+  test("won with an old value, the load fails: the old value is returned if it is still stored", async () => {
     const failed = { ...STALE, runs: 1, code: SOURCE };
     const still = "mg k s f c";
     await one("meta", [[ask, old("W")], [still, "HD s3 f16 c7 Z"]], failed, {
@@ -510,7 +510,7 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
     await fails("meta", [[ask, old("W")], [still, "HD s3 f16 c8"]], source);
     await fails("meta", [[ask, old("W")], [still, "EN"]], source);
     await fails("meta", [[ask, old("W")], [still, "close"], [still, "close"]], source);
-    // Invalidated again meanwhile: this look has won, and gives it back.
+    // Invalidated again meanwhile: this look has won, and gives the win back.
     await fails(
       "meta",
       [[ask, old("W")], [still, "HD s3 f16 c8 X W"], ["md k I C8", "HD"]],
@@ -540,7 +540,7 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
     });
   });
 
-  test("an old value goes to all but the winner at once, the winner waits", async () => {
+  test("all but the winner get the old value at once; the winner waits", async () => {
     const lost: Step = [ask, old("Z")];
     await converse("meta", [[ask, old("W")], lost, lost, lost, store], async (client) => {
       let end = (): void => {};
@@ -555,7 +555,7 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
       assert.equal(
         await client.fetch("k", source, OPTIONS),
         "old",
-        "who comes later asks the cache",
+        "a later caller asks the cache",
       );
       end();
       assert.equal(await winner, "new");
@@ -563,7 +563,7 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
     });
   });
 
-  test("the reply to a question comes too late: what it has won is given back", async () => {
+  test("the reply comes too late: a win that it brings is given back", async () => {
     await converse("meta", [
       ["mg k v f c N3 R11", "keep silent"],
     ], async (client) => {
@@ -572,7 +572,7 @@ describe("fetch, what only meta knows", { concurrency: true }, () => {
   });
 });
 
-/** Two fetches, the second when the token that the first has seen is aged. */
+/** Runs two fetches, the second when the token that the first has seen is old enough to be taken over. */
 async function twice(
   first: readonly Step[],
   second: readonly Step[],

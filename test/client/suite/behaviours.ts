@@ -1,4 +1,4 @@
-/** What `Memcached` does, by api.md: one suite for every way to reach a server and every dialect. */
+/** Everything that `Memcached` does: one suite for every way to reach a server and every dialect. */
 import { after, before, describe } from "node:test";
 import { calls } from "./calls.ts";
 import { closing } from "./closing.ts";
@@ -33,10 +33,10 @@ const PARTS: readonly Part[] = [
   closing,
 ];
 
-/** For a way that makes no difference to the dialect: `auto` is meta after one line more. */
+/** For a way that makes no difference to the dialect. `auto` is meta after one more line. */
 export const BOTH_DIALECTS: readonly Protocol[] = ["auto", "classic"];
 
-/** Declares the suite's tests for this way, in each dialect, or those parts and dialects that are named. */
+/** Declares the suite's tests for this way, in each dialect, or only the parts and dialects that are named. */
 export function behaviours(
   way: Way,
   protocols: readonly Protocol[] = PROTOCOLS,

@@ -1,4 +1,4 @@
-/** What holds for every call: arguments are checked before anything is sent; timeout and signal. */
+/** Rules that hold for every call: arguments are checked before anything is sent; timeout and signal. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CallOptions, Memcached, TimeoutError } from "../../../mod.ts";
@@ -6,7 +6,7 @@ import type { Part } from "./stage.ts";
 
 type Call = (client: Memcached, key: string, options?: CallOptions) => Promise<unknown>;
 
-/** Each method that takes a key, called rightly but for what a test spoils. */
+/** Calls of each method that takes a key, correct except for what a test spoils. */
 const KEYED: Readonly<Record<string, Call>> = {
   get: (client, key, options) => client.get(key, options),
   getMany: (client, key, options) => client.getMany([key], options),
@@ -30,7 +30,7 @@ const KEYED: Readonly<Record<string, Call>> = {
   invalidate: (client, key, options) => client.invalidate(key, options),
 };
 
-/** Those whose options are more than a call's. */
+/** The methods that have more options than a call's. */
 const WITH_OPTIONS: Readonly<Record<string, Call>> = {
   fetch: (client, key) => client.fetch(key, () => 1, { ttl: 60 }),
   fetchMany: (client, key) =>
@@ -38,7 +38,7 @@ const WITH_OPTIONS: Readonly<Record<string, Call>> = {
   lock: (client, key) => client.lock(key, { ttl: 60 }),
 };
 
-/** And those without. */
+/** The other methods. */
 const CALLS: Readonly<Record<string, Call>> = {
   ...KEYED,
   version: (client, _, options) => client.version(options),
@@ -64,7 +64,7 @@ const TTLS: Readonly<Record<string, (client: Memcached, ttl: number) => Promise<
   flushAll: (client, delay) => client.flushAll({ delay }),
 };
 
-/** Rejects (and does not throw) with an argument error. */
+/** Asserts that a call rejects, and does not throw, with an argument error. */
 async function refuses(
   call: () => Promise<unknown>,
   kind: typeof TypeError | typeof RangeError,
@@ -85,7 +85,7 @@ async function refuses(
 
 export const calls: Part = (on) => {
   test("wrong arguments reject in every method, and nothing is sent", async () => {
-    // Nobody listens there: whatever got as far as a connection would be a ServerDownError.
+    // Nobody listens there, so a call that got as far as a connection would be a ServerDownError.
     const nowhere = new Memcached("127.0.0.1:1", { protocol: on().protocol });
     const odd = <T>(value: unknown): T => value as T;
     for (const [name, call] of Object.entries({ ...KEYED, ...WITH_OPTIONS })) {
@@ -178,7 +178,7 @@ export const calls: Part = (on) => {
     }
     await assert.rejects(client.get(k, { signal: AbortSignal.abort() }), { name: "AbortError" });
     assert.equal(await client.get(k), 1);
-    // A wrong argument is told first: it is wrong every time.
+    // A wrong argument is reported first, because it is wrong every time.
     await assert.rejects(client.get("", { signal }), TypeError);
   });
 
@@ -198,13 +198,13 @@ export const calls: Part = (on) => {
       for (const { name, error, ms } of outcomes) {
         const reason = ["getMany", "setMany", "deleteMany"].includes(name) ? error.cause : error;
         assert.ok(reason instanceof TimeoutError, `${name}: ${error}`);
-        // flushAll never got through the handshake of its own connection.
+        // flushAll has a connection of its own, whose handshake never ended.
         const wrote = /set|add|replace|append|prepend|cas|compare|crement/i.test(name);
         assert.equal(error.ambiguous, wrote, `${name} is ${wrote ? "" : "not "}ambiguous`);
         assert.ok(ms >= 59 && ms < 400, `${name}: ${ms} ms`);
       }
     });
-    // The late answers are nobody's.
+    // The late replies belong to nobody.
     assert.equal(await client.get(key()), undefined);
   });
 
@@ -220,7 +220,7 @@ export const calls: Part = (on) => {
         const calls = [1, 2].map(() => call(client, a, { signal: abort.signal }));
         return { name, abort, calls, bystander: client.get(b) };
       });
-      // Long enough for all of it to have been written.
+      // Wait until all of it is written.
       await new Promise((resolve) => setTimeout(resolve, 10));
       for (const { name, abort, calls } of made) {
         abort.abort(reason);

@@ -65,7 +65,7 @@ export const closing: Part = (on) => {
     assert.throws(() => mine.setServers("localhost"), ClosedError);
   });
 
-  test("close: at once where nothing was ever sent", async () => {
+  test("close: at once if nothing was ever sent", async () => {
     const start = performance.now();
     await on().connect().close();
     assert.ok(performance.now() - start < 500);

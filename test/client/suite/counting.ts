@@ -67,7 +67,7 @@ export const counting: Part = (on) => {
     assert.deepEqual(await client.getMany([k]), new Map([[k, "99"]]));
     assert.equal(await client.decrement(k, 99), 0n);
     assert.equal(await client.get(k), "0");
-    // Nobody's text changes: what looks so and was stored as text comes back as it was.
+    // Text that only looks like this, and was stored as text, comes back as it was.
     for (const text of ["99 ", "9  ", "1 ", " ", "", "12", "x 9 ", "9 9 ", "9".repeat(20) + " "]) {
       await client.set(k, text);
       assert.equal(await client.get(k), text, JSON.stringify(text));
@@ -76,7 +76,7 @@ export const counting: Part = (on) => {
     assert.equal(await client.get(k), "99 \n");
   });
 
-  test("initial: where there is none, and only there", async () => {
+  test("initial: used if there is no count, and only then", async () => {
     const { client, key, ttl } = on();
     for (const initial of [7, 7n, 0, MOST]) {
       for (const count of [client.increment, client.decrement].map((f) => f.bind(client))) {
@@ -93,7 +93,7 @@ export const counting: Part = (on) => {
     assert.equal(await client.get(k), 2);
   });
 
-  test("initial: of many at once one makes it, the others count on", async () => {
+  test("initial: of many calls at once one creates the count, the others go on from it", async () => {
     const { client, key } = on();
     const k = key();
     const counts = await Promise.all(

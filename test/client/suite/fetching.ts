@@ -11,7 +11,7 @@ const OPTIONS = { ttl: 60, lease: 5 };
 
 const unwanted = (): never => assert.fail("loaded");
 
-/** A promise and what settles it. */
+/** A promise, and the functions that settle it. */
 function gate(): { open: () => void; opened: Promise<void> } {
   let open = (): void => {};
   const opened = new Promise<void>((resolve) => open = resolve);
@@ -56,7 +56,7 @@ export const fetching: Part = (on) => {
     }
   });
 
-  test("fetch: what another command has stored is a hit", async () => {
+  test("fetch: a value that another command has stored is a hit", async () => {
     const { client, key } = on();
     const k = key();
     await client.set(k, { set: true });
@@ -75,7 +75,7 @@ export const fetching: Part = (on) => {
     assert.equal(await client.fetch(k, load, options), undefined);
     assert.equal(await client.fetch(k, unwanted, options), undefined);
     assert.equal(runs, 3);
-    // Every other read takes it for a miss, and anybody may write there.
+    // Every other read takes it for a miss, and every write may replace it.
     assert.equal(await client.get(k), undefined);
     assert.equal(await client.has(k), false);
     await client.set(k, "there");
@@ -117,7 +117,7 @@ export const fetching: Part = (on) => {
     assert.equal(runs, 1);
     assert.equal(await on().connect().fetch(k, load, OPTIONS), "value");
     assert.equal(runs, 2);
-    // What is thrown at once, and what is no error.
+    // Errors that are thrown at once, and thrown values that are not errors.
     await assert.rejects(client.fetch(key(), () => Promise.reject(undefined), OPTIONS));
     const thrown = client.fetch(key(), () => {
       throw error;
@@ -125,7 +125,7 @@ export const fetching: Part = (on) => {
     await assert.rejects(thrown, error);
   });
 
-  test("fetch: what is deleted, set or invalidated while it is loaded is not stored", async () => {
+  test("fetch: a value is not stored if its key is deleted, set or invalidated during the load", async () => {
     const { client, key } = on();
     const other = on().connect();
     const changes: Readonly<Record<string, (k: string) => Promise<unknown>>> = {
@@ -146,7 +146,7 @@ export const fetching: Part = (on) => {
       }, OPTIONS);
       await begun.opened;
       await change(k);
-      // Called after the change: it must not be given what was loaded before.
+      // This is called after the change, so it must not get the value that was loaded before.
       const late = client.fetch(k, () => "new", OPTIONS);
       loaded.open();
       assert.equal(await first, "old", name);
@@ -218,7 +218,7 @@ export const fetching: Part = (on) => {
     assert.equal(await client.fetch(k, () => "next", OPTIONS), "next");
   });
 
-  test("fetchMany: what is there, and one load for the rest", async () => {
+  test("fetchMany: the stored values, and one load for the rest", async () => {
     const { client, key } = on();
     const [there, a, b, absent] = [key(), key(), key(), key()];
     await client.set(there, "there");
@@ -241,7 +241,7 @@ export const fetching: Part = (on) => {
     assert.equal(await client.get(a), `loaded ${a}`);
   });
 
-  test("fetchMany: what others load is waited for, in this client and in others", async () => {
+  test("fetchMany: waits for keys that others load, in this client and in others", async () => {
     const { client, key } = on();
     const keys = [key(), key(), key(), key()] as const;
     const loads: string[] = [];
@@ -348,7 +348,7 @@ export const fetching: Part = (on) => {
     assert.deepEqual([messages.at(-1)?.hitCount, messages.at(-1)?.missCount], [1, 0]);
   });
 
-  test("fetch and fetchMany: what is no loader, and options that are wrong", async () => {
+  test("fetch and fetchMany: a loader that is not a function, and wrong options", async () => {
     const { client, key } = on();
     const k = key();
     const wrong = { code: "ERR_INVALID_ARGUMENT" };

@@ -1,4 +1,4 @@
-/** Values that others have stored: compressed, pickled, damaged, of unknown flags; and an own serializer. */
+/** Values that others have stored: compressed, pickled, damaged, of unknown flags; and a custom serializer. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
@@ -44,7 +44,7 @@ export const foreignValues: Part = (on) => {
     }
   });
 
-  test("nothing is guessed: what cannot be read is a CorruptValueError that names the flags", async () => {
+  test("nothing is guessed: a value that cannot be read is a CorruptValueError that names the flags", async () => {
     const { client, key, plant } = on();
     const pickle = "\x80\x03]q\x00.";
     for (
@@ -127,7 +127,7 @@ export const foreignValues: Part = (on) => {
     assert.equal(await json.get(n), 5);
   });
 
-  test("a serializer that throws, or gives what cannot be stored", async () => {
+  test("a serializer that throws, or returns what cannot be stored", async () => {
     const { key } = on();
     const broken = (serialize: () => unknown, deserialize: () => unknown): Serializer =>
       ({ serialize, deserialize }) as Serializer;
@@ -159,7 +159,7 @@ export const foreignValues: Part = (on) => {
     await unreadable.set(k, 1);
     await assert.rejects(unreadable.get(k), (error) => {
       assert.ok(error instanceof CorruptValueError);
-      // Without the mistake itself, whose message may hold a piece of the value.
+      // Without the serializer's own error, whose message may hold a piece of the value.
       return error.flags === 7 && error.cause === undefined && /\(Error\)$/.test(error.message);
     });
     await assert.rejects(unreadable.set(k, undefined), TypeError);

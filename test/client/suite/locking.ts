@@ -6,7 +6,7 @@ import type { Memcached } from "../../../mod.ts";
 import { assertTtl, type Part } from "./stage.ts";
 
 export const locking: Part = (on) => {
-  test("lock: held by one, until it is released", async () => {
+  test("lock: one holds it, until it is released", async () => {
     const { client, key, ttl } = on();
     const other = on().connect();
     const k = key();
@@ -14,7 +14,7 @@ export const locking: Part = (on) => {
     assert.ok(first !== undefined);
     assert.equal(typeof first.token, "bigint");
     assert.equal(first.signal.aborted, false);
-    // A second more: memcached's clock may take one off.
+    // One second more than asked, because memcached's clock may take one off.
     assertTtl(await ttl(k), 11);
     assert.equal(await other.lock(k, { ttl: 10 }), undefined);
     assert.equal(await client.lock(k, { ttl: 10 }), undefined, "not by the same client either");
@@ -43,7 +43,7 @@ export const locking: Part = (on) => {
     assert.equal(await held.release(), true);
   });
 
-  test("lock: lost when its key is deleted or written by others, and then it says so", async () => {
+  test("lock: lost if others delete or write its key, and then it says so", async () => {
     const { client, key } = on();
     const spoils: ((k: string) => Promise<unknown>)[] = [
       (k) => client.delete(k),
@@ -63,7 +63,7 @@ export const locking: Part = (on) => {
     }
   });
 
-  test("lock: a touch by others is no loss", async () => {
+  test("lock: not lost if others touch its key", async () => {
     const { client, key } = on();
     const k = key();
     const held = await client.lock(k, { ttl: 10 });
@@ -72,7 +72,7 @@ export const locking: Part = (on) => {
     assert.equal(await held?.release(), true);
   });
 
-  test("lock: wait is for another's end, not for ever, and a signal ends it", async () => {
+  test("lock: `wait` waits until another's lock ends, not for ever, and a signal ends it", async () => {
     const { client, key } = on();
     const k = key();
     const held = await client.lock(k, { ttl: 10 });
@@ -129,7 +129,7 @@ export const locking: Part = (on) => {
     assert.deepEqual([acquired, most], [24, 1]);
   });
 
-  test("lock: options that are wrong", async () => {
+  test("lock: wrong options", async () => {
     const { client, key } = on();
     const k = key();
     const wrong = { code: "ERR_INVALID_ARGUMENT" };

@@ -6,7 +6,7 @@ import { CorruptValueError, PartialError, SerializationError } from "../../../mo
 import { assertTtl, type Part } from "./stage.ts";
 
 export const many: Part = (on) => {
-  test("getMany: what was found, in a Map by key", async () => {
+  test("getMany: the values that were found, in a Map by key", async () => {
     const { client, key } = on();
     const [a, b, absent, empty] = [key(), key(), key(), key()];
     await Promise.all([client.set(a, "A"), client.set(b, { b: 2 }), client.set(empty, "")]);
@@ -92,7 +92,7 @@ export const many: Part = (on) => {
       const reason = error.errors.get(bad);
       assert.ok(reason instanceof CorruptValueError && reason.flags === 1);
       assert.equal(error.cause, reason);
-      // Logging it shows no key.
+      // A log of it shows no key.
       const text = inspect(error, { depth: 9, showHidden: true }) + JSON.stringify(error) +
         error.message;
       assert.ok(!text.includes(good) && !text.includes(bad), text);

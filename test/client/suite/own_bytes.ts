@@ -1,4 +1,4 @@
-/** Bytes that a call hands out: a plain Uint8Array over a buffer of their own, whichever way they leave. */
+/** Bytes that a call returns are a plain Uint8Array over a buffer of their own, whichever method it is. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
@@ -7,13 +7,13 @@ import { Memcached, type Serializer } from "../../../mod.ts";
 import { assertOwnBytes, assertPlain } from "../../support/own_bytes.ts";
 import type { Part } from "./stage.ts";
 
-// On both sides of what engines keep inside an object, of Buffer's pool, of what gets a buffer of its
-// own when it is read (16 KiB) and of what is sent without a copy (64 KiB).
+// Sizes on both sides of each threshold: what engines keep inside an object, Buffer's pool, what gets a buffer
+// of its own when it is read (16 KiB), and what is sent without a copy (64 KiB).
 const SIZES = [0, 1, 64, 65, 300, 4_095, 4_096, 16_383, 16_384, 70_000, 300_000];
 
 type Read = (client: Memcached, keys: readonly string[]) => Promise<readonly unknown[]>;
 
-/** The methods that hand out values, and how each reads these keys. */
+/** The methods that return values, and how each reads these keys. */
 const READS: Readonly<Record<string, Read>> = {
   get: (client, keys) => Promise.all(keys.map((key) => client.get(key))),
   getMany: async (client, keys) => [...(await client.getMany(keys)).values()],
@@ -27,10 +27,10 @@ const READS: Readonly<Record<string, Read>> = {
     })),
 };
 
-// fetching.ts reads values by these: classic cannot tell empty bytes of another client from a stub.
+// fetching.ts tests these: in classic they cannot tell another client's empty bytes from a stub.
 const FETCHES = ["fetch", "fetchMany"];
 
-// Methods that never hand out a value of a key.
+// Methods that never return a value of a key.
 const NO_VALUES = [
   ...["has", "set", "setMany", "add", "replace", "append", "prepend", "cas", "delete", "touch"],
   ...["compareAndDelete", "deleteMany", "increment", "decrement", "flushAll", "stats", "keys"],
@@ -38,7 +38,7 @@ const NO_VALUES = [
 ];
 
 export const ownBytes: Part = (on) => {
-  test("every method is known as one that hands out values or does not", () => {
+  test("this file knows of every method whether it returns values", () => {
     const names = Object.getOwnPropertyNames(Memcached.prototype);
     const known = [...Object.keys(READS), ...FETCHES, ...NO_VALUES];
     assert.deepEqual(names.filter((name) => !known.includes(name)), []);

@@ -15,7 +15,7 @@ export const reading: Part = (on) => {
     assert.equal(await client.get(absent), undefined);
   });
 
-  test("get: every stored value is told from an absent one", async () => {
+  test("get: every stored value differs from an absent one", async () => {
     const { client, key } = on();
     const absent = key();
     for (const value of [null, "", 0, false, NaN, new Uint8Array(0)]) {
@@ -40,7 +40,7 @@ export const reading: Part = (on) => {
         else if (order[i] === absent) assert.equal(value, undefined);
         else {
           assert.deepEqual(Buffer.from(value as Uint8Array).equals(large), true);
-          (value as Uint8Array).fill(i); // nobody else's
+          (value as Uint8Array).fill(i); // changes nobody else's value
         }
       });
     }
@@ -86,7 +86,7 @@ export const reading: Part = (on) => {
     assert.equal((await client.getItem(k))?.value, "");
   });
 
-  test("getItem with touch: sets a new TTL, and tells it", async () => {
+  test("getItem with touch: sets a new TTL, and returns it", async () => {
     const { client, key, ttl } = on();
     const k = key();
     assert.equal(await client.getItem(k, { touch: 60 }), undefined);
@@ -141,7 +141,7 @@ export const reading: Part = (on) => {
     assert.equal(await client.get(k), "hello");
   });
 
-  test("keys that could be taken for something else are keys", async () => {
+  test("keys that look like something else are keys", async () => {
     const { client } = on();
     const keys = ["__proto__", "constructor", "toString", "a$$b", "$&", "get", "END", "VALUE", "0"];
     keys.push(

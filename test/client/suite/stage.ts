@@ -1,6 +1,6 @@
 /**
- * Where the behaviour suite plays: a server of its own, reached in one way, with one `protocol`; the
- * client that most tests use, and others to the same server.
+ * The setting of the behaviour suite: a server of its own, reached in one way and with one `protocol`, the client
+ * that most tests use, and other clients of the same server.
  */
 import assert from "node:assert/strict";
 import {
@@ -11,7 +11,7 @@ import {
 } from "../../../mod.ts";
 import type { MemcachedServer } from "../../support/memcached.ts";
 
-/** What is asked for in `protocol`. */
+/** A value of the option `protocol`. */
 export type Protocol = "meta" | "classic" | "auto";
 
 /** A way to reach a server. */
@@ -26,12 +26,12 @@ export interface Reached {
   readonly server: MemcachedServer;
   readonly servers: string | readonly ServerSpec[];
   readonly options: MemcachedOptions;
-  /** Where a proxy stands in between: the server itself. */
+  /** The server itself, if a proxy is in between. */
   readonly behind?: string;
   close(): Promise<void>;
 }
 
-/** Bytes and flags as they are stored. */
+/** A serializer that keeps bytes and flags as they are stored. */
 export interface Raw {
   readonly data: Uint8Array;
   readonly flags: number;
@@ -52,7 +52,7 @@ export class Stage {
   readonly client: Memcached;
   /** Reads and writes bytes and flags as they are stored. */
   readonly raw: Memcached;
-  /** Speaks meta whatever the protocol: sees a TTL. */
+  /** A client that always speaks meta, so that it can see a ttl. */
   readonly oracle: Memcached;
   readonly #reached: Reached;
   readonly #clients: Memcached[] = [];
@@ -78,7 +78,7 @@ export class Stage {
     return new Stage(await way.open(), protocol);
   }
 
-  /** What `auto` finds here: a server of 1.6.18 or newer speaks meta, a proxy does not. */
+  /** The dialect that `auto` finds here: meta on a server of 1.6.18 or newer, classic behind a proxy. */
   get dialect(): "meta" | "classic" {
     const proxied = this.#reached.behind !== undefined;
     return this.protocol === "classic" || proxied ? "classic" : "meta";
@@ -88,7 +88,7 @@ export class Stage {
   connect(options: MemcachedOptions = {}): Memcached {
     const client = new Memcached(this.servers, {
       protocol: this.protocol,
-      // Not what is tested here, and a busy machine is slow.
+      // A long timeout: deadlines are not tested here, and a busy machine is slow.
       timeout: 10_000,
       connectTimeout: 10_000,
       ...this.#reached.options,
@@ -98,10 +98,10 @@ export class Stage {
     return client;
   }
 
-  /** A key that nobody has used. */
+  /** Returns a key that nobody has used. */
   readonly key = (): string => `key:${++this.#keys}`;
 
-  /** Seconds that a key has left. */
+  /** Returns how many seconds a key has to live. */
   readonly ttl = async (key: string): Promise<number | undefined> =>
     (await this.oracle.getItem(key))?.ttl;
 
@@ -109,7 +109,7 @@ export class Stage {
   readonly plant = (key: string, data: string | Uint8Array, flags: number): Promise<void> =>
     this.raw.set(key, { data: typeof data === "string" ? encoder.encode(data) : data, flags });
 
-  /** What is stored, with its flags. */
+  /** Returns what is stored, with its flags. */
   readonly stored = (key: string): Promise<Raw | undefined> => this.raw.get<Raw>(key);
 
   /** Runs something while the server does not answer, whatever it is sent. */
@@ -133,8 +133,9 @@ export class Stage {
 const encoder = new TextEncoder();
 
 /**
- * The seconds left are those that were asked for. The server's seconds tick on between a write and a
- * look; and what is over 30 days it is told as an absolute time, by a clock that is not in step with it.
+ * Asserts that the seconds to live are those that were asked for, or nearly: the server's seconds go on between
+ * the write and the look, and a ttl over 30 days is sent as an absolute time, by a clock that differs from the
+ * server's.
  */
 export function assertTtl(left: number | undefined, asked: number): void {
   const most = asked > 2_592_000 ? asked + 1 : asked;
@@ -144,5 +145,5 @@ export function assertTtl(left: number | undefined, asked: number): void {
   );
 }
 
-/** A part of the suite: declares its tests; the stage is set when they run. */
+/** A part of the suite: it declares its tests. The stage is ready when they run. */
 export type Part = (on: () => Stage) => void;

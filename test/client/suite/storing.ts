@@ -15,7 +15,7 @@ export const storing: Part = (on) => {
     assert.equal(await ttl(k), Infinity);
   });
 
-  test("every ttl reaches the server as it is meant", async () => {
+  test("every ttl reaches the server correctly", async () => {
     const { client, key, ttl } = on();
     for (
       const [seconds, expected] of [
@@ -113,7 +113,7 @@ export const storing: Part = (on) => {
     assert.equal(await client.has(k), false);
     assert.equal(await client.touch(k, 60), false);
     assert.equal(await client.compareAndDelete(k, now.cas), "missing");
-    assert.equal(await client.add(k, 3), true, "and its place is free");
+    assert.equal(await client.add(k, 3), true, "the key is free again");
   });
 
   test("calls made in one tick are done in their order", async () => {

@@ -5,7 +5,7 @@ import { TimeoutError } from "../../../mod.ts";
 import { assertTtl, type Part } from "./stage.ts";
 
 export const updating: Part = (on) => {
-  test("update: makes, changes, leaves, and resolves to what is then stored", async () => {
+  test("update: creates, changes or leaves a value, and resolves to what is then stored", async () => {
     const { client, key, ttl } = on();
     const k = key();
     const seen: unknown[] = [];
@@ -24,7 +24,7 @@ export const updating: Part = (on) => {
     assert.equal(await client.get(k), 20);
   });
 
-  test("update: of many at once none is lost", async () => {
+  test("update: many at once lose nothing", async () => {
     const { client, key } = on();
     const other = on().connect();
     const k = key();
@@ -37,7 +37,7 @@ export const updating: Part = (on) => {
     assert.deepEqual(list?.map(Number).sort((a, b) => a - b), Array.from(Array(20).keys()));
   });
 
-  test("update: what was deleted in between is made anew", async () => {
+  test("update: a value that was deleted in between is created again", async () => {
     const { client, key } = on();
     const k = key();
     await client.set(k, "old");

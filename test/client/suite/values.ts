@@ -20,10 +20,10 @@ const TABLE: ReadonlyArray<
   ["\ufffd", 16, "\xef\xbf\xbd"],
   ["\ufffd".repeat(300), 16, "\xef\xbf\xbd".repeat(300)],
   ["\r\nEND\r\nVALUE a 0 1\r\nx\r\n", 16, "\r\nEND\r\nVALUE a 0 1\r\nx\r\n"],
-  // Half of a surrogate pair has no UTF-8: every encoder puts U+FFFD in its place.
+  // Half of a surrogate pair has no UTF-8, so every encoder replaces it by U+FFFD.
   ["a\ud83d", 256, "\xff\x0fc\x04a\0\x3d\xd8"],
   ["\udc00", 256, "\xff\x0fc\x02\0\xdc"],
-  // What decr could have left behind would be read as its count.
+  // Text that decr could have left behind would be read as its count.
   ["12 ", 256, '\xff\x0f"\x0312 '],
   ["12", 16, "12"],
   [" 12", 16, " 12"],
@@ -68,7 +68,7 @@ export const values: Part = (on) => {
     }
   });
 
-  test("what has no row of its own comes back as it was", async () => {
+  test("a value without a row of its own comes back as it was", async () => {
     const { client, key } = on();
     const cyclic: Record<string, unknown> = { name: "self" };
     cyclic["self"] = cyclic;
@@ -112,7 +112,7 @@ export const values: Part = (on) => {
     assert.equal(await client.get(k), "old\ud83d\ude00");
   });
 
-  test("what cannot be stored rejects, and says where in the value it is; nothing is sent", async () => {
+  test("a value that cannot be stored rejects with the place inside it, and nothing is sent", async () => {
     const { client, key } = on();
     const k = key();
     await client.set(k, "old");
@@ -194,7 +194,7 @@ export const values: Part = (on) => {
     await client.delete(k);
   });
 
-  test("maxValueBytes: a larger value that is there is not taken, and nobody else is disturbed", async () => {
+  test("maxValueBytes: a larger stored value is refused, and no other call is disturbed", async () => {
     const { client, key } = on();
     const small = on().connect({ maxValueBytes: 1000 });
     const [tiny, exact, over, large] = [key(), key(), key(), key()];
@@ -222,7 +222,7 @@ export const values: Part = (on) => {
     assert.equal(await client.get(tiny), "x");
   });
 
-  test("what a call was given is the caller's again as soon as it has returned", async () => {
+  test("a caller may change its value as soon as the call has returned", async () => {
     const { key } = on();
     const fresh = on().connect(); // not connected yet: the value has to wait
     const [a, b] = [key(), key()];
@@ -240,7 +240,7 @@ export const values: Part = (on) => {
     }
   });
 
-  test("bytes that a call has given are the caller's own", async () => {
+  test("bytes that a call returns belong to the caller", async () => {
     const { client, key } = on();
     for (const length of [3, 600, 20_000]) {
       const k = key();

@@ -1,9 +1,9 @@
 /**
- * What `npm start` can be asked for.
+ * The command line of `npm start`.
  */
 import { parseArgs } from "node:util";
 
-/** Printed by --help, and with what is wrong. */
+/** Printed by --help, and after an error. */
 export const USAGE: string =
   `Usage: npm start [-- OPTIONS]     deno task start [OPTIONS]     bun run start [OPTIONS]
 
@@ -15,15 +15,15 @@ visitor through them in the terminal, and ends.
   --help         this
 `;
 
-/** What was asked for. */
+/** The options that were given. */
 export interface Wish {
   readonly help: boolean;
   readonly serve: boolean;
-  /** 0: one that is free. */
+  /** The port; 0: a free one. */
   readonly port: number;
 }
 
-/** Reads the arguments; throws an Error that says what is wrong with them. */
+/** Reads the arguments. Throws an Error that says what is wrong with them. */
 export function readCommandLine(args: readonly string[]): Wish {
   const { values } = parseArgs({
     args: [...args],
@@ -34,7 +34,7 @@ export function readCommandLine(args: readonly string[]): Wish {
     },
   });
   const { serve, help, port = "0" } = values;
-  if (values.port !== undefined && !serve) throw new Error("--port goes with --serve");
+  if (values.port !== undefined && !serve) throw new Error("--port needs --serve");
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new Error(`--port is ${JSON.stringify(port)}, not a number from 0 to 65535`);
   }

@@ -1,18 +1,18 @@
 /**
- * Hands a browser's request on to an application and its answer back, as a load balancer does. So the
- * page, both applications and their cookie live at one address.
+ * Passes a browser's request on to an application and the answer back, as a load balancer does. So the page, both
+ * applications and their cookie have one address.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readForm } from "./http.ts";
 import { COOKIE, OUTCOME_HEADER } from "./shop.ts";
 import type { Application } from "./start_application.ts";
 
-/** What is to be told of a request. */
+/** What the log says about a request. */
 export interface Exchange {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  /** What storeSession said, or the code of the error. */
+  /** The result of storeSession, or the code of the error. */
   readonly outcome: string;
   /** The id in the cookie that was set; "" if the cookie was cleared, undefined if left alone. */
   readonly cookie: string | undefined;
@@ -22,7 +22,7 @@ export interface Exchange {
 const REQUEST_HEADERS = ["accept", "cookie"];
 const RESPONSE_HEADERS = ["content-type", "cache-control", "location", "retry-after", "set-cookie"];
 
-/** Hands it on; resolves when the answer is on its way to the browser. */
+/** Passes a request on. Resolves when the answer is on its way to the browser. */
 export async function forward(
   { url }: Application,
   path: string,

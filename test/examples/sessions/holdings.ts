@@ -1,17 +1,17 @@
 /**
- * Which memcached server holds which sessions, for the page. No id leaves this file: whoever knows an
- * id has the session, so what is shown is the beginning of its hash.
+ * Finds out which memcached server holds which sessions, for the page. No id leaves this file, because whoever
+ * knows an id has the session; the page shows the beginning of its hash.
  */
 import { createHash } from "node:crypto";
 import { Memcached, SessionStore } from "../../../mod.ts";
 import type { NamedServer } from "./servers.ts";
 import type { Visit } from "./shop.ts";
 
-/** A session, as far as others may see it. */
+/** The part of a session that others may see. */
 export interface ShownSession {
   readonly hash: string;
   readonly user: string | undefined;
-  /** How many things are in the cart; so a change there is a change of what is held. */
+  /** How many things are in the cart, so that a change of the cart changes this too. */
   readonly items: number;
 }
 
@@ -21,21 +21,21 @@ export interface Holding {
   readonly address: string;
   readonly running: boolean;
   readonly sessions: readonly ShownSession[];
-  /** How many more sessions it holds, at least. */
+  /** How many more sessions the server holds, at least. */
   readonly more: number;
 }
 
-/** Where a visitor's session belongs. */
+/** The server that a visitor's session belongs to. */
 export interface Place {
   readonly hash: string;
   readonly server: string;
 }
 
-/** Sessions that are shown of a server, and how many are read to find the visitor's among them. */
+/** How many sessions of a server are shown, and how many are read to find the visitor's. */
 const SHOWN = 8;
 const READ = 200;
 
-/** Looks into the servers. */
+/** Reads what the servers hold. */
 export class Holdings {
   readonly #servers: readonly NamedServer[];
   readonly #client: Memcached;
@@ -49,7 +49,7 @@ export class Holdings {
     this.#store = new SessionStore({ client: this.#client });
   }
 
-  /** The server that a session belongs to, whether it runs or not; undefined for what is no id. */
+  /** Returns the server that a session belongs to, whether it runs or not; undefined for what is not an id. */
   placeOf(id: string | undefined): Place | undefined {
     if (!id) return undefined;
     try {
@@ -57,13 +57,13 @@ export class Holdings {
       const server = this.#servers.find((server) => server.address === address) as NamedServer;
       return { hash: hashOf(id), server: server.name };
     } catch {
-      return undefined; // a cookie is whatever somebody has sent
+      return undefined; // a cookie can hold anything
     }
   }
 
   /**
-   * What each server holds, read after this call. One listing runs at a time, and whoever asks
-   * meanwhile shares the next one.
+   * Reads what each server holds. One listing runs at a time, and calls that come meanwhile share the next
+   * one, which begins after them.
    */
   read(): Promise<readonly Holding[]> {
     return this.#next ??= Promise.resolve(this.#current).then(() => {
@@ -72,7 +72,7 @@ export class Holdings {
     });
   }
 
-  /** `holding` with as many sessions as are shown; the visitor's stays if it is there. */
+  /** Cuts `holding` to the sessions that are shown. The visitor's own stays if it is there. */
   static shorten(holding: Holding, yours: Place | undefined): Holding {
     const first = holding.sessions.filter(({ hash }) => hash === yours?.hash);
     const rest = holding.sessions.filter(({ hash }) => hash !== yours?.hash);
@@ -93,7 +93,7 @@ export class Holdings {
 async function list(server: NamedServer): Promise<Holding> {
   const { name, address } = server;
   const sessions: ShownSession[] = [];
-  // A store of its own each time: one that lasts would have to find out that a server is back.
+  // A new store each time, because a lasting one would first have to find out that a server is back.
   const store = new SessionStore<Visit>({ servers: address, onIteration: "scan" });
   try {
     if (server.runs) {
@@ -103,7 +103,7 @@ async function list(server: NamedServer): Promise<Holding> {
       }
     }
   } catch {
-    // It was stopped meanwhile; then it holds nothing.
+    // The server was stopped meanwhile, so it holds nothing.
   } finally {
     await store.close();
   }
@@ -111,7 +111,7 @@ async function list(server: NamedServer): Promise<Holding> {
   return { name, address, running: server.runs, sessions, more: 0 };
 }
 
-/** The beginning of an id's SHA-256: the same for the same session, and no way back to the id. */
+/** Returns the beginning of the id's SHA-256: the same for the same session, and no way back to the id. */
 function hashOf(id: string): string {
   return createHash("sha256").update(id).digest("hex").slice(0, 8);
 }

@@ -1,5 +1,5 @@
 /**
- * What both kinds of server here need of HTTP: a form that was posted, and a file from `public/`.
+ * The HTTP that both kinds of server here need: reading a posted form, and sending a file from `public/`.
  */
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -11,10 +11,10 @@ const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript; charset=utf-8",
 };
 
-/** The most that a form may have, in characters. */
+/** The largest form, in characters. */
 const LARGEST_FORM = 10_000;
 
-/** The fields of the form in a request's body; none if there is no body. */
+/** Returns the fields of the form in a request's body; none if there is no body. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   let body = "";
   for await (const chunk of request.setEncoding("utf8")) {

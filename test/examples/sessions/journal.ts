@@ -1,14 +1,14 @@
 /**
- * What has happened, for the page: a short log, and the browsers that follow it by server-sent events.
+ * Keeps a short log for the page, and sends it to browsers by server-sent events.
  *
- * Two events: `log` brings an entry, `change` says that what /state tells may be different now, and
- * which application has caused it, if one has.
+ * There are two events. `log` brings an entry. `change` says that the answer of /state may be different now, and
+ * which application has caused that, if one has.
  */
 import type { ServerResponse } from "node:http";
 
 /** A line of the log. */
 export interface Entry {
-  /** ms since 1970. */
+  /** The time, in ms since 1970. */
   readonly at: number;
   /** The name of an application or of a memcached server. */
   readonly from: string;
@@ -16,9 +16,9 @@ export interface Entry {
   readonly text: string;
 }
 
-/** Entries that a browser gets which comes later. */
+/** How many old entries a new browser gets. */
 const KEPT = 100;
-/** Bytes that may wait for a browser that does not read; one with more is cut off. */
+/** How many bytes may wait for a browser that does not read. With more it is disconnected. */
 const LARGEST_BACKLOG = 1_000_000;
 
 /** The log and its readers. */
@@ -26,7 +26,7 @@ export class Journal {
   readonly #entries: Entry[] = [];
   readonly #readers = new Set<ServerResponse>();
 
-  /** Whether anybody follows it now. */
+  /** Whether any browser follows the log now. */
   get isRead(): boolean {
     return this.#readers.size > 0;
   }
@@ -38,12 +38,12 @@ export class Journal {
     this.#send(logEvent(entry));
   }
 
-  /** Tells everybody to look again; `by` names the application that has made the change. */
+  /** Tells all browsers to look again. `by` names the application that made the change. */
   change(by?: string): void {
     this.#send(`event: change\ndata: ${JSON.stringify({ by })}\n\n`);
   }
 
-  /** Answers with what there is of the log, and with all that comes. */
+  /** Answers with the present log, and then with each new entry. */
   follow(response: ServerResponse): void {
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
     response.write(`retry: 1000\n\n${this.#entries.map(logEvent).join("")}`);
@@ -51,7 +51,7 @@ export class Journal {
     response.once("close", () => this.#readers.delete(response));
   }
 
-  /** Ends it for everybody who follows. */
+  /** Ends the answers to all browsers. */
   end(): void {
     for (const reader of this.#readers) reader.end();
   }

@@ -4,8 +4,8 @@
  *     npm start                              walks a visitor through, prints each step, ends
  *     npm start -- --serve [--port NUMBER]   a page to click through in a browser, until Ctrl-C
  *
- * Also `deno task start` and `bun run start`. shop.ts is what an application looks like; walk.ts is
- * the walk; page_server.ts is the page; the rest starts and stops servers.
+ * `deno task start` and `bun run start` do the same. shop.ts shows what an application looks like, walk.ts is the
+ * walk, page_server.ts is the page, and the rest starts and stops servers.
  */
 import { once } from "node:events";
 import process from "node:process";
@@ -15,7 +15,7 @@ import { chooseKind, type Kind, type NamedServer, runtimeName } from "./servers.
 import { type Application, startApplication } from "./start_application.ts";
 import { walk } from "./walk.ts";
 
-/** Exit codes: a failure, and a command line that makes no sense. */
+/** The exit codes for a failure and for a command line that makes no sense. */
 const FAILED = 1;
 const MISUSED = 2;
 
@@ -68,7 +68,7 @@ async function keepUp(
   await page.stop();
 }
 
-/** What `read` gives; if it throws, the process says why and ends. */
+/** Returns the result of `read`. If it throws, the process prints why and ends. */
 function orExit<T>(read: () => T, code: number, more = ""): T {
   try {
     return read();

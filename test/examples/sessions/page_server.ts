@@ -1,11 +1,11 @@
 /**
- * The page of `npm start -- --serve`: both applications, the memcached servers, and what happens.
+ * Serves the page of `npm start -- --serve`: both applications, the memcached servers, and the log.
  *
  *     GET  /                     public/page.html, with page.css, base.css and page.js beside it
  *     GET  /state                the servers, what they hold, and where the visitor's session is
  *     GET  /events               the log, as server-sent events
  *     POST /servers/A/stop       or /start; answers 303, back to the page
- *     *    /one/...  /two/...    handed on to the applications
+ *     *    /one/...  /two/...    passed on to the applications
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
@@ -21,14 +21,14 @@ import type { Application } from "./start_application.ts";
 import { tellExchange } from "./telling.ts";
 
 const FILES = ["base.css", "page.css", "page.js"];
-/** ms after which a request that is still under way is told of. */
+/** After how many ms the log mentions a request that is still under way. */
 const LONG = 400;
-/** ms between looks at the servers, for what happens to them past this page. */
+/** How many ms pass between looks at the servers, to notice what happens to them without this page. */
 const LOOK = 2_000;
 const POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; " +
   "connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'";
 
-/** Serves the page on 127.0.0.1; port 0 is one that is free. Rejects if it cannot listen there. */
+/** Serves the page on 127.0.0.1. Port 0 means a free one. Rejects if it cannot listen. */
 export async function servePage(
   servers: readonly NamedServer[],
   applications: readonly Application[],
@@ -47,9 +47,9 @@ export class PageServer {
   readonly #http: Server;
   readonly #journal = new Journal();
   readonly #holdings: Holdings;
-  /** Visitors at an application whose last answer was an error. */
+  /** The visitors whose last answer from an application was an error. */
   readonly #troubled = new Set<string>();
-  /** What is being done to a server: one thing after the other. */
+  /** The work on each server, one thing after the other. */
   readonly #work = new Map<NamedServer, Promise<void>>();
   #seen = "";
   #looking: ReturnType<typeof setInterval> | undefined;
@@ -80,7 +80,7 @@ export class PageServer {
 
   async listen(port: number): Promise<void> {
     this.#http.listen(port, "127.0.0.1");
-    await once(this.#http, "listening"); // rejects with what "error" brings
+    await once(this.#http, "listening"); // rejects with the error of "error"
     this.#looking = setInterval(() => void this.#look(), LOOK);
   }
 
@@ -159,7 +159,7 @@ export class PageServer {
     }
     const { outcome } = exchange;
     const { tone, text } = tellExchange(exchange, brought, this.#holdings.placeOf(exchange.cookie));
-    // Each post is told of; of what is only looked at, that it fails now, or no longer.
+    // The log mentions each post. It mentions a mere look only if that begins or ceases to fail.
     const visitor = `${name} ${brought?.hash}`;
     const failed = exchange.status === 503;
     if (isPost || (failed && !this.#troubled.has(visitor))) {
@@ -173,7 +173,7 @@ export class PageServer {
     if (isPost) this.#journal.change(name);
   }
 
-  /** Stops or starts a server, after what is being done to it. */
+  /** Stops or starts a server, after earlier work on it is done. */
   #switch(server: NamedServer, action: "stop" | "start"): Promise<void> {
     const work = (this.#work.get(server) ?? Promise.resolve()).then(async () => {
       if (server.runs === (action === "start")) return;
@@ -192,7 +192,7 @@ export class PageServer {
     return work;
   }
 
-  /** Notices what has happened past this page: a server that was killed, a session that has ended. */
+  /** Notices what has happened without this page: a killed server, or a session that has ended. */
   async #look(): Promise<void> {
     if (!this.#journal.isRead) return;
     const now = JSON.stringify(await this.#holdings.read());
@@ -201,7 +201,7 @@ export class PageServer {
   }
 }
 
-/** Whether another site's page has sent this form; browsers say where a form comes from. */
+/** Whether a page of another site has sent this form. Browsers say where a form comes from. */
 function isForeign({ method, headers: { origin, host } }: IncomingMessage): boolean {
   return method !== "GET" && origin !== undefined && origin !== `http://${host}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The memcached servers of the example: real ones where there is a memcached, else memwire's own
- * embedded one, which is for development and tests.
+ * The memcached servers of the example: real ones if a memcached is found, otherwise memwire's own embedded one,
+ * which is for development and tests.
  */
 import process from "node:process";
 import { MemcachedServer as EmbeddedServer } from "../../../src/testing/mod.ts";
@@ -12,24 +12,24 @@ export interface NamedServer {
   readonly name: string;
   readonly address: string;
   readonly runs: boolean;
-  /** As if it had crashed: what it held is lost. */
+  /** Stops it as a crash would: its items are lost. */
   stop(): Promise<void>;
   startAgain(): Promise<void>;
 }
 
-/** What servers are made of, in words, and how to make one. */
+/** A kind of server: its description, and how to make one. */
 export interface Kind {
   readonly words: string;
   start(name: string): Promise<NamedServer>;
 }
 
-/** Decides by what is at hand. */
+/** Chooses the kind by what this machine has. */
 export function chooseKind(): Kind {
   const source = findMemcached();
   return source === undefined ? embedded() : real(source);
 }
 
-/** Real ones, from what was found. */
+/** Real servers, from the program that was found. */
 export function real(source: MemcachedSource): Kind {
   return {
     words: source.kind === "docker" ? "memcached in Docker" : source.path,
@@ -48,7 +48,7 @@ export function real(source: MemcachedSource): Kind {
   };
 }
 
-/** The embedded ones, in this process. */
+/** Embedded servers, in this process. */
 export function embedded(): Kind {
   return {
     words:
@@ -74,7 +74,7 @@ export function embedded(): Kind {
   };
 }
 
-/** The runtime, in words. */
+/** Returns the name of the runtime. */
 export function runtimeName(): string {
   const { bun, deno, node } = process.versions as Record<
     string,

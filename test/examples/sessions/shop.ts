@@ -3,11 +3,11 @@
  *
  *     node application.ts NAME SERVER,SERVER,...
  *
- * It keeps nothing of its own. Any number of these, anywhere, share their visitors' sessions as long
- * as they name the same memcached servers.
+ * It keeps no state itself. Any number of these servers, anywhere, share their visitors' sessions if they name the
+ * same memcached servers.
  *
  * A browser that posts a form is sent back to the page (303), so reloading never repeats a request.
- * Who accepts JSON instead, as the terminal's tour does, gets each answer at once.
+ * A client that accepts JSON, such as the walk in the terminal, gets each answer at once.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,7 +24,7 @@ export interface Visit {
   since: Date;
 }
 
-/** What a visitor is told. */
+/** The answer to a visitor. */
 export interface Answer {
   /** The application server that answered. */
   readonly from: string;
@@ -34,11 +34,11 @@ export interface Answer {
   readonly note?: string | undefined;
 }
 
-/** Without TLS a browser takes no __Host- cookie. In production: sessionCookie(id), nothing else. */
+/** Without TLS a browser accepts no __Host- cookie. In production use sessionCookie(id) and nothing else. */
 export const COOKIE = { name: "sid", secure: false };
-/** The response header that says what became of the session, for whoever keeps a log. */
+/** The response header that says what storing the session did, for the page's log. */
 export const OUTCOME_HEADER = "session-outcome";
-/** The slowest that a request can be asked to be, ms. */
+/** The longest delay that a request can ask for, in ms. */
 const SLOWEST = 10_000;
 const FILES = ["base.css", "shop.css"];
 
@@ -50,20 +50,20 @@ const actions: Readonly<Record<string, Action>> = {
     return user === undefined ? "Who are you?" : `Welcome, ${user}.`;
   },
   "POST /login"(session, form): string {
-    session.regenerate(); // a new id for a new right: a planted cookie is worth nothing
+    session.regenerate(); // a new id at each login, so that a planted cookie is worth nothing
     session.set("user", form.get("user") || "somebody").set("since", new Date());
     return `Welcome, ${session.get("user")}.`;
   },
   async "POST /cart"(session, form): Promise<string> {
     const item = form.get("item") ?? "tea";
     await beSlow(form);
-    session.update("cart", (cart = []) => [...cart, item]); // two requests at once both count
+    session.update("cart", (cart = []) => [...cart, item]); // if two requests come at once, both items stay
     return `There is ${item} in your cart.`;
   },
   async "POST /note"(session, form): Promise<string> {
     await beSlow(form);
-    // If the visitor has logged in meanwhile, the cookie of a session that begins here would replace
-    // the login's. So a slow request goes on with a session, and does not begin one.
+    // If the visitor has logged in meanwhile, the cookie of a session that begins here would replace that of the
+    // login. So a slow request may continue a session, but does not begin one.
     if (session.isNew) return "You have nothing yet that a note could go with.";
     session.set("note", form.get("note") ?? "");
     return "Your note is taken down.";
@@ -74,12 +74,12 @@ const actions: Readonly<Record<string, Action>> = {
   },
 };
 
-/** A slow request: the payment, the stock, the post. */
+/** A slow request waits for something else: the payment, the stock, the post. */
 async function beSlow(form: URLSearchParams): Promise<void> {
   await sleep(Math.min(Number(form.get("slow")) || 0, SLOWEST));
 }
 
-/** The server; the caller lets it listen. */
+/** Makes the server. The caller makes it listen. */
 export function createShop(name: string, store: SessionStore<Visit>): Server {
   const visit = withNodeSession<Visit, IncomingMessage, ServerResponse>(
     store,
@@ -130,7 +130,7 @@ function actionOf(request: IncomingMessage): Action | undefined {
   return actions[`${request.method} ${pathOf(request)}`];
 }
 
-/** Answers with a page, after a form that was posted with the way back to the page, or with JSON. */
+/** Answers with a page, with a redirect to the page after a posted form, or with JSON. */
 function reply(
   request: IncomingMessage,
   response: ServerResponse,

@@ -3,17 +3,17 @@
  */
 import type { Answer } from "./shop.ts";
 
-/** ms that the slow request of the page takes. */
+/** How long the slow request of the page takes, in ms. */
 const SLOW = 4_000;
 
-/** What the page says after a request that has saved nothing; the keys are in its address. */
+/** What the page says after a request that has saved nothing. The keys come in the page's address. */
 const NOTICES: Readonly<Record<string, string>> = {
   gone: "Nothing was saved: while that request ran, your session ended or got a new id.",
   unchanged: "There was nothing to save.",
 };
 const UNREACHABLE = "Nothing was saved: a session’s server could not be reached.";
 
-/** The page that tells an answer, with what became of the form that was posted before it. */
+/** Makes the page for an answer, with the outcome of the form that was posted before. */
 export function shopPage(answer: Answer, status: number, after: string | null): string {
   const notice = after === null ? "" : NOTICES[after] ?? UNREACHABLE;
   const retry = status === 503 ? `<meta http-equiv="refresh" content="2; url=./">` : "";
@@ -88,7 +88,7 @@ function hidden(name: string, value: string): string {
   return `<input type="hidden" name="${name}" value="${value}">`;
 }
 
-/** "tea × 2, a pen". */
+/** Makes a text of the cart: "tea × 2, a pen". */
 function list(cart: readonly string[]): string {
   return [...new Set(cart)].map((item) => {
     const count = cart.filter((other) => other === item).length;

@@ -1,5 +1,5 @@
 /**
- * Starts application servers, each in a process of its own, in the runtime that runs this.
+ * Starts application servers, each as a separate process, in the runtime that runs this.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,7 +7,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** An application server that runs. */
+/** A running application server. */
 export interface Application {
   readonly name: string;
   /** "http://127.0.0.1:port". */
@@ -15,7 +15,7 @@ export interface Application {
   stop(): Promise<void>;
 }
 
-/** Starts one and waits until it listens. */
+/** Starts an application server, and waits until it listens. */
 export async function startApplication(
   name: string,
   servers: readonly string[],

@@ -1,16 +1,16 @@
 /**
- * The page's log, in words: what a request has meant for the visitor's session and cookie.
+ * Puts into words, for the page's log, what a request has meant for the visitor's session and cookie.
  */
 import type { Exchange } from "./gateway.ts";
 import type { Place } from "./holdings.ts";
 import type { Entry } from "./journal.ts";
 
-/** What is said of a request, and how it is coloured. */
+/** The words about a request, and their colour. */
 export type Told = Pick<Entry, "tone" | "text">;
 
 /**
- * Tells of a request that is over. `brought` is where the session in the request's cookie belongs,
- * `set` the same for the cookie in the response.
+ * Describes a request that has ended. `brought` is the server of the session in the request's cookie, `set` that of
+ * the cookie in the response.
  */
 export function tellExchange(
   exchange: Exchange,

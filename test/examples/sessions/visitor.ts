@@ -1,5 +1,5 @@
 /**
- * A visitor: a browser's cookie and what it is told.
+ * A visitor: a browser's cookie, and the answers that it gets.
  */
 import type { Answer } from "./shop.ts";
 import type { Application } from "./start_application.ts";
@@ -7,7 +7,7 @@ import type { Application } from "./start_application.ts";
 /** An answer with its status code. */
 export type Told = Answer & { readonly status: number };
 
-/** Somebody with a cookie, whom a load balancer sends to either application. */
+/** A visitor with a cookie, whom a load balancer sends to either application. */
 export class Visitor {
   readonly name: string;
   /** The session's id, which only the browser and the applications know. */
@@ -26,12 +26,12 @@ export class Visitor {
     return this.#ask(at, "POST", "/login", { user: this.name });
   }
 
-  /** Puts something into the cart; `slow` ms pass between reading the session and saving it. */
+  /** Puts something into the cart. `slow` ms pass between reading the session and saving it. */
   put(at: Application, item: string, slow = 0): Promise<Told> {
     return this.#ask(at, "POST", "/cart", { item, slow: String(slow) });
   }
 
-  /** Leaves a note for the shop, as slowly. */
+  /** Leaves a note for the shop, with the same delay. */
   write(at: Application, note: string, slow = 0): Promise<Told> {
     return this.#ask(at, "POST", "/note", { note, slow: String(slow) });
   }

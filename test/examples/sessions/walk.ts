@@ -1,5 +1,5 @@
 /**
- * The walk through the shop, step by step, each step checked as it is told.
+ * The walk through the shop. It prints and checks each step.
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,7 +8,7 @@ import type { NamedServer } from "./servers.ts";
 import type { Application } from "./start_application.ts";
 import { type Told, Visitor } from "./visitor.ts";
 
-/** Walks visitors through; throws when something is not as it should be. */
+/** Walks visitors through the shop. Throws if something is not as it should be. */
 export async function walk(
   servers: readonly NamedServer[],
   [one, two]: readonly [Application, Application],
@@ -98,7 +98,7 @@ export async function walk(
   await client.close();
 }
 
-/** Asks again while the answer is 503, as it says: each application finds out by itself. */
+/** Asks again while the answer is 503, as Retry-After says. Each application finds out by itself. */
 async function patiently(ask: () => Promise<Told>): Promise<Told> {
   const limit = Date.now() + 10_000;
   for (;;) {

@@ -1,14 +1,14 @@
 /**
- * Keeps the page as things are. The server's events say that something has changed; what it is now is
- * then asked for, with the visitor's cookie, which no script can read.
+ * Keeps the page up to date. The server's events say that something has changed. Then the page asks for the new
+ * state, with the visitor's cookie, which no script can read.
  */
 const $ = (id) => document.getElementById(id);
 const frames = [...document.querySelectorAll("iframe")];
 
-/** For a request that fails: when the server is back, the events open again and all is redrawn. */
+/** Ignores a request that fails: when the server is back, the events open again and everything is redrawn. */
 const ignore = () => {};
 
-/** An element of a class, with text and elements in it. */
+/** Makes an element of a class, with text and elements in it. */
 function element(tag, className, ...content) {
   const made = document.createElement(tag);
   made.className = className;
@@ -18,13 +18,13 @@ function element(tag, className, ...content) {
 
 // The applications, each in a frame.
 
-/** Puts what the application answers now into its frame. It does not disturb a request there. */
+/** Puts the application's present answer into its frame, without disturbing a request there. */
 async function refresh(frame, url = `/${frame.name}/`) {
   const shown = frame.contentDocument;
   const turn = frame.turn = (frame.turn ?? 0) + 1;
   const response = await fetch(url, { headers: { accept: "text/html" } });
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (frame.contentDocument !== shown) return; // it has loaded something newer itself
+  if (frame.contentDocument !== shown) return; // the frame has loaded something newer itself
   if (frame.turn !== turn) return; // asked again meanwhile
   const isTyping = shown.hasFocus() && shown.activeElement?.matches("input");
   if (!isTyping && shown.body.innerHTML !== fresh.body.innerHTML) {
@@ -35,7 +35,7 @@ async function refresh(frame, url = `/${frame.name}/`) {
   if (response.status === 503) frame.retry = setTimeout(() => refresh(frame).catch(ignore), 1000);
 }
 
-/** Gives a frame the height of what is in it. */
+/** Gives a frame the height of its content. */
 function fit(frame) {
   const body = frame.contentDocument?.body; // none while it loads
   if (body) frame.style.height = `${body.offsetHeight}px`;
@@ -129,7 +129,7 @@ function drawYou(you, servers) {
   }
 }
 
-/** How often the state was asked for; an answer that was overtaken is not drawn. */
+/** How often the state was asked for. An answer that was overtaken by a newer one is not drawn. */
 let asked = 0;
 
 async function draw() {
@@ -142,7 +142,7 @@ async function draw() {
   for (const { name, url } of applications) {
     const link = document.querySelector(`[data-address="${name}"]`);
     const { port } = new URL(url);
-    // The same host as this page's, so the same cookie: cookies are not separated by port.
+    // The host is that of this page, and so is the cookie, because cookies are not separated by port.
     link.href = `http://${location.hostname}:${port}/`;
     link.textContent = `${location.hostname}:${port}`;
   }
@@ -151,7 +151,7 @@ async function draw() {
 
 // The events.
 
-/** Asks for everything again. The application that has just answered keeps what it says of that. */
+/** Asks for everything again, except from the application that has just answered. */
 function redraw(by) {
   draw().catch(ignore);
   for (const frame of frames) {
@@ -165,7 +165,7 @@ let events;
 function follow() {
   events = new EventSource("/events");
   events.addEventListener("open", () => {
-    $("log").replaceChildren(); // all of it comes again
+    $("log").replaceChildren(); // the server sends all of it again
     $("live").className = "live";
     $("live").textContent = "live";
     redraw();
@@ -192,7 +192,7 @@ function follow() {
   });
 }
 
-// A hidden page follows nothing: a browser has few connections for one address.
+// A hidden page follows no events, because a browser has few connections for one address.
 document.addEventListener("visibilitychange", () => {
   events.close();
   if (!document.hidden) follow();

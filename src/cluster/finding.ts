@@ -1,0 +1,154 @@
+/**
+ * A client's servers are being found: a Discovery tells its lists, and until the first one calls wait.
+ *
+ * They wait for `connectTimeout` from the first call on, as for a server that is new; then they are refused
+ * at once, as for one that is down, until a list comes.
+ */
+import { parseServers, type ServerConfig, type ServerSpec } from "../address.ts";
+import { kindOf } from "../checks/values.ts";
+import { clearTimeout, elapsed, setTimeout } from "../connection/clock.ts";
+import { describeNetworkError } from "../connection/network_words.ts";
+import { discoveryEvents } from "../diagnostics.ts";
+import {
+  INVALID_ARGUMENT,
+  isMemcachedError,
+  type MemcachedError,
+  ServerDownError,
+} from "../errors.ts";
+import type { ServerRef } from "../server_ref.ts";
+import type { Discovery } from "./discovery.ts";
+
+/** Who uses the lists. */
+export interface Listed {
+  /** Takes a list. May throw, and keeps the one before then. */
+  setServers(configs: readonly ServerConfig[]): void;
+  readonly servers: readonly { readonly ref: ServerRef }[];
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(error: MemcachedError): void;
+}
+
+/** The finding of one client's servers. */
+export class Finding {
+  readonly #discovery: Discovery;
+  readonly #connectTimeout: number;
+  readonly #cluster: Listed;
+  #watch: { close(): void } | undefined;
+  /** When it began; undefined: it has not. */
+  #since: number | undefined;
+  #found = false;
+  #closed = false;
+  /** Why there is no list yet, as far as that was told. */
+  #reason: MemcachedError | undefined;
+  #list = "";
+  #waiting: Waiter[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `connectTimeout` in ms. */
+  constructor(discovery: Discovery, connectTimeout: number, cluster: Listed) {
+    this.#discovery = discovery;
+    this.#connectTimeout = connectTimeout;
+    this.#cluster = cluster;
+  }
+
+  /** Whether there is a list. */
+  get found(): boolean {
+    return this.#found;
+  }
+
+  /** Resolves when there is a list; rejects with a ServerDownError if none comes in time. */
+  wait(): Promise<void> {
+    if (this.#found) return Promise.resolve();
+    this.#begin();
+    if (this.#found) return Promise.resolve();
+    const left = this.#connectTimeout - (elapsed() - (this.#since as number));
+    if (left <= 0) return Promise.reject(this.missing());
+    // Not unref'd: a pending call keeps the process alive.
+    this.#timer ??= setTimeout(() => this.#giveUp(), left);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** Why a call fails that needs a list. */
+  missing(): ServerDownError {
+    const why = this.#since === undefined
+      ? "no call has asked for it"
+      : `discovery has found none within ${this.#connectTimeout} ms`;
+    const reason = this.#reason === undefined ? "" : `: ${this.#reason.message}`;
+    return new ServerDownError(`there is no list of servers yet, ${why}${reason}`, {
+      cause: this.#reason,
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#watch?.close();
+  }
+
+  #begin(): void {
+    if (this.#since !== undefined) return;
+    this.#since = elapsed();
+    try {
+      const watch = this.#discovery.watch(
+        (servers) => this.#take(servers),
+        (error) => this.#fail(error),
+      );
+      if (this.#closed) watch.close();
+      this.#watch = watch;
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #take(servers: readonly ServerSpec[]): void {
+    if (this.#closed) return;
+    try {
+      const configs = parseServers(servers);
+      const list = JSON.stringify(configs);
+      if (list === this.#list) return;
+      this.#cluster.setServers(configs);
+      this.#list = list;
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#found = true;
+    this.#reason = undefined;
+    clearTimeout(this.#timer);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { resolve } of waiting) resolve();
+    if (discoveryEvents.hasSubscribers) {
+      discoveryEvents.publish({ servers: this.#cluster.servers.map(({ ref }) => ref) });
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    this.#reason = failed(error);
+    if (!discoveryEvents.hasSubscribers) return;
+    discoveryEvents.publish({
+      servers: this.#cluster.servers.map(({ ref }) => ref),
+      error: this.#reason,
+    });
+  }
+
+  #giveUp(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reject } of waiting) reject(this.missing());
+  }
+}
+
+/** An error of somebody else's discovery, or of a list that it has given, as one of ours. */
+function failed(error: unknown): MemcachedError {
+  if (isMemcachedError(error)) return error;
+  return new ServerDownError(`discovery failed: ${wordsOf(error)}`, { cause: error });
+}
+
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${kindOf(error)}`;
+  const { code } = error as { code?: unknown };
+  return code === INVALID_ARGUMENT ? error.message : describeNetworkError(error);
+}

@@ -1,0 +1,25 @@
+/** The nodes of a cluster as a configuration endpoint writes them: `host|ip|port host|ip|port...`. */
+import { isIp } from "../address.ts";
+
+/** One node. */
+export interface Node {
+  readonly host: string;
+  readonly port: number;
+  /** undefined: the list has none, so the name is looked up. */
+  readonly ip: string | undefined;
+}
+
+/** The nodes in the order of the list; undefined: it is empty or malformed. */
+export function readNodes(list: string): readonly Node[] | undefined {
+  const nodes = list.trim().split(/ +/).map(readNode);
+  return nodes.includes(undefined) ? undefined : nodes as Node[];
+}
+
+function readNode(text: string): Node | undefined {
+  const [, name = "", ip = "", digits = ""] = /^([^|]*)\|([^|]*)\|(\d{1,5})$/.exec(text) ?? [];
+  const host = name === "" ? ip : name;
+  const port = Number(digits);
+  const known = /^[\w.-]+$/.test(host) || isIp(host);
+  if (!known || port < 1 || port > 65_535 || (ip !== "" && !isIp(ip))) return undefined;
+  return { host, port, ip: ip === "" || ip === host ? undefined : ip };
+}

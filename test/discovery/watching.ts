@@ -1,0 +1,43 @@
+/** What tests of discovery share: nodes on loopback addresses, and what the channel tells. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { TestContext } from "node:test";
+import type { DiscoveryMessage } from "../../mod.ts";
+import { MemcachedServer } from "../../src/testing/mod.ts";
+
+/** Notes what is published on `memwire:discovery` until the test ends. */
+export function listen(t: TestContext): DiscoveryMessage[] {
+  const told: DiscoveryMessage[] = [];
+  const note = (message: unknown): unknown => told.push(message as DiscoveryMessage);
+  subscribe("memwire:discovery", note);
+  t.after(() => unsubscribe("memwire:discovery", note));
+  return told;
+}
+
+/** A node of a fleet: its name, where it is, and the server there. */
+export interface FleetNode {
+  readonly host: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly server: MemcachedServer;
+}
+
+/** Starts an embedded server as a node of a fleet, on an address of loopback. */
+export async function startNode(host: string, ip: string): Promise<FleetNode> {
+  const server = await MemcachedServer.start({ host: ip });
+  return { host, ip, port: Number(server.address.split(":")[1]), server };
+}
+
+/** The same node at another address: another machine under its name and port. */
+export async function replaceNode({ host, port }: FleetNode, ip: string): Promise<FleetNode> {
+  const server = await MemcachedServer.start({ host: ip, port });
+  return { host, ip, port, server };
+}
+
+/** Has a server list these nodes as their cluster. */
+export function announce(
+  server: MemcachedServer,
+  version: number,
+  nodes: readonly FleetNode[],
+): void {
+  server.setCluster(version, nodes.map(({ host, ip, port }) => ({ host, ip, port })));
+}
