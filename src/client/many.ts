@@ -43,9 +43,10 @@ async function askMany<R>(
   take: TakeOne<R>,
 ): Promise<Map<string, R>> {
   const begun = core.sweep.now();
-  const names = [...new Set(checkIterable(keys, "keys"))];
+  const names = new Set(checkIterable(keys, "keys"));
   const call = core.callOptions(options);
-  const entries = names.map((name) => ({ name, key: core.wireKey(name), item: undefined }));
+  const entries: Entry[] = [];
+  for (const name of names) entries.push({ name, key: core.wireKey(name), item: undefined });
   const gathered = new Gathered(entries, take);
   await send(core, call, {
     operation,
@@ -73,10 +74,11 @@ export async function setMany(
     if (!Array.isArray(entry)) throw invalidType("each entry must be a pair of a key and a value");
     pairs.set(entry[0], entry[1]);
   }
-  const listed = Array.from(pairs, ([name, value]) => {
+  const listed: Entry[] = [];
+  for (const [name, value] of pairs) {
     const item = core.stored(name, value, codec);
-    return { name, key: item.key, item };
-  });
+    listed.push({ name, key: item.key, item });
+  }
   const gathered = new Gathered<void>(listed, () => undefined);
   await send(core, call, {
     operation: "setMany",
