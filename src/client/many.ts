@@ -10,7 +10,7 @@ import { ABSENT, type Entry, Gathered, type TakeOne } from "./gathered.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
 import { type ManyCall, sendPortions } from "./portions.ts";
 
-/** What was found for the keys. */
+/** The values that were found, by key. */
 export function getMany<T>(
   { core, codec }: Commands<unknown>,
   keys: Iterable<string>,
@@ -26,7 +26,7 @@ export function getMany<T>(
   );
 }
 
-/** delete for each key. */
+/** Deletes each key. The result has true for a key that was there. */
 export function deleteMany(
   core: Core,
   keys: Iterable<string>,
