@@ -143,7 +143,7 @@ const PLAIN_URL = /^\w+:\/\/[\w.-]*(:\d*)?\/?$/;
 
 /**
  * The address for a message, unless it may hold credentials. If a comma has cut a URL in two, the "@"
- * after them is in the next piece, or missing.
+ * behind the credentials is in the next piece, or missing.
  */
 function shown(spec: unknown, secret: boolean): string {
   const address = addressOf(spec);

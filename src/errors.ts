@@ -107,7 +107,7 @@ export class ClosedError extends MemcachedError {
   }
 }
 
-/** `AUTH`: the server wants credentials, or other ones. */
+/** `AUTH`: the server asks for credentials, or has refused those that were given. */
 export class AuthError extends MemcachedError {
   /** Always "AuthError". */
   override readonly name = "AuthError";

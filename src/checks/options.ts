@@ -20,8 +20,9 @@ const MAX_SHOWN = 40;
  *
  * @param options What the caller passed; undefined: no options.
  * @param given An object with every known option, each undefined or a mark for "not given". It is filled
- * and returned. @param what How messages name a nested object, for example "auth". @throws {TypeError}
- * `options` is not an object of options, or has an unknown one.
+ * and returned.
+ * @param what How messages name a nested object, for example "auth".
+ * @throws {TypeError} `options` is not an object of options, or has an unknown one.
  */
 export function readOptions<T extends object>(
   options: T | undefined,

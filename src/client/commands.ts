@@ -72,12 +72,12 @@ export class Commands<T> {
     return this.core.ask("refresh", key, result.refreshResult, options, ttl);
   }
 
-  /** true: it was there. */
+  /** Deletes the key; true: it was there. */
   delete(key: string, options: CommandOptions): Promise<boolean> {
     return this.core.ask("delete", key, result.doneOrNotResult, options);
   }
 
-  /** Deletes what still has the token. */
+  /** Deletes the item if it still has the token. */
   compareAndDelete(
     key: string,
     cas: bigint,
@@ -86,22 +86,22 @@ export class Commands<T> {
     return this.core.compareAndDelete(key, cas, result.compareAndDeleteResult, options);
   }
 
-  /** Stores, whatever was there. */
+  /** Stores the value, whatever was there. */
   set(key: string, value: unknown, options: StoringOptions): Promise<void> {
     return this.core.store("set", key, value, this.codec, result.doneResult, options);
   }
 
-  /** Stores if absent. */
+  /** Stores the value if the key is absent. */
   add(key: string, value: unknown, options: StoringOptions): Promise<boolean> {
     return this.core.store("add", key, value, this.codec, result.doneOrNotResult, options);
   }
 
-  /** Stores if something is there. */
+  /** Stores the value if the key is there. */
   replace(key: string, value: unknown, options: StoringOptions): Promise<boolean> {
     return this.core.store("replace", key, value, this.codec, result.doneOrNotResult, options);
   }
 
-  /** Stores if what is there still has the token. */
+  /** Stores the value if the item still has the token. */
   cas(
     key: string,
     value: unknown,

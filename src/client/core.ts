@@ -153,7 +153,7 @@ export class Core {
     }
   }
 
-  /** Deletes what still has the token. */
+  /** Deletes the item if it still has the token. */
   compareAndDelete<T>(
     key: string,
     cas: bigint,

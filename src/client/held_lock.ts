@@ -5,7 +5,7 @@
  * loses it.
  */
 export interface Lock extends AsyncDisposable {
-  /** Rises from holder to holder within one server's life. */
+  /** Rises from holder to holder until the server restarts. */
   readonly token: bigint;
   /** Aborts a second before the lock ends, or when the lock turns out to be lost. */
   readonly signal: AbortSignal;

@@ -58,9 +58,11 @@ export class Memcached implements AsyncDisposable {
 
   /**
    * Checks the servers and options. It does not connect yet.
-   * @param servers Server specifications; a string may name several, separated by commas or spaces. Default
-   * "localhost:11211". Or a {@link Discovery}, which finds them from the first call on and keeps the list up to date.
-   * @param options Defaults stand with {@link MemcachedOptions}.
+   *
+   * @param servers The servers. A string may name several, separated by commas or spaces. Default
+   * "localhost:11211". Or a {@link Discovery}, which finds them from the first call on and keeps the list
+   * up to date.
+   * @param options The {@link MemcachedOptions}, which have the defaults.
    */
   constructor(
     servers: string | readonly ServerSpec[] | Discovery = DEFAULT_SERVERS,
@@ -84,8 +86,9 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * The values that were found, by key. Duplicate keys are asked for once, and without keys nothing is
-   * sent. Rejects with `PartialError` if a server could not be asked; its `results` has the other values.
+   * The values that were found, by key. A key that is given twice is sent once, and without keys nothing
+   * is sent. Rejects with `PartialError` if a server could not be asked; its `results` has the other
+   * values.
    *
    * @example `const found = await memcached.getMany(["a", "b"]); found.get("a");`
    */
@@ -107,7 +110,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * get and touch in one round trip; `ttl` in seconds.
+   * The value, which gets a new ttl in the same round trip; `ttl` in seconds.
    *
    * @example `const session = await memcached.getAndTouch("session:17", 1800);`
    */
@@ -179,7 +182,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * The same at the front.
+   * Adds text or bytes at the front, and keeps the ttl and flags; false: the key is absent.
    *
    * @example `await memcached.prepend("log", "the first line\n");`
    */
@@ -329,8 +332,8 @@ export class Memcached implements AsyncDisposable {
   /**
    * fetch for many keys: one round trip for the values that are there, and one `load` for all keys that
    * this call must load. `load` gets those keys, and a key that it leaves out has no value. For keys that
-   * others load, the call waits. If a server fails, its keys are loaded too. Rejects as {@link
-   * Memcached.fetch} does, for any of the keys.
+   * others load, the call waits. If a server fails, its keys are loaded too. For any of the keys it
+   * rejects as {@link Memcached.fetch} does.
    *
    * @example
    * ```ts

@@ -88,7 +88,7 @@ export const refreshResult: Finish<Refreshed | undefined> = (reply) =>
     ? { cas: BigInt(reply.cas), flags: reply.flags }
     : undefined;
 
-/** It was done. */
+/** For commands that cannot be refused. */
 export const doneResult: Finish<void> = () => undefined;
 
 /** true: it was done; false: its condition does not hold. */

@@ -12,7 +12,7 @@
  * one does. "Aged": the token has been there for `lease` seconds, so its loader is taken for dead
  * (seen.ts).
  *
- * | what stands there              | meta                              | classic                           |
+ * | what is there                  | meta                              | classic                           |
  * | ------------------------------ | --------------------------------- | --------------------------------- |
  * | error, lost, no reply in time  | bypass: load, store nothing       | the same                          |
  * | nothing                        | bypass: no memory for a stub      | add a stub and ask: own: won cold |
