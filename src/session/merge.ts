@@ -41,9 +41,12 @@ export function isSame(one: Encoded | undefined, other: Encoded | undefined): bo
   return one === undefined ? other === undefined : one.equals(other);
 }
 
-/** Sets an own field, even one that is named `__proto__`. */
+/**
+ * Sets an own field, even one with an inherited name. Assigning that would do nothing, would run a setter, or
+ * would throw where Object.prototype is frozen.
+ */
 export function setField(fields: Fields, name: string, value: unknown): void {
-  if (name !== "__proto__") fields[name] = value;
+  if (!(name in fields) || Object.hasOwn(fields, name)) fields[name] = value;
   else {
     Object.defineProperty(fields, name, {
       value,
