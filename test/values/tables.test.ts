@@ -1,5 +1,5 @@
 // How each client's table stores and reads values, by vectors that were computed from the rules in the clients'
-// own sources.
+// own sources. test/real_clients has the clients themselves.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
