@@ -56,7 +56,7 @@ async function values(client: Memcached): Promise<void> {
   assert.deepEqual(keys.sort(), ["count", "large", "object", "text"]);
 }
 
-/** Inflating is bounded, and what was appended to is refused, whatever zlib the runtime has. */
+/** Checks that inflating is bounded and that appended bytes are refused, whatever zlib the runtime has. */
 async function compressed(client: Memcached): Promise<void> {
   const address = `127.0.0.1:${port}`;
   const writer = new Memcached(address, { timeout: 2_000, compressAbove: 100 });

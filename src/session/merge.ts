@@ -42,8 +42,8 @@ function isSame(one: Encoded | undefined, other: Encoded | undefined): boolean {
 }
 
 /**
- * Sets an own field, even one with an inherited name. Assigning that would do nothing, would run a setter, or
- * would throw where Object.prototype is frozen.
+ * Sets an own field, even one with an inherited name. Assigning such a field would do nothing, would run a
+ * setter, or would throw if Object.prototype is frozen.
  */
 export function setField(fields: Fields, name: string, value: unknown): void {
   if (!(name in fields) || Object.hasOwn(fields, name)) fields[name] = value;

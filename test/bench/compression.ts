@@ -1,5 +1,5 @@
 /**
- * What `compressAbove` costs and saves: 10 KiB of JSON, as text and as an object, with and without it.
+ * Measures what `compressAbove` costs and saves, for 10 KiB of JSON as text and as an object, with and without it.
  *
  *     npm run bench:compression
  *     node --import tsx test/bench/compression.ts --ms 500 --rounds 5
@@ -18,7 +18,7 @@ const ms = Number(values.ms);
 const rounds = Number(values.rounds);
 const IN_FLIGHT = 20;
 
-/** A list of goods of so many bytes of JSON: names repeat themselves, as everywhere, and numbers do not. */
+/** Makes a list of goods with so many bytes of JSON. As in real data, names repeat and numbers do not. */
 function goods(bytes: number): object[] {
   const list: object[] = [];
   for (let i = 0; JSON.stringify(list).length < bytes; i++) {

@@ -1,4 +1,4 @@
-/** Has values go from another client to memwire and back, and counts those that arrive as another. */
+/** Sends values from another client to memwire and back, and counts those that arrive changed. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { TestContext } from "node:test";
@@ -11,17 +11,17 @@ import type { Other, OtherClient } from "./other_client.ts";
 export interface Kind {
   readonly name: string;
   readonly values: readonly unknown[];
-  /** How the other client is told the value. */
+  /** The value in the form that the other client gets. */
   readonly other: (value: unknown) => Other;
-  /** What memwire reads, if not the value: memjs knows bytes only. */
+  /** What memwire reads, if that is not the value itself: memjs knows only bytes. */
   readonly ours?: (value: unknown) => unknown;
-  /** What the other client tells of it; default: as it was told. */
+  /** What the other client should read. Default: the form that it got. */
   readonly told?: (value: unknown) => Other;
-  /** Kinds that go one way only. */
+  /** Set for kinds that can go in one direction only. */
   readonly oneWay?: "to" | "from";
 }
 
-/** The other client, as it is set. */
+/** The other client, with its settings. */
 export interface Way {
   readonly client: OtherClient;
   readonly mode: string;
@@ -61,7 +61,7 @@ export async function bothWays(
   t.diagnostic(`${mode}: ${from} values read here, ${to} read there, 0 wrong`);
 }
 
-/** Numbers and JSON are the same if they mean the same. */
+/** Whether two values are the same. Numbers and JSON are if they mean the same. */
 function sameData(type: string, bytes: Buffer, data: string | Uint8Array): boolean {
   if (type === "double" || type === "number") {
     return Object.is(Number(bytes.toString()), Number(data));

@@ -1,4 +1,4 @@
-// Java's spymemcached: values both ways, compressed by gzip, and what is refused.
+// Java's spymemcached: values in both directions, compressed by gzip, and values that are refused.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { CorruptValueError, Memcached } from "../../mod.ts";
@@ -63,7 +63,7 @@ describe(`Java, seed ${samples.random.seed}`, () => {
     });
   }
 
-  test("what it compresses by itself, above 16 KiB, is read", async () => {
+  test("values that it compresses by itself, above 16 KiB, are read", async () => {
     await using ours = new Memcached(server.address, { values: "spymemcached", timeout: 10_000 });
     await client.set("plain", "long", ["text", "x".repeat(20_000)]);
     assert.equal((await ours.getItem("long"))?.flags, 2);

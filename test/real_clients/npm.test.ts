@@ -1,4 +1,4 @@
-// memjs, npm's memcached and memcache-client, from npm and in Node: values both ways.
+// memjs, npm's memcached and memcache-client, from npm and in Node: values in both directions.
 import { after, before, describe, test } from "node:test";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import { bothWays, type Kind } from "./both_ways.ts";
@@ -53,7 +53,7 @@ describe(`npm's clients, seed ${samples.random.seed}`, () => {
     await bothWays(t, server, way, [TEXT, BYTES, INTEGERS, DOUBLES, JSONS]);
   });
 
-  // Node 20 has no zstd, and refuses what is compressed by it: test/values.
+  // Node 20 has no zstd, so values that are compressed by it are refused there; test/values checks that.
   if ("zstdCompressSync" in zlib) {
     test("memcache-client, compressed by zstd", async (t) => {
       const options = { values: "memcache-client", compressAbove: 100 } as const;

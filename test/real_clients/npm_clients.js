@@ -1,6 +1,6 @@
 /**
- * memjs, npm's memcached and memcache-client, in Node: reads steps from stdin and answers each, as
- * other_client.ts says. A mode is a client's name; "memcache-client zstd" compresses.
+ * Runs memjs, npm's memcached and memcache-client in Node. It reads steps from stdin and answers each as
+ * other_client.ts says. The mode is a client's name; "memcache-client zstd" compresses.
  */
 import { Buffer } from "node:buffer";
 import { createInterface } from "node:readline";

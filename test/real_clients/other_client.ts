@@ -1,14 +1,14 @@
 /**
- * Another client in a process of its own. Each line that it reads is a step of five fields with tabs between:
+ * Another client in a process of its own. Each line that it reads is a step, with fields separated by tabs:
  * `set` or `get`, a mode of the client, a key, and for `set` a type and the value's text or bytes as base64.
- * It answers each with a line: `stored`, or a type and base64, or `error` and its message as base64.
+ * It answers each step with a line: `stored`, or a type and base64, or `error` and its message as base64.
  */
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** A value as it travels: its type in the other language, and its text or bytes. */
+/** A value on its way: its type in the other language, and its text or bytes. */
 export type Other = readonly [type: string, data: string | Uint8Array];
 
 /** A client of another language or package. */
@@ -17,7 +17,7 @@ export class OtherClient {
   readonly #lines: AsyncIterator<string>;
   #errors = "";
 
-  /** `script`: a file beside this one. */
+  /** `script` is a file beside this one. */
   constructor(command: string, before: readonly string[], script: string, args: readonly string[]) {
     const path = fileURLToPath(new URL(script, import.meta.url));
     const child = spawn(command, [...before, path, ...args], { stdio: ["pipe", "pipe", "pipe"] });
@@ -27,13 +27,13 @@ export class OtherClient {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Stores a value; throws if the client does not. */
+  /** Stores a value. Throws if the client does not store it. */
   async set(mode: string, key: string, [type, data]: Other): Promise<void> {
     const answer = await this.#ask(["set", mode, key, type, Buffer.from(data).toString("base64")]);
     if (answer !== "stored") throw new Error(`${mode} did not store a ${type}: ${shown(answer)}`);
   }
 
-  /** Reads a value: its type and bytes. */
+  /** Reads a value, and returns its type and bytes. */
   async get(mode: string, key: string): Promise<readonly [type: string, bytes: Buffer]> {
     const answer = await this.#ask(["get", mode, key, "", ""]);
     const [type = "", text = ""] = answer.split("\t");

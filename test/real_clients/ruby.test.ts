@@ -1,5 +1,5 @@
-// Ruby's dalli: raw values and JSON both ways, compressed by zlib, and Marshal refused. Debian's 3.0.6 has no
-// string_fastpath yet: it reads text under flags 4 as it reads raw values, and never writes it (test/values has
+// Ruby's dalli: raw values and JSON in both directions, compressed by zlib, and Marshal refused. Debian's 3.0.6 has
+// no string_fastpath yet: it reads text under flags 4 as it reads raw values, but never writes it (test/values has
 // vectors).
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -18,7 +18,7 @@ const RAW: readonly Kind[] = [
     name: "text",
     values: [...samples.texts(150), samples.large()],
     other: (value) => ["text", String(value)],
-    // Without flags 4 it is bytes.
+    // Without flags 4 memwire reads bytes.
     ours: (value) => new Uint8Array(Buffer.from(String(value))),
     told: (value) => ["string", String(value)],
   },
@@ -65,7 +65,7 @@ describe(`Ruby, seed ${samples.random.seed}`, () => {
     });
   }
 
-  test("Marshal is refused by its name, compressed too", async () => {
+  test("Marshal is refused by its name, even compressed", async () => {
     await using ours = new Memcached(server.address, { values: "dalli", timeout: 10_000 });
     for (const list of [["member"], Array(2000).fill("member")]) {
       await client.set("marshal", "list", ["json", JSON.stringify(list)]);

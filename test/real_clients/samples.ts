@@ -1,4 +1,4 @@
-/** Some hundred values of each kind, by a seed: other in each run. */
+/** Some hundred values of each kind, made from a seed that differs in each run. */
 import { Random } from "../hashing/random.ts";
 
 const CHARACTERS = [..."abc 0129{}[]\"\\'\t\r\n\0ÿé€日😀\u{10ffff}\ufffd"];
@@ -7,7 +7,7 @@ const CHARACTERS = [..."abc 0129{}[]\"\\'\t\r\n\0ÿé€日😀\u{10ffff}\ufffd"
 export class Samples {
   readonly random: Random = new Random();
 
-  /** Text of every length up to some thousands, with what other formats take for something else. */
+  /** Texts of every length up to some thousands, and texts that look like something else in other formats. */
   texts(count: number): string[] {
     const fixed = [
       "",
@@ -27,7 +27,7 @@ export class Samples {
       ...fixed,
       ...this.random.many(count - fixed.length, (i) => {
         const length = lengths[i % lengths.length]!;
-        // Half of them repeat themselves, as what compresses does.
+        // Half of them repeat themselves, so that they can be compressed.
         const part = this.random.many(i % 2 === 0 ? length : 7, () => this.random.one(CHARACTERS));
         return part.join("").repeat(Math.ceil(length / part.length)).slice(0, length)
           .replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, "");
@@ -35,7 +35,7 @@ export class Samples {
     ];
   }
 
-  /** Bytes that are no UTF-8. */
+  /** Bytes that are not UTF-8. */
   bytes(count: number): Uint8Array[] {
     const all = Uint8Array.from({ length: 256 }, (_, i) => i);
     const lengths = [1, 10, 100, 1000, 5000];
@@ -63,11 +63,11 @@ export class Samples {
       const size = 2 ** (i % 21);
       return this.random.integer(-size, size) * this.random.one([1, 1000, 2 ** 20]);
     });
-    // There is no -0 among integers.
+    // Integers have no -0.
     return [...fixed, ...some].map((n) => n + 0);
   }
 
-  /** Numbers that are no integers, of all magnitudes. */
+  /** Numbers of all magnitudes that are not integers. */
   doubles(count: number): number[] {
     const fixed = [
       0.1,
@@ -85,13 +85,13 @@ export class Samples {
     return [...fixed, ...some.filter((number) => !Number.isSafeInteger(number))];
   }
 
-  /** Text of 100 KiB that repeats itself after 30 KiB: what refers to it goes far back. */
+  /** Text of 100 KiB that repeats itself after 30 KiB, so that compressed references go far back. */
   large(): string {
     const part = this.random.many(30_000, () => this.random.one(CHARACTERS)).join("");
     return part.repeat(4).slice(0, 100 * 1024).replace(/[\ud800-\udbff]$/, "");
   }
 
-  /** What JSON holds: objects and arrays. */
+  /** Values of JSON: objects and arrays. */
   structures(count: number): unknown[] {
     return [
       {},

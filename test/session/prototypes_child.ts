@@ -17,7 +17,7 @@ const warm = store.create().set("user", 1);
 await store.storeSession(warm);
 if (how === "frozen") Object.freeze(Object.prototype);
 else {
-  // Not "0": a setter of that name is run by every push into an empty array, Node's own too.
+  // Not "0": every push into an empty array would run a setter of that name, even in Node's own code.
   for (const name of NAMES.filter((name) => name !== "0" && name !== "__proto__")) {
     Object.defineProperty(Object.prototype, name, {
       get: Object.getOwnPropertyDescriptor(Object.prototype, name)?.value === undefined
