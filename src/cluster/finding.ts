@@ -7,6 +7,7 @@
 import { parseServers, type ServerConfig, type ServerSpec } from "../address.ts";
 import { kindOf } from "../checks/values.ts";
 import { clearTimeout, elapsed, setTimeout } from "../connection/clock.ts";
+import * as failure from "../connection/failure.ts";
 import { describeNetworkError } from "../connection/network_words.ts";
 import { discoveryEvents } from "../diagnostics.ts";
 import {
@@ -66,7 +67,7 @@ export class Finding {
     const left = this.#connectTimeout - (elapsed() - (this.#since as number));
     if (left <= 0) return Promise.reject(this.missing());
     // Not unref'd: a pending call keeps the process alive.
-    this.#timer ??= setTimeout(() => this.#giveUp(), left);
+    this.#timer ??= setTimeout(() => this.#refuse(this.missing()), left);
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
@@ -85,6 +86,7 @@ export class Finding {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#watch?.close();
+    this.#refuse(failure.clientClosed());
   }
 
   #begin(): void {
@@ -134,10 +136,10 @@ export class Finding {
     });
   }
 
-  #giveUp(): void {
+  #refuse(error: MemcachedError): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { reject } of waiting) reject(this.missing());
+    for (const { reject } of waiting) reject(error);
   }
 }
 

@@ -196,6 +196,13 @@ describe("until there is a list", () => {
     const { length } = node.server.calls;
     await sleep(200);
     assert.equal(node.server.calls.length, length);
+    // A list of keys is not waited for, whether it has begun or not.
+    node.server.stall(Infinity);
+    const listing = new Memcached(elasticache(node.server.address), { connectTimeout: 5000 });
+    const keys = listing.keys().next();
+    await listing.close();
+    await assert.rejects(keys, { code: "CLOSED" });
+    node.server.stall(0);
     const unused = new Memcached(elasticache(node.server.address));
     await unused.close();
     await assert.rejects(unused.get("k"), { code: "CLOSED" });
