@@ -1,9 +1,12 @@
 /** A server, a client for each table of values, and one that sees bytes and flags as they are stored. */
 import { Buffer } from "node:buffer";
 import { after, before } from "node:test";
-import { Memcached, type MemcachedOptions, type ValuesName } from "../../mod.ts";
+import { Memcached, type MemcachedOptions } from "../../mod.ts";
 import { type Raw, rawSerializer } from "../client/suite/stage.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+
+/** A name of a table. */
+export type ValuesName = NonNullable<MemcachedOptions["values"]>;
 
 /** What a test has at hand. */
 export class Scene {
