@@ -135,6 +135,8 @@ async function play(t: TestContext, way: Way): Promise<void> {
   const replaced = await start(replaceNode(nodes[1]!, "127.0.0.11"));
   way.tell(nodes.with(1, replaced));
   await used(replaced);
+  // What was in flight to the old one has come back by then.
+  assertNoneFailed(await afterMore(workers));
   await nodes[1]!.server.stop();
   let after = await afterMore(workers);
   assert.equal(moved(before, after).length, 0);
@@ -163,6 +165,7 @@ async function play(t: TestContext, way: Way): Promise<void> {
       Object.values(places).every((id) => !id.startsWith("node-0.fleet"))
     )
   );
+  assertNoneFailed(await afterMore(workers));
   await nodes[0]!.server.stop();
   after = await afterMore(workers);
   assertNoneFailed(after);
