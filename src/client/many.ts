@@ -1,4 +1,4 @@
-/** Calls for many keys: one batch a server, a result for each. */
+/** Calls for many keys: one batch for each server, a result for each key. */
 import { checkIterable } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { invalidType } from "../errors.ts";
@@ -90,7 +90,10 @@ export async function setMany(
   gathered.settle();
 }
 
-/** Sends all of the call. What was lost, and what belongs to another server by now, is asked again. */
+/**
+ * Sends all keys of the call. Keys whose connection was lost, and keys that go to another server now, are
+ * sent again.
+ */
 function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promise<void> {
   const { entries, signal, gathered } = call;
   return core.run(options, async () => {

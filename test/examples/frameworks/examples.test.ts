@@ -43,6 +43,16 @@ async function start(t: TestContext, name: string, memcached: MemcachedServer): 
 const cookieOf = (response: Response): string =>
   response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
 
+const SESSIONS = [
+  "express",
+  "fastify",
+  "nest",
+  "hono",
+  "koa",
+  "koa_session",
+  "react_router",
+];
+
 describe("examples", () => {
   let memcached: MemcachedServer;
   before(async () => memcached = await startMemcached());
@@ -96,7 +106,7 @@ describe("examples", () => {
     assert.equal(statuses.filter((one) => one === 429).length, 20);
   });
 
-  for (const name of ["keyv", "cache_manager"]) {
+  for (const name of ["keyv", "cache_manager", "unstorage"]) {
     test(`${name} makes a page once, for two servers`, async (t) => {
       const origins = await Promise.all([start(t, name, memcached), start(t, name, memcached)]);
       const page = async (origin = "", path = ""): Promise<string> =>
@@ -108,7 +118,7 @@ describe("examples", () => {
     });
   }
 
-  for (const name of ["express", "fastify", "nest"]) {
+  for (const name of SESSIONS) {
     test(`${name} counts a visitor's visits`, async (t) => {
       const origin = await start(t, name, memcached);
       const first = await fetch(origin);
