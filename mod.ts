@@ -31,7 +31,6 @@ export type {
   MemcachedOptions,
   Serializer,
   StoreOptions,
-  ValuesName,
 } from "./src/client/options.ts";
 export type { FetchOptions } from "./src/client/fetch/options.ts";
 export type { Item } from "./src/client/item.ts";

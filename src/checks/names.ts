@@ -10,6 +10,7 @@ const SYNONYMS: ReadonlyMap<string, readonly string[]> = byName([
   ["delay", "ttl after seconds"],
   ["touch", "ttl"],
   ["secret", "secrets encryptionkey sealingkey"],
+  ["servers", "discovery"],
   ["servers host", "server hosts address addresses url urls uri nodes endpoint location"],
   ["servers", "host memcachedservers"],
   ["host", "hostname ip listen"],

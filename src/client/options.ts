@@ -35,17 +35,6 @@ export interface Serializer {
   deserialize(data: Uint8Array, flags: number): unknown;
 }
 
-/** A client whose table of values and flags is known by name. */
-export type ValuesName =
-  | "memwire"
-  | "python-memcached"
-  | "php"
-  | "dalli"
-  | "spymemcached"
-  | "memjs"
-  | "memcached"
-  | "memcache-client";
-
 /** Options of a {@link Memcached} client. */
 export interface MemcachedOptions {
   /** Which server holds which key. Default "ketama" (libmemcached's weighted ketama). */
@@ -83,7 +72,16 @@ export interface MemcachedOptions {
    * objects, igbinary) is a CorruptValueError that names it. A SessionStore on this client has its own
    * format. Not with `serializer`.
    */
-  values?: ValuesName | undefined;
+  values?:
+    | "memwire"
+    | "python-memcached"
+    | "php"
+    | "dalli"
+    | "spymemcached"
+    | "memjs"
+    | "memcached"
+    | "memcache-client"
+    | undefined;
   /**
    * Values of more bytes are compressed if that makes them smaller: by zlib and the flag bit 8, or as the
    * table of `values` has it. It is done before the call returns its promise, so writes keep their order.
@@ -120,7 +118,7 @@ export interface ResolvedOptions {
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
   readonly unsafeKeys: UnsafeKeys;
-  readonly values: ValuesName | undefined;
+  readonly values: MemcachedOptions["values"];
   readonly compressAbove: number | undefined;
   readonly serializer: Serializer | undefined;
   readonly maxValueBytes: number;

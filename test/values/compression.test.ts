@@ -7,10 +7,9 @@ import {
   CorruptValueError,
   SessionStore,
   UnsupportedError,
-  type ValuesName,
   ValueTooLargeError,
 } from "../../mod.ts";
-import { oneScene } from "./scene.ts";
+import { oneScene, type ValuesName } from "./scene.ts";
 
 const on = oneScene();
 const HAS_ZSTD = "zstdDecompressSync" in zlib;

@@ -1,11 +1,14 @@
 /** A server, a client for each table of values, and a client that sees bytes and flags as they are stored. */
 import { Buffer } from "node:buffer";
 import { after, before } from "node:test";
-import { Memcached, type MemcachedOptions, type ValuesName } from "../../mod.ts";
+import { Memcached, type MemcachedOptions } from "../../mod.ts";
 import { type Raw, rawSerializer } from "../client/suite/stage.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 
-/** The server and the clients of a test. */
+/** A name of a table. */
+export type ValuesName = NonNullable<MemcachedOptions["values"]>;
+
+/** What a test has at hand. */
 export class Scene {
   readonly server: MemcachedServer;
   readonly raw: Memcached;

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
-import { CorruptValueError, SerializationError, type ValuesName } from "../../mod.ts";
-import { oneScene } from "./scene.ts";
+import { CorruptValueError, SerializationError } from "../../mod.ts";
+import { oneScene, type ValuesName } from "./scene.ts";
 
 const on = oneScene();
 
