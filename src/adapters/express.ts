@@ -19,7 +19,7 @@
 import { readOptions } from "../checks/options.ts";
 import { checkBoolean, kindOf } from "../checks/values.ts";
 import type { Memcached } from "../client/memcached.ts";
-import { setImmediate } from "../connection/clock.ts";
+import { nextTick } from "../connection/clock.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { SessionStore } from "../session/store.ts";
 import {
@@ -351,7 +351,10 @@ function viewOf(session: object, id: string): View | undefined {
   return view?.handle.id === id ? view : undefined;
 }
 
-/** Calls back outside the promise: what a callback throws is no rejection, nor a reason to call it again. */
+/**
+ * Calls back outside the promise: what a callback throws is no rejection, nor a reason to call it again. In this
+ * tick still, not in an immediate, because after each immediate what it has written leaves by itself.
+ */
 function answer<T>(
   work: Promise<T>,
   callback: ExpressCallback<T> | undefined,
@@ -361,8 +364,8 @@ function answer<T>(
   });
   if (callback === undefined) return done;
   done.then(
-    (result) => setImmediate(() => callback(null, result)),
-    (error: unknown) => setImmediate(() => callback(error)),
+    (result) => nextTick(() => callback(null, result)),
+    (error: unknown) => nextTick(() => callback(error)),
   );
   return undefined;
 }

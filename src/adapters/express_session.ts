@@ -4,6 +4,7 @@
  */
 import { invalidRange, invalidType } from "../errors.ts";
 import { MAX_EXPTIME } from "../protocol/exptime.ts";
+import { setField } from "../session/merge.ts";
 import type { Session } from "../session/session.ts";
 
 /** A session as express-session's stores have it. */
@@ -118,7 +119,7 @@ export function readView(
     if (name === END) continue;
     const text = JSON.stringify(value);
     view.texts.set(name, name === "cookie" ? cookieText(value as StoredCookie) : text);
-    define(session, name, JSON.parse(text));
+    setField(session, name, typeof value === "object" ? JSON.parse(text) : value);
   }
   const { cookie } = session;
   if (typeof cookie === "object" && cookie !== null) {
@@ -187,14 +188,4 @@ function cookieText(cookie: StoredCookie): string {
   if (typeof cookie !== "object" || cookie === null) return JSON.stringify(cookie);
   const { expires: _, originalExpires: __, ...parts } = cookie;
   return JSON.stringify(parts);
-}
-
-/** Sets an own property, also one of the name `__proto__`. */
-function define(target: object, name: string, value: unknown): void {
-  Object.defineProperty(target, name, {
-    value,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
 }
