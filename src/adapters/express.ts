@@ -23,17 +23,18 @@ import { nextTick } from "../connection/clock.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { SessionStore } from "../session/store.ts";
 import {
-  carried,
   changeLife,
   changeSession,
   isOver,
   type Lifetime,
   lifetimeOf,
   readView,
+  setView,
   shownFields,
   type StoredCookie,
   type StoredSession,
   type View,
+  viewOf,
 } from "./express_session.ts";
 import { isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
 
@@ -118,8 +119,6 @@ interface SessionRequest {
 
 /** How often a session is written that others keep deleting and making. */
 const MAX_TRIES = 10;
-
-const views = new WeakMap<object, View>();
 
 /**
  * Makes a store class for express-session, NestJS or `@fastify/session`.
@@ -207,8 +206,8 @@ export function createMemwireStore<S extends { Store: unknown }>(
     /** express-session's: the session that the request gets knows what `get` has read. */
     override createSession(request: unknown, data: object): object {
       const session = super.createSession?.(request, data) as object;
-      const view = views.get(data);
-      if (view !== undefined) views.set(session, view);
+      const view = viewOf(data);
+      if (view !== undefined) setView(session, view);
       return session;
     }
 
@@ -224,26 +223,26 @@ export function createMemwireStore<S extends { Store: unknown }>(
       const handle = await this.#store.open(id);
       if (handle.isNew || isOver(handle)) return null;
       const { session, view } = readView(handle, super.createSession === undefined);
-      views.set(session, view);
+      setView(session, view);
       return session;
     }
 
     async #set(id: string, session: StoredSession): Promise<void> {
       const life = this.#lifetime(session);
       if (life === undefined) return await this.#destroy(id);
-      const known = viewOf(session, id);
-      if (known !== undefined) {
+      const known = viewOf(session);
+      if (known?.handle.id === id) {
         changeSession(known, session, life);
         await this.#store.storeSession(known.handle); // "gone": it has ended, and stays so
         return;
       }
-      views.set(session, await this.#replace(id, session, life));
+      setView(session, await this.#replace(id, session, life));
     }
 
     /** Writes a session that was not read here; what is there is overwritten. */
     async #replace(id: string, session: StoredSession, life: Lifetime): Promise<View> {
       for (let tries = 1;; tries++) {
-        const made: View = { handle: this.#store.create(id), texts: new Map() };
+        const made: View = { handle: this.#store.create(id), seen: new Map() };
         changeSession(made, session, life);
         try {
           await this.#store.storeSession(made.handle);
@@ -263,8 +262,8 @@ export function createMemwireStore<S extends { Store: unknown }>(
       if (this.#disableTouch) return;
       const life = this.#lifetime(session);
       if (life === undefined) return await this.#destroy(id);
-      let view = viewOf(session, id);
-      if (view === undefined) {
+      let view = viewOf(session);
+      if (view?.handle.id !== id) {
         const handle = await this.#store.open(id);
         if (handle.isNew) return;
         view = readView(handle, false).view;
@@ -343,12 +342,6 @@ function resolve(options: ExpressStoreOptions): Resolved {
     ttl: ttl ?? kept.create().ttl,
     disableTouch: checkBoolean(disableTouch, "disableTouch"),
   };
-}
-
-/** What was read of the session of this id, by the request that has it. */
-function viewOf(session: object, id: string): View | undefined {
-  const view = views.get(session) ?? carried(session);
-  return view?.handle.id === id ? view : undefined;
 }
 
 /**
