@@ -185,7 +185,8 @@ export function changeLife(
     if (end === undefined) handle.delete(END);
     else handle.set(END, end);
   }
-  if (!handle.isDirty() && isSameCookie(cookie, seen.get("cookie"))) return;
+  const hasEnd = cookie?.expires !== undefined && cookie.expires !== null;
+  if (!(hasEnd && handle.isDirty()) && isSameCookie(cookie, seen.get("cookie"))) return;
   const json = asJson(cookie);
   if (json === undefined) return;
   seen.set("cookie", json);
@@ -193,17 +194,17 @@ export function changeLife(
 }
 
 /** Whether a cookie is the stored one, but for its ends. */
-function isSameCookie(cookie: unknown, stored: unknown): boolean {
+function isSameCookie(cookie: object | undefined, stored: unknown): boolean {
   const { toJSON } = (cookie ?? {}) as { toJSON?: unknown };
-  const parts = partsOf(typeof toJSON === "function" ? toJSON.call(cookie, "cookie") : cookie);
-  return isSameJson(parts, partsOf(stored));
-}
-
-/** The parts of a cookie that JSON keeps, without its ends. */
-function partsOf(cookie: unknown): unknown {
-  if (typeof cookie !== "object" || cookie === null) return cookie;
-  const parts = Object.entries(cookie);
-  return Object.fromEntries(
-    parts.filter(([name, value]) => value !== undefined && !ENDS.includes(name)),
-  );
+  const parts: unknown = typeof toJSON === "function" ? toJSON.call(cookie, "cookie") : cookie;
+  if (typeof parts !== "object" || parts === null || typeof stored !== "object" || !stored) {
+    return parts === stored;
+  }
+  let others = Object.keys(stored).filter((name) => !ENDS.includes(name)).length;
+  for (const [name, value] of Object.entries(parts)) {
+    if (value === undefined || ENDS.includes(name)) continue;
+    if (!isSameJson(value, (stored as Record<string, unknown>)[name])) return false;
+    others--;
+  }
+  return others === 0;
 }
