@@ -25,7 +25,20 @@ const IN_FLIGHT_HTTP = 32;
 
 type Visit = (i: number) => Promise<unknown>;
 
-async function slice(visit: Visit, inFlight: number): Promise<number> {
+/** One that takes part: its visits, and the CPU time in us that its process has used so far. */
+interface Runner {
+  readonly visit: Visit;
+  readonly cpu: () => number | Promise<number>;
+}
+
+interface Speed {
+  /** Visits a second, the median of the slices. */
+  readonly speed: number;
+  /** CPU time of a visit in us, in all slices. On a busy machine this is what can be compared. */
+  readonly cpu: number;
+}
+
+async function slice(visit: Visit, inFlight: number): Promise<{ done: number; seconds: number }> {
   const begun = performance.now();
   let done = 0;
   const worker = async (start: number): Promise<void> => {
@@ -35,28 +48,44 @@ async function slice(visit: Visit, inFlight: number): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: inFlight }, (_, i) => worker(i)));
-  return done / (performance.now() - begun) * 1000;
+  return { done, seconds: (performance.now() - begun) / 1000 };
 }
 
-/** The median of each one's visits a second. */
-async function race(visits: Record<string, Visit>, inFlight: number): Promise<number[]> {
-  const speeds: number[][] = Object.keys(visits).map(() => []);
-  for (let round = -1; round < ROUNDS; round++) { // the first one warms up
-    for (const [i, visit] of Object.values(visits).entries()) {
-      const speed = await slice(visit, inFlight);
-      if (round >= 0) speeds[i]?.push(speed);
+async function race(runners: readonly Runner[], inFlight: number): Promise<Speed[]> {
+  const all = runners.map(() => ({ speeds: [] as number[], cpu: 0, visits: 0 }));
+  for (let round = -2; round < ROUNDS; round++) { // the first ones warm up
+    for (const [i, { visit, cpu }] of runners.entries()) {
+      const before = await cpu();
+      const { done, seconds } = await slice(visit, inFlight);
+      const used = await cpu() - before;
+      const sums = all[i];
+      if (round < 0 || sums === undefined) continue;
+      sums.speeds.push(done / seconds);
+      sums.cpu += used;
+      sums.visits += done;
     }
   }
-  return speeds.map((all) => all.sort((a, b) => a - b)[all.length >> 1] as number);
+  return all.map(({ speeds, cpu, visits }) => ({
+    speed: speeds.sort((a, b) => a - b)[speeds.length >> 1] as number,
+    cpu: cpu / visits,
+  }));
 }
 
-function report(what: string, speeds: readonly number[]): void {
-  const [ours = 0, ...others] = speeds.map(Math.round);
-  const ratios = others.map((other) => `${other}, so ${(ours / other).toFixed(2)} times`);
-  console.log(`${what}: memwire ${ours} a second; ${
-    Object.keys(STORES).slice(1)
-      .map((name, i) => `${name} ${ratios[i]}`).join("; ")
-  }`);
+function report(what: string, speeds: readonly Speed[]): void {
+  console.log(what);
+  const [ours] = speeds;
+  for (const [i, name] of Object.keys(STORES).entries()) {
+    const { speed, cpu } = speeds[i] as Speed;
+    const ratios = `memwire ${((ours?.speed ?? 0) / speed).toFixed(2)} times as many, ` +
+      `with ${((ours?.cpu ?? 0) / cpu).toFixed(2)} of the CPU`;
+    const line = `  ${name}: ${Math.round(speed)} a second, ${cpu.toFixed(1)} us of CPU`;
+    console.log(i === 0 ? line : `${line}; ${ratios}`);
+  }
+}
+
+function ownCpu(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
 
 /** One visit as express-session makes it, without Express. */
@@ -90,12 +119,12 @@ async function storesAlone(memcached: string, redis: string): Promise<void> {
     ));
   }
   for (const change of [false, true]) {
-    const visits = Array.from(
-      opened,
-      ([name, { store }]) => [name, visitOf(store, change)] as const,
-    );
+    const runners = Array.from(opened.values(), ({ store }) => ({
+      visit: visitOf(store, change),
+      cpu: ownCpu,
+    }));
     const what = change ? "store alone, load and save" : "store alone, load and touch";
-    report(what, await race(Object.fromEntries(visits), IN_FLIGHT));
+    report(what, await race(runners, IN_FLIGHT));
   }
   for (const { close } of opened.values()) await close();
 }
@@ -104,7 +133,7 @@ async function overHttp(memcached: string, redis: string): Promise<void> {
   const children: ChildProcess[] = [];
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT_HTTP });
   const script = fileURLToPath(new URL("./express_server.ts", import.meta.url));
-  const visits: Record<string, Record<string, Visit>> = { "/": {}, "/change": {} };
+  const runners: Record<string, Runner[]> = { "/": [], "/change": [] };
   for (const name of Object.keys(STORES)) {
     const child = spawn(process.execPath, ["--import", "tsx", script, name, memcached, redis], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -112,24 +141,25 @@ async function overHttp(memcached: string, redis: string): Promise<void> {
     });
     children.push(child);
     const [port] = await once(createInterface(child.stdout), "line") as [string];
-    const ask = (path: string, cookie: string): Promise<string> =>
+    const ask = (path: string, cookie: string): Promise<{ text: string; cookie: string }> =>
       new Promise((resolve, reject) => {
         get({ host: "127.0.0.1", port, path, agent, headers: { cookie } }, (response) => {
           const [setCookie = ""] = response.headers["set-cookie"] ?? [];
+          let text = "";
           if (response.statusCode !== 200) reject(new Error(`${response.statusCode}`));
-          response.resume().on("end", () => resolve(setCookie.split(";")[0] as string));
+          response.on("data", (chunk) => text += chunk)
+            .on("end", () => resolve({ text, cookie: setCookie.split(";")[0] as string }));
         }).on("error", reject);
       });
-    const cookies = await Promise.all(Array.from({ length: 200 }, () => ask("/change", "")));
-    for (const [path, all] of Object.entries(visits)) {
-      all[name] = (i) => ask(path, cookies[i * 7 % cookies.length] as string);
+    const visitors = await Promise.all(Array.from({ length: 200 }, () => ask("/change", "")));
+    const cpu = async (): Promise<number> => Number((await ask("/cpu", "")).text);
+    for (const [path, all] of Object.entries(runners)) {
+      const visit: Visit = (i) => ask(path, visitors[i * 7 % visitors.length]?.cookie ?? "");
+      all.push({ visit, cpu });
     }
   }
-  report("over HTTP, read", await race(visits["/"] as Record<string, Visit>, IN_FLIGHT_HTTP));
-  report(
-    "over HTTP, change",
-    await race(visits["/change"] as Record<string, Visit>, IN_FLIGHT_HTTP),
-  );
+  report("over HTTP, a visit that reads", await race(runners["/"] ?? [], IN_FLIGHT_HTTP));
+  report("over HTTP, a visit that changes", await race(runners["/change"] ?? [], IN_FLIGHT_HTTP));
   agent.destroy();
   for (const child of children) child.kill("SIGKILL");
 }

@@ -26,4 +26,8 @@ app.get("/change", (request: Exchange, response: { send(text: string): void }) =
 app.get("/", (request: Exchange, response: { send(text: string): void }) => {
   response.send(`${request.session.visits}`);
 });
+app.get("/cpu", (_: Exchange, response: { send(text: string): void }) => {
+  const { user, system } = process.cpuUsage();
+  response.send(`${user + system}`);
+});
 const server = app.listen(0, "127.0.0.1", () => console.log(server.address().port));
