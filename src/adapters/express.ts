@@ -19,21 +19,22 @@
 import { readOptions } from "../checks/options.ts";
 import { checkBoolean, kindOf } from "../checks/values.ts";
 import type { Memcached } from "../client/memcached.ts";
-import { setImmediate } from "../connection/clock.ts";
+import { nextTick } from "../connection/clock.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { SessionStore } from "../session/store.ts";
 import {
-  carried,
   changeLife,
   changeSession,
   isOver,
   type Lifetime,
   lifetimeOf,
   readView,
+  setView,
   shownFields,
   type StoredCookie,
   type StoredSession,
   type View,
+  viewOf,
 } from "./express_session.ts";
 import { isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
 
@@ -118,8 +119,6 @@ interface SessionRequest {
 
 /** How often a session is written that others keep deleting and making. */
 const MAX_TRIES = 10;
-
-const views = new WeakMap<object, View>();
 
 /**
  * Makes a store class for express-session, NestJS or `@fastify/session`.
@@ -207,8 +206,8 @@ export function createMemwireStore<S extends { Store: unknown }>(
     /** express-session's: the session that the request gets knows what `get` has read. */
     override createSession(request: unknown, data: object): object {
       const session = super.createSession?.(request, data) as object;
-      const view = views.get(data);
-      if (view !== undefined) views.set(session, view);
+      const view = viewOf(data);
+      if (view !== undefined) setView(session, view);
       return session;
     }
 
@@ -224,26 +223,26 @@ export function createMemwireStore<S extends { Store: unknown }>(
       const handle = await this.#store.open(id);
       if (handle.isNew || isOver(handle)) return null;
       const { session, view } = readView(handle, super.createSession === undefined);
-      views.set(session, view);
+      setView(session, view);
       return session;
     }
 
     async #set(id: string, session: StoredSession): Promise<void> {
       const life = this.#lifetime(session);
       if (life === undefined) return await this.#destroy(id);
-      const known = viewOf(session, id);
-      if (known !== undefined) {
+      const known = viewOf(session);
+      if (known?.handle.id === id) {
         changeSession(known, session, life);
         await this.#store.storeSession(known.handle); // "gone": it has ended, and stays so
         return;
       }
-      views.set(session, await this.#replace(id, session, life));
+      setView(session, await this.#replace(id, session, life));
     }
 
     /** Writes a session that was not read here; what is there is overwritten. */
     async #replace(id: string, session: StoredSession, life: Lifetime): Promise<View> {
       for (let tries = 1;; tries++) {
-        const made: View = { handle: this.#store.create(id), texts: new Map() };
+        const made: View = { handle: this.#store.create(id), seen: new Map() };
         changeSession(made, session, life);
         try {
           await this.#store.storeSession(made.handle);
@@ -263,8 +262,8 @@ export function createMemwireStore<S extends { Store: unknown }>(
       if (this.#disableTouch) return;
       const life = this.#lifetime(session);
       if (life === undefined) return await this.#destroy(id);
-      let view = viewOf(session, id);
-      if (view === undefined) {
+      let view = viewOf(session);
+      if (view?.handle.id !== id) {
         const handle = await this.#store.open(id);
         if (handle.isNew) return;
         view = readView(handle, false).view;
@@ -345,13 +344,10 @@ function resolve(options: ExpressStoreOptions): Resolved {
   };
 }
 
-/** What was read of the session of this id, by the request that has it. */
-function viewOf(session: object, id: string): View | undefined {
-  const view = views.get(session) ?? carried(session);
-  return view?.handle.id === id ? view : undefined;
-}
-
-/** Calls back outside the promise: what a callback throws is no rejection, nor a reason to call it again. */
+/**
+ * Calls back outside the promise: what a callback throws is no rejection, nor a reason to call it again. In this
+ * tick still, not in an immediate, because after each immediate what it has written leaves by itself.
+ */
 function answer<T>(
   work: Promise<T>,
   callback: ExpressCallback<T> | undefined,
@@ -361,8 +357,8 @@ function answer<T>(
   });
   if (callback === undefined) return done;
   done.then(
-    (result) => setImmediate(() => callback(null, result)),
-    (error: unknown) => setImmediate(() => callback(error)),
+    (result) => nextTick(() => callback(null, result)),
+    (error: unknown) => nextTick(() => callback(error)),
   );
   return undefined;
 }

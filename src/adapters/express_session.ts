@@ -4,7 +4,9 @@
  */
 import { invalidRange, invalidType } from "../errors.ts";
 import { MAX_EXPTIME } from "../protocol/exptime.ts";
+import { setField } from "../session/merge.ts";
 import type { Session } from "../session/session.ts";
+import { asJson, copyJson, isSameJson } from "./json_fields.ts";
 
 /** A session as express-session's stores have it. */
 export interface StoredSession {
@@ -27,8 +29,8 @@ export interface StoredCookie {
 /** What a request knows of a session that it has read or stored. */
 export interface View {
   readonly handle: Session;
-  /** The request's fields as JSON, as it has read or stored them; the cookie without its end. */
-  readonly texts: Map<string, string>;
+  /** The fields as the request has read or stored them; nobody changes them in place. */
+  readonly seen: Map<string, unknown>;
 }
 
 /** How long a session lives. */
@@ -39,9 +41,11 @@ export interface Lifetime {
   readonly end: number | undefined;
 }
 
+/** Of a cookie, what each request sets anew. */
+const ENDS: readonly string[] = ["expires", "originalExpires"];
 /** The field with the end. */
 const END = "memwire.end";
-/** Where the cookie of what was read has the view, for @fastify/session, which copies it into its session. */
+/** Where a session has its view; and its cookie, for @fastify/session, which copies that into its session. */
 const VIEW = Symbol("memwire.view");
 
 // memcached counts whole seconds, and a second may pass until it sees that one has passed.
@@ -112,13 +116,12 @@ export function readView(
   handle: Session,
   carries: boolean,
 ): { session: StoredSession; view: View } {
-  const view: View = { handle, texts: new Map() };
+  const view: View = { handle, seen: new Map() };
   const session = {} as StoredSession;
   for (const [name, value] of handle.entries()) {
     if (name === END) continue;
-    const text = JSON.stringify(value);
-    view.texts.set(name, name === "cookie" ? cookieText(value as StoredCookie) : text);
-    define(session, name, JSON.parse(text));
+    view.seen.set(name, value);
+    setField(session, name, copyJson(value));
   }
   const { cookie } = session;
   if (typeof cookie === "object" && cookie !== null) {
@@ -132,39 +135,48 @@ export function readView(
   return { session, view };
 }
 
-/** The view that a session of @fastify/session has in its cookie's options. */
-export function carried(session: object): View | undefined {
+/** Notes what a request knows of its session. Not in a WeakMap, which takes a third of the time by its GC. */
+export function setView(session: object, view: View): void {
+  if (!Object.isExtensible(session)) return;
+  Object.defineProperty(session, VIEW, { value: view, writable: true, configurable: true });
+}
+
+/** What was noted; of @fastify/session's it stands in its cookie's options. */
+export function viewOf(session: object): View | undefined {
+  const { [VIEW]: view } = session as { [VIEW]?: View };
+  if (view !== undefined) return view;
   for (const symbol of Object.getOwnPropertySymbols(session)) {
     const options = (session as Record<symbol, { [VIEW]?: View } | null | undefined>)[symbol];
-    const view = options?.[VIEW];
-    if (view !== undefined) return view;
+    if (options?.[VIEW] !== undefined) return options[VIEW];
   }
   return undefined;
 }
 
 /** Brings what the request has changed into the handle, to be stored. */
-export function changeSession({ handle, texts }: View, session: object, life: Lifetime): void {
-  const gone = new Set(texts.keys());
+export function changeSession({ handle, seen }: View, session: object, life: Lifetime): void {
   const { toJSON } = session as { toJSON?: unknown };
   const source = typeof toJSON === "function" ? toJSON.call(session, "") as object : session;
-  for (const [name, value] of Object.entries(source)) {
-    const text = JSON.stringify(value) as string | undefined;
-    if (text === undefined || name === END) continue; // a function, for example
-    gone.delete(name);
-    if (name === "cookie" || texts.get(name) === text) continue;
-    texts.set(name, text);
-    handle.set(name, JSON.parse(text));
-  }
-  for (const name of gone) {
-    texts.delete(name);
+  for (const name of seen.keys()) {
+    if (Object.hasOwn(source, name)) continue;
+    seen.delete(name);
     handle.delete(name);
   }
-  changeLife({ handle, texts }, source as StoredSession, life);
+  for (const [name, value] of Object.entries(source)) {
+    if (name === "cookie" || name === END || isSameJson(value, seen.get(name))) continue;
+    const json = asJson(value);
+    if (json === undefined) { // a function, for example
+      if (seen.delete(name)) handle.delete(name);
+      continue;
+    }
+    seen.set(name, json);
+    handle.set(name, json);
+  }
+  changeLife({ handle, seen }, source as StoredSession, life);
 }
 
 /** Brings the cookie and the lifetime into the handle, to be stored if they are others. */
 export function changeLife(
-  { handle, texts }: View,
+  { handle, seen }: View,
   { cookie }: StoredSession,
   { seconds, end }: Lifetime,
 ): void {
@@ -173,28 +185,26 @@ export function changeLife(
     if (end === undefined) handle.delete(END);
     else handle.set(END, end);
   }
-  const whole = JSON.stringify(cookie) as string | undefined;
-  if (whole === undefined) return;
-  const parsed: unknown = JSON.parse(whole);
-  const text = cookieText(parsed as StoredCookie);
-  if (texts.get("cookie") === text && !handle.isDirty()) return;
-  texts.set("cookie", text);
-  handle.set("cookie", parsed);
+  const hasEnd = cookie?.expires !== undefined && cookie.expires !== null;
+  if (!(hasEnd && handle.isDirty()) && isSameCookie(cookie, seen.get("cookie"))) return;
+  const json = asJson(cookie);
+  if (json === undefined) return;
+  seen.set("cookie", json);
+  handle.set("cookie", json);
 }
 
-/** The cookie as JSON without the ends that each request sets anew. */
-function cookieText(cookie: StoredCookie): string {
-  if (typeof cookie !== "object" || cookie === null) return JSON.stringify(cookie);
-  const { expires: _, originalExpires: __, ...parts } = cookie;
-  return JSON.stringify(parts);
-}
-
-/** Sets an own property, also one of the name `__proto__`. */
-function define(target: object, name: string, value: unknown): void {
-  Object.defineProperty(target, name, {
-    value,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
+/** Whether a cookie is the stored one, but for its ends. */
+function isSameCookie(cookie: object | undefined, stored: unknown): boolean {
+  const { toJSON } = (cookie ?? {}) as { toJSON?: unknown };
+  const parts: unknown = typeof toJSON === "function" ? toJSON.call(cookie, "cookie") : cookie;
+  if (typeof parts !== "object" || parts === null || typeof stored !== "object" || !stored) {
+    return parts === stored;
+  }
+  let others = Object.keys(stored).filter((name) => !ENDS.includes(name)).length;
+  for (const [name, value] of Object.entries(parts)) {
+    if (value === undefined || ENDS.includes(name)) continue;
+    if (!isSameJson(value, (stored as Record<string, unknown>)[name])) return false;
+    others--;
+  }
+  return others === 0;
 }
