@@ -137,13 +137,13 @@ describe("createMemwireStore", () => {
     await sleep(550);
     assert.equal(await store.get("a"), null);
     assert.deepEqual(await store.all(), []);
-    await store.set("b", { cookie: { originalMaxAge: 3000, expires: inMs(3000) } });
+    await store.set("b", { cookie: { originalMaxAge: 2000, expires: inMs(2000) } });
     const session = await request(store, "b");
-    await sleep(1500);
-    await store.touch("b", { ...session, cookie: { originalMaxAge: 3000, expires: inMs(3000) } });
-    await sleep(2000); // 3.5 s after it was set, 2 s after it was touched
+    await sleep(1000);
+    await store.touch("b", { ...session, cookie: { originalMaxAge: 2000, expires: inMs(2000) } });
+    await sleep(1500); // 2.5 s after it was set, 1.5 s after it was touched
     assert.ok(await store.get("b") !== null);
-    await sleep(2100); // memcached counts in whole seconds
+    await sleep(700);
     assert.equal(await store.get("b"), null);
   });
 
