@@ -9,7 +9,8 @@
  * - cluster: which server a key belongs to, and whether it is up
  * - client: commands, values, many keys, fetch and lock
  * - session: ids, merging and sealing
- * - adapters: sessions for other people's servers; testing: a memcached inside the process
+ * - adapters: sessions for other people's servers; discovery: finds the servers of a cluster; testing: a
+ *   memcached inside the process
  *
  * CONTRIBUTING.md follows a request down and its reply up.
  *
@@ -30,7 +31,6 @@ export type {
   MemcachedOptions,
   Serializer,
   StoreOptions,
-  ValuesName,
 } from "./src/client/options.ts";
 export type { FetchOptions } from "./src/client/fetch/options.ts";
 export type { Item } from "./src/client/item.ts";

@@ -50,9 +50,25 @@ async function values(client: Memcached): Promise<void> {
   const counts = Array.from({ length: 500 }, () => client.increment("count", 1, { initial: 1 }));
   assert.equal((await Promise.all(counts)).length, 500);
   assert.equal(await client.get("count"), 500);
+  await compressed(client);
   const keys: string[] = [];
   for await (const key of client.keys()) keys.push(key);
   assert.deepEqual(keys.sort(), ["count", "large", "object", "text"]);
+}
+
+/** Checks that inflating is bounded and that appended bytes are refused, whatever zlib the runtime has. */
+async function compressed(client: Memcached): Promise<void> {
+  const address = `127.0.0.1:${port}`;
+  const writer = new Memcached(address, { timeout: 2_000, compressAbove: 100 });
+  const small = new Memcached(address, { timeout: 2_000, maxValueBytes: 4_999 });
+  await writer.set("text", "x".repeat(5_000));
+  assert.equal((await client.getItem("text"))?.flags, 24);
+  assert.equal(await client.get("text"), "x".repeat(5_000));
+  await assert.rejects(small.get("text"), { code: "CORRUPT_VALUE" });
+  assert.equal(await client.append("text", "!"), true);
+  await assert.rejects(client.get("text"), { code: "CORRUPT_VALUE" });
+  await writer.close();
+  await small.close();
 }
 
 async function sessions(client: Memcached): Promise<void> {

@@ -1,8 +1,8 @@
 /**
- * How a server is written down, and what is read from it. Pure: no name is looked up here.
+ * How users write servers, and what is read from that. Pure: no name is looked up here.
  *
- * A server has an address (where to connect) and an id (its name on the hash ring); they are kept
- * apart so that an address can change without moving a key.
+ * A server has an address (where to connect) and an id (its name on the hash ring). They are kept apart
+ * so that an address can change without moving a key.
  */
 import { readOptions } from "./checks/options.ts";
 import { kindOf, oneOf } from "./checks/values.ts";
@@ -64,7 +64,7 @@ export interface Credentials {
 export interface ServerConfig {
   readonly address: Address;
   readonly weight: number;
-  /** As given; undefined leaves the name to the hashing preset. */
+  /** The id that was given; undefined: the hashing preset names the server. */
   readonly id: string | undefined;
   /** `memcacheds://` asks for TLS. */
   readonly tls: boolean;
@@ -107,7 +107,7 @@ export function parseServers(servers: string | readonly ServerSpec[]): ServerCon
   const specs: readonly ServerSpec[] = typeof servers === "string" ? splitList(servers) : servers;
   if (specs.length === 0) {
     throw invalidType(
-      `servers must name at least one server, and is an empty ${
+      `servers must name at least one server, not be an empty ${
         typeof servers === "string" ? "string" : "array"
       }`,
     );
@@ -116,13 +116,13 @@ export function parseServers(servers: string | readonly ServerSpec[]): ServerCon
   return specs.map((spec, index) => parseServer(spec, `server ${index}${shown(spec, secret)}`));
 }
 
-/** The addresses of a list in a string. A comma at its end, as scripts leave it, is nothing. */
+/** The addresses of a list in a string. A comma at its end, as scripts leave one, counts for nothing. */
 function splitList(text: string): string[] {
   const trimmed = text.trim();
   if (trimmed === "") return [];
   const parts = trimmed.split(/\s*,\s*|\s+/);
   if (parts.at(-1) === "") parts.pop();
-  // Elsewhere it is a variable that is not set: without that server the keys would move.
+  // Elsewhere an empty item is a variable that is not set. If that server were left out, keys would move.
   const empty = parts.indexOf("");
   if (empty >= 0 || parts.length === 0) {
     throw invalidType(`server ${Math.max(0, empty)} is empty: there is nothing before its comma`);
@@ -138,18 +138,18 @@ function addressOf(spec: unknown): string | undefined {
 // Longer than any host name.
 const MAX_SHOWN = 270;
 
-// A URL of which nothing can be a password.
+// A URL in which no part can be a password.
 const PLAIN_URL = /^\w+:\/\/[\w.-]*(:\d*)?\/?$/;
 
 /**
- * The address for a message, unless it may hold credentials: those of a URL that a comma has cut in two
- * have their "@" in the next piece, or nowhere.
+ * The address for a message, unless it may hold credentials. If a comma has cut a URL in two, the "@"
+ * behind the credentials is in the next piece, or missing.
  */
 function shown(spec: unknown, secret: boolean): string {
   const address = addressOf(spec);
   if (address === undefined) return "";
   if (secret || (address.includes("://") && !PLAIN_URL.test(address))) {
-    return " (not shown, for it may hold credentials)";
+    return " (not shown, since it may hold credentials)";
   }
   return ` ${JSON.stringify(address.slice(0, MAX_SHOWN))}`;
 }
@@ -159,7 +159,7 @@ function parseServer(spec: ServerSpec, what: string): ServerConfig {
   if (Array.isArray(spec)) {
     const [address, weight]: readonly unknown[] = spec;
     if (typeof address !== "string") throw invalidType(`${what}: an address must be a string`);
-    if (spec.length > 2) throw invalidType(`${what}: a pair has an address and a weight alone`);
+    if (spec.length > 2) throw invalidType(`${what}: a pair has only an address and a weight`);
     return parseAddress(address.trim(), checkWeight(weight, what), what);
   }
   if (typeof spec !== "object" || spec === null) {
@@ -189,7 +189,7 @@ function parseServer(spec: ServerSpec, what: string): ServerConfig {
   return { address: ip === undefined ? address : { ...address, ip }, ...common };
 }
 
-/** The names of both objects that specify a server. */
+/** The properties of both kinds of object that specify a server. */
 interface SpecFields {
   host?: string | undefined;
   port?: number | undefined;
@@ -294,7 +294,9 @@ function tcpAddress(
 ): Address & { readonly kind: "tcp" } {
   if (!(host.includes(":") ? isIPv6(host) : /^[\w.-]+$/.test(host))) throw malformed(what);
   if (!isUint16(port)) {
-    throw invalidRange(`${what}: a port is a whole number from 1 to 65535`);
+    throw invalidRange(
+      `${what}: a port is a whole number from 1 to 65535, not ${numberOrKind(port)}`,
+    );
   }
   return { kind: "tcp", host, port };
 }
@@ -323,9 +325,15 @@ function unixAddress(path: unknown, what: string): Address {
 
 function checkWeight(weight: unknown, what: string): number {
   if (!isUint16(weight)) {
-    throw invalidRange(`${what}: a weight is a whole number from 1 to 65535`);
+    throw invalidRange(
+      `${what}: a weight is a whole number from 1 to 65535, not ${numberOrKind(weight)}`,
+    );
   }
   return weight;
+}
+
+function numberOrKind(value: unknown): string {
+  return typeof value === "number" ? String(value) : kindOf(value);
 }
 
 function isUint16(value: unknown): value is number {

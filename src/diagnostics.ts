@@ -1,6 +1,6 @@
 /**
- * What can be watched from outside, through `node:diagnostics_channel`. Nothing is built unless
- * somebody listens, and no message ever holds a key.
+ * What can be watched from outside through `node:diagnostics_channel`. No message is made unless somebody
+ * listens, and none ever holds a key.
  */
 import { type Channel, channel } from "node:diagnostics_channel";
 import type {

@@ -1,25 +1,28 @@
 /**
- * What can go wrong, as classes: one for each decision that a caller takes, with a stable `code`.
+ * The error classes: one for each decision that a caller may take, with a stable `code`.
  *
  * A message may name a server's address, a length, a limit or the server's own refusal; never a key,
  * an id, a value or other bytes of a reply.
  */
 import type { ServerRef } from "./server_ref.ts";
 
-/** What an error is told besides its message. */
+/** What an error holds besides its message. */
 export interface ErrorDetails {
   /** The server that was asked. */
   readonly server?: ServerRef | undefined;
-  /** The error underneath. */
+  /** The error that caused this one. */
   readonly cause?: unknown;
   /** Whether a write may have happened although the call failed. */
   readonly ambiguous?: boolean | undefined;
 }
 
-// Marks the errors of every copy of this package in the process; `instanceof` works within one copy only.
+// Marks the errors of every copy of this package in the process. `instanceof` works only within one copy.
 const ERROR = Symbol.for("memwire.MemcachedError");
 
-/** Base of all errors that a failing server, network or value causes; wrong arguments are `TypeError` and `RangeError`. */
+/**
+ * Base of all errors that a failing server, network or value causes. Wrong arguments are a `TypeError` or
+ * a `RangeError`.
+ */
 export class MemcachedError extends Error {
   static {
     Object.defineProperty(this.prototype, ERROR, { value: true });
@@ -44,8 +47,8 @@ export class MemcachedError extends Error {
 }
 
 /**
- * `SERVER_DOWN`: the server is known to be down, or connecting failed (`cause`: refused, DNS, TLS, somebody
- * else on the port); nothing was sent. The message says what it looks like.
+ * `SERVER_DOWN`: the server is known to be down, or connecting failed (`cause`: refused, DNS, TLS,
+ * another program on the port). Nothing was sent. The message says what the cause looks like.
  */
 export class ServerDownError extends MemcachedError {
   /** Always "ServerDownError". */
@@ -56,7 +59,7 @@ export class ServerDownError extends MemcachedError {
   }
 }
 
-/** `CONNECTION_LOST`: closed or reset with the call in flight. */
+/** `CONNECTION_LOST`: the connection was closed or reset with the call in flight. */
 export class ConnectionLostError extends MemcachedError {
   /** Always "ConnectionLostError". */
   override readonly name = "ConnectionLostError";
@@ -71,8 +74,8 @@ export class TimeoutError extends MemcachedError {
   /** Always "TimeoutError". */
   override readonly name = "TimeoutError";
   /**
-   * Where the call was when its time ran out: waiting for a connection, for room on one or for another
-   * command of the same operation, or for the answer to what was sent.
+   * What the call waited for when its time ran out: "connecting", for a connection; "queued", for room on
+   * one or for another command of the same operation; "sent", for the answer.
    */
   readonly phase: "connecting" | "queued" | "sent";
   /** Made by memwire. */
@@ -82,7 +85,9 @@ export class TimeoutError extends MemcachedError {
   }
 }
 
-/** `OVERLOADED`: `maxPending` or `maxPendingBytes` was reached, the message says which; nothing was sent. */
+/**
+ * `OVERLOADED`: `maxPending` or `maxPendingBytes` was reached; the message says which. Nothing was sent.
+ */
 export class OverloadedError extends MemcachedError {
   /** Always "OverloadedError". */
   override readonly name = "OverloadedError";
@@ -92,7 +97,7 @@ export class OverloadedError extends MemcachedError {
   }
 }
 
-/** `CLOSED`: `close()` was called; nothing was sent. */
+/** `CLOSED`: the client was closed. Nothing was sent. */
 export class ClosedError extends MemcachedError {
   /** Always "ClosedError". */
   override readonly name = "ClosedError";
@@ -102,7 +107,7 @@ export class ClosedError extends MemcachedError {
   }
 }
 
-/** `AUTH`: the server wants credentials, or other ones. */
+/** `AUTH`: the server asks for credentials, or has refused those that were given. */
 export class AuthError extends MemcachedError {
   /** Always "AuthError". */
   override readonly name = "AuthError";
@@ -112,11 +117,14 @@ export class AuthError extends MemcachedError {
   }
 }
 
-/** `SERVER_ERROR`: the server refused (out of memory, not a number...); its own words are in the message. */
+/**
+ * `SERVER_ERROR`: the server refused the command (out of memory, not a number...). Its own words are in
+ * the message.
+ */
 export class ServerError extends MemcachedError {
   /** Always "ServerError". */
   override readonly name = "ServerError";
-  /** By the refusal the server dropped what was stored before: memory was short. */
+  /** Whether the server dropped the value that was stored before, because memory was short. */
   readonly oldValueLost: boolean;
   /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails & { oldValueLost?: boolean }) {
@@ -129,7 +137,7 @@ export class ServerError extends MemcachedError {
 export class ValueTooLargeError extends MemcachedError {
   /** Always "ValueTooLargeError". */
   override readonly name = "ValueTooLargeError";
-  /** Refused by the server: what was stored before is gone. */
+  /** Whether the server, in refusing the value, dropped the one that was stored before. */
   readonly oldValueLost: boolean;
   /** Made by memwire. */
   constructor(message: string, details?: ErrorDetails & { oldValueLost?: boolean }) {
@@ -138,7 +146,7 @@ export class ValueTooLargeError extends MemcachedError {
   }
 }
 
-/** `PROTOCOL`: a reply that was not predicted; the connection was dropped. */
+/** `PROTOCOL`: an unexpected reply. The connection was dropped. */
 export class ProtocolError extends MemcachedError {
   /** Always "ProtocolError". */
   override readonly name = "ProtocolError";
@@ -148,7 +156,7 @@ export class ProtocolError extends MemcachedError {
   }
 }
 
-/** `UNSUPPORTED`: this server, dialect or option cannot. */
+/** `UNSUPPORTED`: this server, dialect or option cannot do it. */
 export class UnsupportedError extends MemcachedError {
   /** Always "UnsupportedError". */
   override readonly name = "UnsupportedError";
@@ -158,11 +166,11 @@ export class UnsupportedError extends MemcachedError {
   }
 }
 
-/** `SERIALIZATION`: the value holds something that cannot be stored; nothing was sent. */
+/** `SERIALIZATION`: the value holds something that cannot be stored. Nothing was sent. */
 export class SerializationError extends MemcachedError {
   /** Always "SerializationError". */
   override readonly name = "SerializationError";
-  /** Where in the value: `user.cb`; members of a Map or Set by position. */
+  /** Where in the value that is, for example `user.cb`. Members of a Map or Set are named by position. */
   readonly path: string;
   /** Made by memwire. */
   constructor(message: string, details: ErrorDetails & { path: string }) {
@@ -171,7 +179,7 @@ export class SerializationError extends MemcachedError {
   }
 }
 
-/** `CORRUPT_VALUE`: what is stored cannot be read: unknown flags, damaged bytes, a broken seal. */
+/** `CORRUPT_VALUE`: the stored value cannot be read: unknown flags, damaged bytes, a broken seal. */
 export class CorruptValueError extends MemcachedError {
   /** Always "CorruptValueError". */
   override readonly name = "CorruptValueError";
@@ -184,7 +192,7 @@ export class CorruptValueError extends MemcachedError {
   }
 }
 
-/** `CONFLICT`: others kept writing, to the last of the tries. */
+/** `CONFLICT`: others kept writing until the last of the tries. */
 export class ConflictError extends MemcachedError {
   /** Always "ConflictError". */
   override readonly name = "ConflictError";
@@ -195,9 +203,9 @@ export class ConflictError extends MemcachedError {
 }
 
 /**
- * `PARTIAL`: some keys (or servers) of a multi-key call failed; the message says how many of how many, and
- * by which codes. Both maps sit behind getters, so that
- * logging the error shows no key.
+ * `PARTIAL`: some keys of a call for many keys failed, or some servers of a call to all. The message says
+ * how many of how many, and with which codes. Both maps are behind getters, so that logging the error
+ * shows no key.
  */
 export class PartialError<R = unknown> extends MemcachedError {
   /** Always "PartialError". */
@@ -216,12 +224,12 @@ export class PartialError<R = unknown> extends MemcachedError {
     this.#errors = parts.errors;
   }
 
-  /** What the servers that answered said, by key (or server id). */
+  /** The results of the keys (or servers) that did not fail, by key (or server id). */
   get results(): Map<string, R> {
     return this.#results;
   }
 
-  /** Why the others failed, by key (or server id). */
+  /** The errors of the others, by key (or server id). */
   get errors(): Map<string, MemcachedError> {
     if (typeof this.#errors === "function") this.#errors = this.#errors();
     return this.#errors;
@@ -229,27 +237,33 @@ export class PartialError<R = unknown> extends MemcachedError {
 }
 
 /**
- * Whether an error is one of memwire's, from whichever copy of the package: a store's client or a
- * serializer may come from another one. Tell the kinds apart by `code`.
+ * Whether an error is one of memwire's, whichever copy of the package has made it: a store's client or a
+ * serializer may come from another copy. Tell the kinds apart by `code`.
  */
 export function isMemcachedError(error: unknown): error is MemcachedError {
   return typeof error === "object" && error !== null && ERROR in error;
 }
 
-/** A wrong argument's code: `TypeError` for a wrong kind or an illegal key, `RangeError` for a number or length out of range. */
+/**
+ * The code of the errors for wrong arguments: a `TypeError` for a wrong type or an illegal key, a
+ * `RangeError` for a number or length out of range.
+ */
 export const INVALID_ARGUMENT = "ERR_INVALID_ARGUMENT";
 
-/** A `TypeError` that says which rule an argument broke; nothing was sent. */
+/** A `TypeError` that says which rule an argument broke. Nothing was sent. */
 export function invalidType(rule: string): TypeError & { code: string } {
   return Object.assign(new TypeError(rule), { code: INVALID_ARGUMENT });
 }
 
-/** A `RangeError` that says which bound an argument broke; nothing was sent. */
+/** A `RangeError` that says which bound an argument broke. Nothing was sent. */
 export function invalidRange(rule: string): RangeError & { code: string } {
   return Object.assign(new RangeError(rule), { code: INVALID_ARGUMENT });
 }
 
-/** An error as PartialError and the channels have it: what is none of ours is a signal's reason. */
+/**
+ * An error as PartialError and the channels hold it. If it is not one of memwire's, it is a signal's
+ * reason.
+ */
 export function asMemcachedError(error: unknown): MemcachedError {
   if (isMemcachedError(error)) return error;
   return new MemcachedError("ABORTED", "the call was aborted", { cause: error });

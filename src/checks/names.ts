@@ -1,7 +1,8 @@
-/** The option that somebody meant who wrote a name that is none. */
+/** Finds the option that was meant when a name is unknown. */
 
-// What other clients, cookies and people call it, without case, "_" and "-", and what it is called here,
-// the likeliest first: which of them an options object knows depends on the object.
+// What an option is called here, the likeliest name first, and what other clients, cookies and people
+// call it, in lower case and without "_" and "-". Which of the names an options object has depends on the
+// object.
 const SYNONYMS: ReadonlyMap<string, readonly string[]> = byName([
   ["ttl maxAge", "expires expire expiry expiration exptime expiretime expirein expiresin"],
   ["ttl maxAge", "ex exat lifetime maxage seconds timetolive duration validity"],
@@ -9,6 +10,7 @@ const SYNONYMS: ReadonlyMap<string, readonly string[]> = byName([
   ["delay", "ttl after seconds"],
   ["touch", "ttl"],
   ["secret", "secrets encryptionkey sealingkey"],
+  ["servers", "discovery"],
   ["servers host", "server hosts address addresses url urls uri nodes endpoint location"],
   ["servers", "host memcachedservers"],
   ["host", "hostname ip listen"],
@@ -38,7 +40,7 @@ const SYNONYMS: ReadonlyMap<string, readonly string[]> = byName([
 // "secrt" and "tmieout" are near, "retries" and "failover" are not.
 const MAX_DISTANCE = 2;
 
-/** The known name that is meant, or undefined if none is near. */
+/** The known name that was meant, or undefined if none is near. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const plain = name.toLowerCase().replace(/[_-]/g, "");
   const same = known.find((one) => one.toLowerCase() === plain);
@@ -71,7 +73,10 @@ function byName(
   return found;
 }
 
-/** How many letters must be put in, taken out, exchanged or swapped with their neighbour. */
+/**
+ * How many letters must be inserted, removed, replaced or swapped with their neighbour to get from one to
+ * the other.
+ */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

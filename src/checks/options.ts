@@ -1,27 +1,28 @@
 /**
- * Reading options objects. An option that nobody knows is refused: `{ expires: 60 }` would otherwise be
- * a value that never expires, `{ secrets: [...] }` sessions in the clear.
+ * Reading options objects. An unknown option is refused: otherwise `{ expires: 60 }` would store a value
+ * that never expires, and `{ secrets: [...] }` unsealed sessions.
  *
- * Own enumerable properties count, each read once; what is inherited is neither refused nor read.
+ * Only own enumerable properties count, and each is read once. Inherited ones are neither refused nor
+ * read.
  */
 import { invalidType } from "../errors.ts";
 import { nearestName } from "./names.ts";
 import { kindOf } from "./values.ts";
 
-/** What was given for each option; undefined: nothing. */
+/** What was given for each option; undefined: it was not given. */
 export type Given<T> = { -readonly [K in keyof Required<T>]: Required<T>[K] | undefined };
 
-// Names longer than this are no misspelling, and may be anything.
+// Longer names are cut off in messages: they are no misspelling and may be anything.
 const MAX_SHOWN = 40;
 
 /**
- * Takes the options that were given.
+ * Reads the options that were given.
  *
- * @param options What the caller passed; undefined: none.
- * @param given An object with every known option, undefined or a mark of what is not given; it is filled
+ * @param options What the caller passed; undefined: no options.
+ * @param given An object with every known option, each undefined or a mark for "not given". It is filled
  * and returned.
- * @param what How messages call a nested object: "auth".
- * @throws {TypeError} It is no options object, or has an unknown option.
+ * @param what How messages name a nested object, for example "auth".
+ * @throws {TypeError} `options` is not an object of options, or has an unknown one.
  */
 export function readOptions<T extends object>(
   options: T | undefined,
@@ -41,21 +42,21 @@ export function readOptions<T extends object>(
   return given;
 }
 
-/** Refuses what cannot be an options object, whatever is in it. */
+/** Refuses a value that cannot be an options object, whatever it holds. */
 export function checkObject(value: unknown, what: string): asserts value is object {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   throw notAnObject(value, what);
 }
 
-/** Refuses an object without own properties that is more than `{}`: a Map, a Date, a Request. */
+/** Refuses an object without own properties that is not a plain one: a Map, a Date, a Request. */
 export function checkPlain(value: object, what: string): void {
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Another realm (a vm context, as Jest makes them) has an Object.prototype of its own.
+  // Another realm (a vm context, as Jest makes one) has its own Object.prototype.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return;
   throw notAnObject(value, what);
 }
 
-/** The error for a name that no option has. */
+/** The error for an unknown option. */
 export function unknownOption(
   name: string,
   known: readonly string[],

@@ -1,4 +1,7 @@
-/** Checks of single arguments: durations, counts, words. Each returns the value that it has checked. */
+/**
+ * Checks of single arguments: durations, counts, words. Each returns the value that it has checked, and
+ * throws a `TypeError` or `RangeError` for any other.
+ */
 import { invalidRange, invalidType } from "../errors.ts";
 
 // The longest delay that timers take.
@@ -48,7 +51,7 @@ export function checkWhole(
   return value;
 }
 
-/** true or false, and nothing that is only taken for one of them. */
+/** true or false, and no value that only counts as one of them. */
 export function checkBoolean(value: unknown, name: string): boolean {
   if (typeof value === "boolean") return value;
   throw invalidType(`${name} must be true or false, not ${kindOf(value)}`);
@@ -70,7 +73,7 @@ export function oneOf<W extends string>(value: unknown, words: readonly W[], nam
   throw invalidType(`${name} must be one of ${words.map((word) => `"${word}"`).join(", ")}`);
 }
 
-/** Refuses what cannot be gone through, and a string, whose characters nobody means. */
+/** An object to iterate over. A string is refused, since nobody means its characters. */
 export function checkIterable<T>(list: Iterable<T>, name: string): Iterable<T> {
   if (typeof list !== "object" || typeof list?.[Symbol.iterator] !== "function") {
     throw invalidType(`${name} must be an array, a Set, a Map or another iterable object`);

@@ -1,4 +1,4 @@
-/** What is asked of all servers: stats, flush_all and version. */
+/** Commands to all servers: stats, flushAll and version. */
 import { readOptions } from "../checks/options.ts";
 import { oneOf } from "../checks/values.ts";
 import { abortWith } from "../connection/abort.ts";
@@ -11,7 +11,7 @@ import { askEveryServer } from "./every_server.ts";
 import { type CallOptions, checkedOptions } from "./options.ts";
 import { versionResult } from "./results.ts";
 
-/** What `stats` can be asked for. */
+/** The kinds of statistics. */
 type StatsKind = "items" | "slabs" | "settings" | "sizes" | "conns" | "reset";
 
 /** Options of flushAll. */
@@ -66,7 +66,7 @@ export async function flushAll(core: Core, options: FlushOptions | undefined): P
   });
 }
 
-/** What each server says of its version, by server id. */
+/** The version of each server, by id. */
 export async function version(
   core: Core,
   options: CallOptions | undefined,

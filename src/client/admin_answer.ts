@@ -1,4 +1,4 @@
-/** The answer to an admin command: its lines, and the errors for answers that are none. */
+/** The answer to an admin command: its lines, and the errors for answers of another kind. */
 import type { Server } from "../cluster/server.ts";
 import type { AdminLimits } from "../connection/admin_connection.ts";
 import {
@@ -12,7 +12,9 @@ import {
 /** How long the answer may take, and what stops it. */
 type Limits = Pick<AdminLimits, "timeout" | "total" | "signal"> & { ambiguous?: boolean };
 
-/** Sends the command that `command` makes of the server's version, and yields the lines of the answer. */
+/**
+ * Sends the command that `command` makes from the server's version, and yields the lines of the answer.
+ */
 export async function* answer(
   server: Server,
   command: (version: string) => string,

@@ -1,4 +1,4 @@
-/** The commands of one key. What they store and read goes through one codec. */
+/** The commands for one key. The values that they store and read go through one codec. */
 import type { Finish } from "../connection/request.ts";
 import type { Core } from "./core.ts";
 import type { Item } from "./item.ts";
@@ -6,13 +6,13 @@ import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
 import * as result from "./results.ts";
 import type { ValueCodec } from "./values/codec.ts";
 
-/** Options of a command as its caller gives them, or checked. */
+/** Options of a command, as the caller gives them or already checked. */
 type CommandOptions = CallOptions | CheckedOptions | undefined;
 
 /** The same for a command that stores. */
 type StoringOptions = StoreOptions | CheckedOptions | undefined;
 
-/** Commands bound to a client's inside and a codec; `T` is what the codec makes of stored bytes. */
+/** The commands of a client, with one codec. `T` is what the codec makes of stored bytes. */
 export class Commands<T> {
   readonly core: Core;
   readonly codec: ValueCodec<T>;
@@ -33,18 +33,20 @@ export class Commands<T> {
     return this.core.ask("get", key, this.#value, options);
   }
 
-  /** The value, and a new TTL in the same round trip. */
+  /** The value, which gets a new ttl in the same round trip. */
   getAndTouch(key: string, ttl: number, options: CommandOptions): Promise<T | undefined> {
     return this.core.ask("gat", key, this.#value, options, ttl);
   }
 
-  /** The value with its token; `touch`: a new TTL in the same round trip. */
+  /** The value with its token; `touch`: its new ttl, set in the same round trip. */
   getItem(key: string, options: CommandOptions, touch?: number): Promise<Item<T> | undefined> {
     const item = result.itemResult(this.codec, touch);
     return this.core.ask("gets", key, item, options, touch);
   }
 
-  /** The value with its token, to be written by that token: of a stub as well, which has no value. */
+  /**
+   * The value with its token, for writing by that token. Of a stub, which has no value, the token alone.
+   */
   claim(key: string, options: CheckedOptions): Promise<result.Claim<T> | undefined> {
     const request = this.core.request("gets", key, this.#claim, options);
     request.replacesStub = true;
@@ -56,12 +58,12 @@ export class Commands<T> {
     return this.core.ask("has", key, this.#found, options);
   }
 
-  /** A new TTL; false: absent. */
+  /** Sets a new ttl; false: absent. */
   touch(key: string, ttl: number, options: CommandOptions): Promise<boolean> {
     return this.core.ask("touch", key, result.doneOrNotResult, options, ttl);
   }
 
-  /** A new TTL; then the token and flags of what has it, without its value. */
+  /** Sets a new ttl, then reads the token and flags of the item, without its value. */
   refresh(
     key: string,
     ttl: number,
@@ -70,12 +72,12 @@ export class Commands<T> {
     return this.core.ask("refresh", key, result.refreshResult, options, ttl);
   }
 
-  /** true: it was there. */
+  /** Deletes the key; true: it was there. */
   delete(key: string, options: CommandOptions): Promise<boolean> {
     return this.core.ask("delete", key, result.doneOrNotResult, options);
   }
 
-  /** Deletes what still has the token. */
+  /** Deletes the item if it still has the token. */
   compareAndDelete(
     key: string,
     cas: bigint,
@@ -84,22 +86,22 @@ export class Commands<T> {
     return this.core.compareAndDelete(key, cas, result.compareAndDeleteResult, options);
   }
 
-  /** Stores, whatever was there. */
+  /** Stores the value, whatever was there. */
   set(key: string, value: unknown, options: StoringOptions): Promise<void> {
     return this.core.store("set", key, value, this.codec, result.doneResult, options);
   }
 
-  /** Stores if absent. */
+  /** Stores the value if the key is absent. */
   add(key: string, value: unknown, options: StoringOptions): Promise<boolean> {
     return this.core.store("add", key, value, this.codec, result.doneOrNotResult, options);
   }
 
-  /** Stores if there. */
+  /** Stores the value if the key is there. */
   replace(key: string, value: unknown, options: StoringOptions): Promise<boolean> {
     return this.core.store("replace", key, value, this.codec, result.doneOrNotResult, options);
   }
 
-  /** Stores if what is there still has the token. */
+  /** Stores the value if the item still has the token. */
   cas(
     key: string,
     value: unknown,

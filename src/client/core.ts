@@ -1,4 +1,7 @@
-/** What all commands go through: checks first, then a request to the key's server. */
+/**
+ * The inside of a client, through which all commands go: checks first, then a request to the key's
+ * server.
+ */
 import { AsyncResource } from "node:async_hooks";
 import type { ServerConfig } from "../address.ts";
 import { Cluster } from "../cluster/cluster.ts";
@@ -29,7 +32,7 @@ import type { Stored, ValueCodec } from "./values/codec.ts";
 import { Flags } from "./values/memwire.ts";
 import { safeKey } from "./wire_key.ts";
 
-/** Options of a call as its caller gives them, or checked. */
+/** Options of a call, as the caller gives them or already checked. */
 type Options = StoreOptions | CheckedOptions | undefined;
 
 /** The inside of a client. */
@@ -41,14 +44,14 @@ export class Core {
   /** The same until there is a list of them. */
   #awaited: Finding | undefined;
   readonly sweep: Sweep = new Sweep();
-  /** Of a call without options. */
+  /** The options of a call without any. */
   readonly #byDefault: CheckedOptions;
   #closing: Promise<void> | undefined;
-  /** Operations of several commands that have begun and not ended. */
+  /** How many operations of several commands have begun and not ended. */
   #underway = 0;
   /** Called when the last of them has ended, once the client is closing. */
   #idle: (() => void) | undefined;
-  /** Closing has come to the servers: nothing goes through any more. */
+  /** The servers are being closed, so no command is sent any more. */
   #shut = false;
 
   constructor(servers: readonly ServerConfig[] | Discovery, options: ResolvedOptions) {
@@ -96,14 +99,20 @@ export class Core {
     return readCallOptions(options, false, this.options.timeout);
   }
 
-  /** The options of a call that stores, checked once but for the value of `ttl`. Throws. */
+  /**
+   * The options of a call that stores, checked once. Only `ttl` is checked later, with its exptime.
+   * Throws.
+   */
   storeOptions(options: Options): CheckedOptions {
     if (options === undefined) return this.#byDefault;
     if (options instanceof CheckedOptions) return options;
     return readCallOptions(options, true, this.options.timeout);
   }
 
-  /** A command without a value; what is wrong with it rejects. `ttl` is a must for touch, gat and refresh, else it is left as it is. */
+  /**
+   * A command without a value. Wrong arguments make it reject. touch, gat and refresh need a `ttl`; the
+   * others keep the item's own without one.
+   */
   ask<T>(
     operation: Operation,
     key: string,
@@ -122,7 +131,9 @@ export class Core {
     }
   }
 
-  /** A command that stores a value, rejecting in the same way; `cas` is for the operation of that name. */
+  /**
+   * A command that stores a value, and rejects in the same way. `cas` is for the operation of that name.
+   */
   store<T>(
     operation: StoreOperation,
     key: string,
@@ -142,7 +153,7 @@ export class Core {
     }
   }
 
-  /** Deletes what still has the token. */
+  /** Deletes the item if it still has the token. */
   compareAndDelete<T>(
     key: string,
     cas: bigint,
@@ -159,7 +170,7 @@ export class Core {
     }
   }
 
-  /** One append or prepend: bytes as they are, flags and TTL of what is there. Throws. */
+  /** One append or prepend of bytes as they are. The item keeps its flags and ttl. Throws. */
   extend(
     operation: "append" | "prepend",
     key: string,
@@ -190,7 +201,7 @@ export class Core {
     return request;
   }
 
-  /** What setMany stores under a key, checked and encoded, its value the client's own. Throws. */
+  /** What setMany stores under a key, checked and encoded, with a value of the client's own. Throws. */
   stored(key: string, value: unknown, codec: ValueCodec): Stored {
     const stored: Stored = { key: this.wireKey(key), value: "", flags: 0 };
     codec.encode(value, stored);
@@ -205,7 +216,7 @@ export class Core {
     return unsafeKeys === "reject" ? checkKey(key, prefix) : safeKey(key, prefix);
   }
 
-  /** A request with its key, checked. Throws. */
+  /** A request with a checked key. Throws. */
   request<T>(
     operation: Operation,
     key: string,
@@ -217,8 +228,9 @@ export class Core {
   }
 
   /**
-   * A reply is read in the async context of whoever made the socket. A serializer is to run in its
-   * caller's, which may hold the tenant or the request that it serves.
+   * Makes `finish` run in the caller's async context if there is a serializer: the context may hold the
+   * tenant, or the request that is being served. Replies are read in the context of whoever made the
+   * socket.
    */
   inCallersContext<T>(finish: Finish<T>): Finish<T> {
     return this.options.serializer === undefined ? finish : AsyncResource.bind(finish);
@@ -227,7 +239,7 @@ export class Core {
   /** Sends a request to its key's server. */
   send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
     if (this.#awaited !== undefined) return this.#sendLater(request, options);
-    // First, for a hashing of the caller's own may throw: nobody would ever take what an abort rejects.
+    // Route first: a custom hashing may throw, and then nobody would handle the request's rejection.
     const server = this.cluster.route(request.key);
     if (options.signal !== undefined) abortWith(options.signal, request);
     if (this.#closing !== undefined && (this.#shut || !options.begun)) {
@@ -235,7 +247,7 @@ export class Core {
     }
     if (request.settled) return request.promise;
     if (traced()) {
-      request.keepValue(); // a listener may store something, and the codec's buffer is one for all
+      request.keepValue(); // a listener may store something too, and that uses the same buffer of the codec
       trace(request, server.ref);
     }
     server.send(request);
@@ -289,7 +301,7 @@ export class Core {
     this.#underway++;
   }
 
-  /** Ends what {@link enter} has begun. */
+  /** Ends an operation that {@link enter} has begun. */
   leave(): void {
     if (--this.#underway === 0) this.#idle?.();
   }
@@ -306,7 +318,7 @@ export class Core {
     await this.cluster.close();
   }
 
-  /** Refuses what is never sent, not even over a connection that has nothing else. */
+  /** Refuses a value that could never be sent, not even over a connection that is idle. */
   checkSize({ key, value }: Pick<Stored, "key" | "value">): void {
     const { maxValueBytes, maxPendingBytes } = this.options;
     if (bytesOf(key, value) > maxPendingBytes) {
@@ -315,7 +327,7 @@ export class Core {
           "nothing was sent",
       );
     }
-    // A character is at most three bytes of UTF-8; to count them takes time.
+    // A character has at most three bytes of UTF-8. Counting them takes time.
     if (typeof value === "string" && value.length * 3 <= maxValueBytes) return;
     const bytes = typeof value === "string" ? byteLength(value) : value.byteLength;
     if (bytes <= maxValueBytes) return;
@@ -330,8 +342,8 @@ export function isDiscovery<S>(servers: S | Discovery): servers is Discovery {
   return typeof (servers as Partial<Discovery> | null)?.watch === "function";
 }
 
-/** The exptime that the options of a call that stores ask for. */
+/** The exptime for the options of a call that stores. */
 export function storeExptime({ ttl }: CheckedOptions): number {
-  // Not `??`: null is no number of seconds, and a caller that passes it does not mean "for ever".
+  // Not `??`: null is not a number of seconds, and a caller who passes it does not mean "for ever".
   return ttl === undefined ? 0 : toExptime(ttl);
 }

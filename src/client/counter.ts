@@ -9,17 +9,17 @@ import type { ClientCodec } from "./values/codec.ts";
 
 /** Options of increment and decrement. */
 interface CounterOptions extends StoreOptions {
-  /** The count to begin with where there is none. */
+  /** The count to begin with if there is no counter. */
   initial?: number | bigint | undefined;
 }
 
-// Each further round means that somebody deleted the counter in between.
+// Each further round means that somebody has deleted the counter in between.
 const MAX_ROUNDS = 10;
 
 /**
  * Counts up or down. A missing counter is made by `add`, and whoever loses that race counts again. Meta
- * arithmetic could make it in one command, but only with flags 0: `get` would then give its digits as
- * bytes, not as a number.
+ * arithmetic could make the counter in one command, but only with flags 0: then `get` would return its
+ * digits as bytes, not a number.
  */
 export async function count(
   core: Core,

@@ -5,7 +5,7 @@ import type { Sweep } from "../connection/sweep.ts";
 import { TimeoutError } from "../errors.ts";
 import { CheckedOptions } from "./options.ts";
 
-/** Counts from its making; each command of the operation gets what is left. */
+/** Is counted from when it is made. Each command of the operation gets the time that remains. */
 export class Deadline {
   readonly #clock: Sweep;
   readonly #timeout: number;
@@ -22,31 +22,34 @@ export class Deadline {
   }
 
   /**
-   * Options for the next command, which lets it live for `ttl` seconds if it stores. Throws a
-   * TimeoutError if nothing is left, or the signal's reason.
+   * Options for the next command, with a `ttl` in seconds if it stores. Throws a TimeoutError if no time
+   * remains, or the signal's reason.
    */
   options(ttl?: number): CheckedOptions {
     this.#signal?.throwIfAborted();
-    // The first command has it all, to the last microsecond: a timeout of the client's own length
-    // counts against a silent server, a shorter one does not.
+    // The first command gets exactly the whole timeout: one as long as the client's own counts against a
+    // silent server, a shorter one does not.
     const timeout = this.#first ? this.#timeout : this.#end - this.#clock.now();
     this.#first = false;
     if (timeout <= 0) throw this.#passed();
     return new CheckedOptions(timeout, this.#signal, ttl, true);
   }
 
-  /** Whether nothing is left. */
+  /** Whether no time remains. */
   get passed(): boolean {
     return this.#clock.now() >= this.#end;
   }
 
-  /** What becomes of somebody else's promise, or what {@link options} throws if that takes too long. */
+  /**
+   * Settles as somebody else's promise does, or rejects with what {@link options} would throw if that
+   * takes too long.
+   */
   within<T>(promise: PromiseLike<T>): Promise<T> {
     let options: CheckedOptions;
     try {
       options = this.options();
     } catch (error) {
-      // Nobody waits for it any more, and if it rejects that must not end the process.
+      // Nobody waits for the promise any more, so its rejection must not end the process.
       promise.then(undefined, () => undefined);
       return Promise.reject(error);
     }
@@ -55,7 +58,7 @@ export class Deadline {
       const forget = signal === undefined
         ? undefined
         : onAbort(signal, (reason) => settle(() => reject(reason)));
-      // Not unref'd: a pending call keeps the process alive, and here is no socket that would.
+      // Not unref'd: a pending call keeps the process alive, and no socket does that here.
       const timer = setTimeout(() => settle(() => reject(this.#passed())), timeout);
       const settle = (settled: () => void): void => {
         clearTimeout(timer);
@@ -66,7 +69,7 @@ export class Deadline {
     });
   }
 
-  /** Waits for a random time of at most `mostMs`, so that writers that met once part. */
+  /** Waits for a random time of at most `mostMs` milliseconds, so that writers do not collide again. */
   pause(mostMs: number): Promise<void> {
     return this.within(new Promise((resolve) => setTimeout(resolve, Math.random() * mostMs)));
   }

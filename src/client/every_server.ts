@@ -1,4 +1,4 @@
-/** Asks all servers at once, as stats, flushAll and version do. */
+/** Asks all servers at once, for stats, flushAll and version. */
 import type { Server } from "../cluster/server.ts";
 import { asMemcachedError, type MemcachedError } from "../errors.ts";
 import type { Core } from "./core.ts";

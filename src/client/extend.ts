@@ -7,11 +7,11 @@ import type { CallOptions } from "./options.ts";
 import { takeBytes } from "./values/bytes.ts";
 
 /**
- * Adds at the end or the front; false: absent.
+ * Adds `data` at the end or the front; false: absent.
  *
- * "Not stored" is also memcached's answer where the value would become too large, memory is short, or the
- * item is on disk (1.6.18, do_store_item), and a failure must not look like a miss: hence the look whether
- * it is there.
+ * "Not stored" is also memcached's answer if the value would become too large, if memory is short, or if
+ * the item is on disk (1.6.18, do_store_item). A failure must not look like a miss, so afterwards it asks
+ * whether the item is there.
  */
 export async function extend(
   commands: Commands<unknown>,
@@ -33,7 +33,7 @@ export async function extend(
     for (let again = false;; again = true) {
       if (await core.extend(operation, key, own, deadline.options())) return true;
       if (!await commands.has(key, deadline.options())) return false;
-      // The first time it may have been stored by somebody in between.
+      // The first time, somebody may have stored it in between.
       if (!again) continue;
       const server = core.cluster.route(wireKey).ref;
       throw new ServerError(

@@ -11,7 +11,10 @@ import { Kind, type Reply } from "../protocol/reply.ts";
 import { partialError } from "./partial.ts";
 import type { Tally } from "./trace.ts";
 
-/** Makes a key's result of a reply that is no error; ABSENT: it has none. What it throws is the key's error. */
+/**
+ * Makes a key's result from a reply that is not an error; ABSENT: the key has none. What it throws is the
+ * key's error.
+ */
 export type TakeOne<R> = (reply: Reply, request: Request<unknown>) => R | typeof ABSENT;
 
 /** One key of a call. */
@@ -24,7 +27,7 @@ export interface Entry {
   readonly item: StoredItem | undefined;
 }
 
-/** Of a key that nothing was found for. */
+/** The result of a key for which nothing was found. */
 export const ABSENT: unique symbol = Symbol("absent");
 
 /** Results and errors. */
@@ -33,9 +36,9 @@ export class Gathered<R> {
   readonly #take: TakeOne<R>;
   readonly #results = new Map<string, R>();
   readonly #errors = new Map<number, MemcachedError>();
-  /** Errors of keys that were never asked about, for all of them together: there may be very many. */
+  /** Errors of keys that were never sent, one error for many keys: there may be very many. */
   #unasked: { readonly positions: readonly number[]; readonly error: MemcachedError }[] = [];
-  /** Keys whose connection was lost before a byte of their reply came, and that may be asked again. */
+  /** Keys whose connection was lost before a byte of their reply came, and that may be sent again. */
   readonly #lost = new Set<number>();
 
   /** `entries`: the keys of the call. */
@@ -44,12 +47,12 @@ export class Gathered<R> {
     this.#take = take;
   }
 
-  /** Whether nothing has failed. */
+  /** Whether no key has failed. */
   get complete(): boolean {
     return this.#errors.size === 0 && this.#unasked.length === 0;
   }
 
-  /** Takes each reply to a request for these keys. */
+  /** The function that takes each reply to a request for the keys at these positions. */
   finish(positions: readonly number[]): Finish<Tally> {
     return (reply, request) => {
       const tally = request.result!;
@@ -76,7 +79,7 @@ export class Gathered<R> {
     };
   }
 
-  /** The request for these keys has failed: those that were not answered have its error. */
+  /** The request for these keys has failed: the keys that were not answered get its error. */
   end(positions: readonly number[], request: Request<unknown>, error: MemcachedError): void {
     const unanswered = positions.slice(request.answered);
     this.#fail(unanswered, error);
@@ -85,14 +88,14 @@ export class Gathered<R> {
     for (const position of unanswered) this.#lost.add(position);
   }
 
-  /** One error for keys that were not asked about. */
+  /** One error for keys that were not sent. */
   failUnasked(positions: readonly number[], error: MemcachedError): void {
     if (positions.length > 0) this.#unasked.push({ positions, error });
   }
 
   /**
-   * Takes out the keys that may be asked again: their connection was lost, or their server was down and
-   * `moves` says that they belong to another by now.
+   * Takes out the keys that may be sent again: their connection was lost, or their server was down and
+   * `moves` says that they go to another one now.
    */
   takeRepeatable(moves: (position: number) => boolean): number[] {
     const repeatable: number[] = [];
@@ -119,7 +122,7 @@ export class Gathered<R> {
       counts.set(error, (counts.get(error) ?? 0) + keys);
     for (const error of this.#errors.values()) count(error, 1);
     for (const { positions, error } of this.#unasked) count(error, positions.length);
-    // The errors by key are put together when somebody asks for them: at the deadline there is no time.
+    // The map of errors by key is made when somebody asks for it: at the deadline there is no time.
     const errors = (): Map<string, MemcachedError> => this.#errorsByName();
     throw partialError(this.#results, counts, errors, "keys", this.#entries.length);
   }

@@ -1,4 +1,4 @@
-/** getItem: a value with its token, flags and TTL, which may be set anew with it. */
+/** getItem: a value with its token, flags and ttl, which it can also set. */
 import { readOptions } from "../checks/options.ts";
 import type { Commands } from "./commands.ts";
 import type { Item } from "./item.ts";
@@ -6,7 +6,7 @@ import { type CallOptions, checkedOptions } from "./options.ts";
 
 /** Options of getItem. */
 interface ItemOptions extends CallOptions {
-  /** Seconds to live from now on. */
+  /** The new ttl in seconds. */
   touch?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** invalidate: a delete, or a mark as stale. */
+/** invalidate: deletes an item, or marks it as stale. */
 import { readOptions } from "../checks/options.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import type { Core } from "./core.ts";
@@ -13,8 +13,8 @@ interface InvalidateOptions extends CallOptions {
 }
 
 /**
- * Both change the token of what is there, so what is being loaded is not stored. Classic knows no mark: the
- * dialect makes a delete of it.
+ * Both change the item's token, so a value that is being loaded from the old state is not stored. Classic
+ * has no such mark, so its dialect sends a delete.
  */
 export async function invalidate(
   core: Core,

@@ -1,8 +1,8 @@
-/** What getItem resolves to: in a file of its own, for its declaration is published. */
+/** What getItem resolves to. A file of its own, since its declaration is published. */
 
 /**
- * A value with what is known of it. `cas` is 0n on a server that keeps none (`-C`): cas,
- * compareAndDelete, update and versioned saves then reject with UnsupportedError.
+ * A value with its token, flags and ttl. `cas` is 0n on a server that keeps no tokens (`-C`). There cas,
+ * compareAndDelete, update and the saves of sessions reject with UnsupportedError.
  */
 export interface Item<T> {
   /** The value. */
@@ -11,6 +11,6 @@ export interface Item<T> {
   readonly cas: bigint;
   /** The flags it is stored with. */
   readonly flags: number;
-  /** Seconds left, Infinity for ever, undefined in classic unless `touch` set it. */
+  /** Seconds until it expires; Infinity: never; undefined in classic, unless `touch` has set it. */
   readonly ttl: number | undefined;
 }

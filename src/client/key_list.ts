@@ -1,4 +1,4 @@
-/** keys: what all servers hold, from a dump that each of them makes. */
+/** keys: lists the keys that all servers hold, from a dump of each server. */
 import { readOptions } from "../checks/options.ts";
 import { checkSignal } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
@@ -12,12 +12,12 @@ import { begin } from "./trace.ts";
 
 /** Options of keys. */
 interface KeysOptions {
-  /** What the keys begin with, after the client's own prefix. */
+  /** What the keys must begin with, after the client's own prefix. */
   prefix?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
-// Another dump is running: asked again after 100, 200... ms.
+// If another dump is running, ask again after 100, 200... ms.
 const MAX_BUSY = 6;
 const BUSY_MS = 100;
 
@@ -40,7 +40,7 @@ export async function* keys(
     let failed: unknown;
     try {
       for await (const key of dump(core, server, timeout, signal)) {
-        // What has been received already is not handed out after an abort, nor after `close`.
+        // Keys that were received before an abort or `close` are not handed out after it.
         signal?.throwIfAborted();
         core.checkOpen();
         if (key.startsWith(wanted)) yield key.slice(own.length);
@@ -84,7 +84,7 @@ async function* dump(
   }
 }
 
-/** A dump writes keys with %XX, whatever bytes they have; undefined: not UTF-8. */
+/** A dump writes any bytes of a key as %XX; undefined: the key is not UTF-8. */
 function decodeKey(text: string): string | undefined {
   try {
     return decodeURIComponent(text);

@@ -1,5 +1,5 @@
 /**
- * A lock: an item whose value is 16 random bytes of its holder, with a ttl.
+ * A lock: an item with a ttl, whose value is 16 random bytes of its holder, the nonce.
  *
  * | step    | what is sent                              | it is ours if                             |
  * | ------- | ----------------------------------------- | ----------------------------------------- |
@@ -7,9 +7,10 @@
  * | extend  | cas by the token, and the same read       | the read gives the nonce: its new token   |
  * | release | delete by the token                       | it is deleted                             |
  *
- * A token is good only over the connection that it came over, for a server that has restarted counts them from
- * 1 again. After another connection, or a refusal, extend and release therefore read first: if the nonce still
- * stands there, they go on with the token that it has now. So a lost reply is settled by a read, too.
+ * A token counts only over the connection that it came over, since a server that has restarted counts
+ * tokens from 1 again. If that connection was lost, or the token was refused, extend and release
+ * therefore read again: if our nonce is still stored there, they go on with its present token. A read
+ * also settles a lost reply.
  */
 import { randomBytes } from "node:crypto";
 import { readOptions } from "../checks/options.ts";
@@ -30,7 +31,7 @@ import { compareAndDeleteResult, doneOrNotResult } from "./results.ts";
 interface LockOptions extends CallOptions {
   /** Seconds until the lock ends by itself, at least 2. */
   ttl: number;
-  /** Milliseconds to wait for another holder's end. Default 0. */
+  /** Milliseconds to wait while another holds the lock. Default 0. */
   wait?: number | undefined;
 }
 
@@ -40,10 +41,11 @@ const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 50;
 const PAUSE_GROWTH = 1.5;
 
-// Each further try means that the connection was lost again, or that an extension was under way.
+// Each further try means that the connection was lost again, or that an extension was running at the same
+// time.
 const MAX_TRIES = 5;
 
-/** The lock, or undefined if another holds it for all of the time that the caller waits. */
+/** The lock, or undefined if another holds it for all of the time that the caller would wait. */
 export async function lock(
   core: Core,
   key: string,
@@ -78,7 +80,7 @@ function checkTtl(ttl: unknown): number {
   return seconds;
 }
 
-/** What stands under the key of a lock. */
+/** Our nonce, as it was read under the key of the lock. */
 interface Standing {
   readonly token: string;
   readonly connection: ConnectionRef | null;
@@ -92,7 +94,7 @@ class HeldLock implements Lock {
   readonly #nonce = randomBytes(NONCE_BYTES);
   readonly #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Our nonce as it was last seen; undefined: it was not there, or nobody knows. */
+  /** Our nonce as it was last read; undefined: it was not there, or that is unknown. */
   #standing: Standing | undefined;
   #token = 0n;
 
@@ -147,7 +149,10 @@ class HeldLock implements Lock {
     await this.release().catch(() => undefined);
   }
 
-  /** Does something by the token; where that is refused or lost, again by the one that the nonce has now. */
+  /**
+   * Does something by the token. If that is refused or lost, does it again by the token that the nonce
+   * has now.
+   */
   async #byToken(act: (deadline: Deadline) => Promise<boolean>): Promise<boolean> {
     const { timeout } = this.#call;
     return await this.#core.run({ timeout }, async (deadline) => {
@@ -166,12 +171,12 @@ class HeldLock implements Lock {
     });
   }
 
-  /** Writes the nonce, and reads in the same write whose stands there. A lost reply is settled by a read. */
+  /** Writes the nonce, and in the same write reads whose nonce is there. A read settles a lost reply. */
   async #write(operation: "add" | "cas", ttl: number, deadline: Deadline): Promise<boolean> {
     const options = deadline.options();
     const store = this.#request(operation, doneOrNotResult, options);
     store.value = this.#nonce;
-    // memcached's clock may take up to a second off.
+    // By memcached's clock an item may end up to a second early.
     store.exptime = toExptime(ttl + 1);
     if (operation === "cas") {
       store.cas = this.#standing?.token ?? "";
@@ -184,13 +189,13 @@ class HeldLock implements Lock {
       looked.catch((error: unknown) => new Failed(error)),
     ]);
     if (stored instanceof Failed && !isLost(stored.error)) throw stored.error;
-    // Nobody knows whether it was done: of the two errors, that of the write says so.
+    // It is unknown whether it was done. Of the two errors, that of the write says so.
     if (seen instanceof Failed) throw stored instanceof Failed ? stored.error : seen.error;
     if (this.#standing === undefined) return false;
     return operation === "add" || stored === true;
   }
 
-  /** Reads whether our nonce stands there, and with which token. */
+  /** Reads whether our nonce is there, and with which token. */
   async #look(deadline: Deadline): Promise<void> {
     const options = deadline.options();
     const nonce = this.#nonce;
@@ -232,12 +237,12 @@ class Failed {
   }
 }
 
-// Longer delays fire at once.
+// A timer with a longer delay fires at once.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function keepsChanging(): ConflictError {
   return new ConflictError(
-    `the lock is ours, but its token has changed ${MAX_TRIES} times meanwhile`,
+    `the lock is ours, but its token has changed ${MAX_TRIES} times in the meantime`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** Calls for many keys: one batch a server, a result for each. */
+/** Calls for many keys: one batch for each server, a result for each key. */
 import { checkIterable } from "../checks/values.ts";
 import type { Server } from "../cluster/server.ts";
 import { invalidType } from "../errors.ts";
@@ -10,7 +10,7 @@ import { ABSENT, type Entry, Gathered, type TakeOne } from "./gathered.ts";
 import type { CallOptions, CheckedOptions, StoreOptions } from "./options.ts";
 import { type ManyCall, sendPortions } from "./portions.ts";
 
-/** What was found for the keys. */
+/** The values that were found, by key. */
 export function getMany<T>(
   { core, codec }: Commands<unknown>,
   keys: Iterable<string>,
@@ -26,7 +26,7 @@ export function getMany<T>(
   );
 }
 
-/** delete for each key. */
+/** Deletes each key. The result has true for a key that was there. */
 export function deleteMany(
   core: Core,
   keys: Iterable<string>,
@@ -43,9 +43,10 @@ async function askMany<R>(
   take: TakeOne<R>,
 ): Promise<Map<string, R>> {
   const begun = core.sweep.now();
-  const names = [...new Set(checkIterable(keys, "keys"))];
+  const names = new Set(checkIterable(keys, "keys"));
   const call = core.callOptions(options);
-  const entries = names.map((name) => ({ name, key: core.wireKey(name), item: undefined }));
+  const entries: Entry[] = [];
+  for (const name of names) entries.push({ name, key: core.wireKey(name), item: undefined });
   const gathered = new Gathered(entries, take);
   await send(core, call, {
     operation,
@@ -73,10 +74,11 @@ export async function setMany(
     if (!Array.isArray(entry)) throw invalidType("each entry must be a pair of a key and a value");
     pairs.set(entry[0], entry[1]);
   }
-  const listed = Array.from(pairs, ([name, value]) => {
+  const listed: Entry[] = [];
+  for (const [name, value] of pairs) {
     const item = core.stored(name, value, codec);
-    return { name, key: item.key, item };
-  });
+    listed.push({ name, key: item.key, item });
+  }
   const gathered = new Gathered<void>(listed, () => undefined);
   await send(core, call, {
     operation: "setMany",
@@ -90,7 +92,10 @@ export async function setMany(
   gathered.settle();
 }
 
-/** Sends all of the call. What was lost, and what belongs to another server by now, is asked again. */
+/**
+ * Sends all keys of the call. Keys whose connection was lost, and keys that go to another server now, are
+ * sent again.
+ */
 function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promise<void> {
   const { entries, signal, gathered } = call;
   return core.run(options, async () => {

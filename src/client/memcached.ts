@@ -1,4 +1,4 @@
-/** The public client. What each method does stands in its doc comment, how in the files beside this. */
+/** The public client. The doc comment of a method says what it does; the files beside this one do it. */
 import { parseServers, type ServerSpec } from "../address.ts";
 import type { Discovery } from "../cluster/discovery.ts";
 import { invalidType } from "../errors.ts";
@@ -30,14 +30,14 @@ import { update } from "./update.ts";
 import type { ClientCodec } from "./values/codec.ts";
 import { codecFor } from "./values/tables.ts";
 
-/** Servers of a client that is given none. */
+/** The servers of a client that is given none. */
 const DEFAULT_SERVERS = "localhost:11211";
 
 /**
- * A client of a memcached cluster. Connects on first use.
+ * A client of a memcached cluster. It connects on first use.
  *
- * A miss is `undefined` or `false`, a refused condition is a value of the result type, everything else
- * rejects: a failure never looks like a miss.
+ * A miss is `undefined` or `false`, a condition that does not hold is a value of the result type, and
+ * everything else rejects: a failure never looks like a miss.
  *
  * @example
  * ```ts
@@ -57,10 +57,12 @@ export class Memcached implements AsyncDisposable {
   readonly #flights: Flights;
 
   /**
-   * Checks the servers and options; connects to nobody.
-   * @param servers Server specifications; a string may name several, separated by commas or spaces. Default
-   * "localhost:11211". Or a {@link Discovery}, which finds them from the first call on and keeps the list up to date.
-   * @param options Defaults stand with {@link MemcachedOptions}.
+   * Checks the servers and options. It does not connect yet.
+   *
+   * @param servers The servers. A string may name several, separated by commas or spaces. Default
+   * "localhost:11211". Or a {@link Discovery}, which finds them from the first call on and keeps the list
+   * up to date.
+   * @param options The {@link MemcachedOptions}, which have the defaults.
    */
   constructor(
     servers: string | readonly ServerSpec[] | Discovery = DEFAULT_SERVERS,
@@ -84,8 +86,9 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * What was found, by key; duplicates are asked once; no keys, no traffic.
-   * Rejects with `PartialError` if a server could not be asked; its `results` has the rest.
+   * The values that were found, by key. A key that is given twice is sent once, and without keys nothing
+   * is sent. Rejects with `PartialError` if a server could not be asked; its `results` has the other
+   * values.
    *
    * @example `const found = await memcached.getMany(["a", "b"]); found.get("a");`
    */
@@ -94,7 +97,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * The value with its token, flags and TTL; `touch` (seconds) also sets a new TTL in the same round trip.
+   * The value with its token, flags and ttl. `touch` (seconds) also sets a new ttl in the same round
+   * trip.
    *
    * @example `const item = await memcached.getItem("cart:17", { touch: 3600 });`
    */
@@ -106,7 +110,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * get and touch in one round trip; `ttl` in seconds.
+   * The value, which gets a new ttl in the same round trip; `ttl` in seconds.
    *
    * @example `const session = await memcached.getAndTouch("session:17", 1800);`
    */
@@ -119,7 +123,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Whether the key is there; meta moves no value.
+   * Whether the key is there. In the meta dialect its value is not sent.
    *
    * @example `if (await memcached.has("lock:17")) return;`
    */
@@ -128,7 +132,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Stores whatever was there: last write wins.
+   * Stores the value, whatever was there: the last write wins.
    *
    * @example `await memcached.set("cart:17", { items: [3, 5] }, { ttl: 3600 });`
    */
@@ -137,8 +141,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * set for each entry (a Map will do), one batch a server.
-   * Rejects with `PartialError`, which names the keys that failed.
+   * set for each entry, of a Map for example, with one batch for each server. Rejects with
+   * `PartialError`, which holds the keys that failed.
    *
    * @example `await memcached.setMany(new Map([["a", 1], ["b", 2]]), { ttl: 60 });`
    */
@@ -150,8 +154,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Stores if absent; false: it was there. What is there can be a stub, while another client computes
-   * the value: then `get` finds nothing, and `add` is false all the same.
+   * Stores the value if the key is absent; false: it was there. It may be a stub, while another client
+   * computes the value: then `get` finds nothing, and `add` is still false.
    *
    * @example `if (!await memcached.add("lock:17", "me", { ttl: 10 })) return;`
    */
@@ -160,7 +164,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Stores if there; false: absent.
+   * Stores the value if the key is there; false: it was absent.
    *
    * @example `await memcached.replace("motd", "closed today");`
    */
@@ -169,7 +173,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Adds text or bytes at the end, TTL and flags as they were; false: absent.
+   * Adds text or bytes at the end, and keeps the ttl and flags; false: the key is absent.
    *
    * @example `await memcached.append("log", "one more line\n");`
    */
@@ -178,7 +182,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * The same at the front.
+   * Adds text or bytes at the front, and keeps the ttl and flags; false: the key is absent.
    *
    * @example `await memcached.prepend("log", "the first line\n");`
    */
@@ -187,8 +191,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Stores if nobody wrote since `cas` was read; "exists": somebody did.
-   * Rejects with UnsupportedError for the token 0n, which a server gives that keeps none (`-C`).
+   * Stores the value if nobody has written since `cas` was read; "exists": somebody has. Rejects with
+   * UnsupportedError for the token 0n, which a server gives if it keeps no tokens (`-C`).
    *
    * @example `await memcached.cas("stock", item.value - 1, item.cas);`
    */
@@ -202,7 +206,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Deletes; true: was there. After a retry false can mean that the first attempt did it.
+   * Deletes the key; true: it was there. After a retry, false can mean that the first attempt has deleted
+   * it.
    *
    * @example `await memcached.delete("cart:17");`
    */
@@ -211,7 +216,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Deletes if nobody wrote since `cas` was read.
+   * Deletes the key if nobody has written since `cas` was read; "exists": somebody has.
    *
    * @example `await memcached.compareAndDelete("job:17", item.cas);`
    */
@@ -224,7 +229,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Deletes each key; true or false for each, as {@link Memcached.delete} has it.
+   * Deletes each key. The result has true or false for each, as {@link Memcached.delete} returns it.
    *
    * @example `const deleted = await memcached.deleteMany(["a", "b"]);`
    */
@@ -233,8 +238,9 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Sets a new TTL in seconds; false: absent. A stub, which stands while another client computes the
-   * value, is absent too and keeps its TTL (classic servers do not tell it from a value: true).
+   * Sets a new ttl in seconds; false: the key is absent. A stub, which is there while another client
+   * computes the value, counts as absent and keeps its ttl. Classic servers cannot tell it from a value:
+   * there the result is true.
    *
    * @example `await memcached.touch("session:17", 1800);`
    */
@@ -243,8 +249,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Counts up; the new count, exact to 2^64 - 1, where it wraps; undefined: absent and no `initial`.
-   * `ttl` applies only when the counter is made.
+   * Counts up. Resolves to the new count, which is exact up to 2^64 - 1 and wraps there; undefined: the
+   * key is absent and there is no `initial`. `ttl` applies only when the counter is made.
    *
    * @example `const hits = await memcached.increment("hits", 1, { initial: 1, ttl: 60 });`
    */
@@ -257,7 +263,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Counts down, and stops at 0.
+   * Counts down, but not below 0.
    *
    * @example `const left = await memcached.decrement("seats", 2);`
    */
@@ -270,9 +276,10 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Read, change, add or cas, again after a conflict (at most 100 times, short random pauses, within
-   * the deadline), then ConflictError. `fn` may run more than once; undefined from it writes nothing.
-   * Resolves to what is then stored.
+   * Reads the value, lets `fn` change it, and stores the result by add or cas. After a conflict it does
+   * so again, at most 100 times within the deadline and with short random pauses, then it rejects with
+   * ConflictError. `fn` may run more than once. If it returns undefined, nothing is written. Resolves to
+   * the value that is then stored.
    *
    * @example `await memcached.update<number>("stock", (n) => (n ?? 0) + 1);`
    */
@@ -285,21 +292,21 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * The value, else what `load` makes of it, loaded once: in this client, and by a lease in the whole
-   * cluster. undefined from `load` means that there is none.
+   * The value; if there is none, the one that `load` returns. It is loaded only once in this client, and
+   * by a lease only once in the whole cluster. undefined from `load` means that there is no value.
    *
-   * Callers of one key share the load and the value that it gives, so do not change that. What is
-   * invalidated, deleted or overwritten while it is being loaded is returned to its callers and not stored.
-   * If the cache cannot be used, `load` runs, once in this client, and nothing is stored. `timeout` counts
-   * the cache's commands, not `load`, and not the waiting for another's; `signal` rejects this caller, and
-   * the signal that `load` is given aborts when nobody waits any more. `load` must not fetch its own key: it
-   * would wait for itself.
+   * Callers of one key share the load and its value, so do not change the value. If the key is
+   * invalidated, deleted or overwritten during the load, the callers get the loaded value, but it is not
+   * stored. If the cache cannot be used, `load` runs, once in this client, and nothing is stored.
+   * `timeout` limits the cache's commands, not `load` and not the wait for another loader. `signal`
+   * rejects this caller, and the signal that `load` gets aborts when nobody waits any more. `load` must
+   * not fetch its own key: it would wait for itself.
    *
-   * Rejects with what `load` has rejected with, unless an old value is there; with UnsupportedError on a
-   * server that keeps no tokens (`-C`); with CorruptValueError if what is stored cannot be read.
+   * Rejects with the error of `load`, unless there is an old value; with UnsupportedError on a server
+   * that keeps no tokens (`-C`); with CorruptValueError if the stored value cannot be read.
    *
-   * @param key Not to be touched, appended or prepended to by hand.
-   * @param load Is given the old value, if there is one, and a signal.
+   * @param key Do not touch it, append to it or prepend to it yourself.
+   * @param load Gets the old value, if there is one, and a signal.
    * @param options `ttl` at least, in seconds.
    *
    * @example
@@ -323,9 +330,10 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * fetch for many keys: one round trip for what is there, and one `load` for all that this call must load.
-   * It is given those keys, and a key that it leaves out has no value. What others load is waited for. The
-   * keys of a server that fails are loaded, not failed. Rejects as {@link Memcached.fetch} does, for any key.
+   * fetch for many keys: one round trip for the values that are there, and one `load` for all keys that
+   * this call must load. `load` gets those keys, and a key that it leaves out has no value. For keys that
+   * others load, the call waits. If a server fails, its keys are loaded too. For any of the keys it
+   * rejects as {@link Memcached.fetch} does.
    *
    * @example
    * ```ts
@@ -350,10 +358,10 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * A lock for `ttl` seconds, at least 2; undefined: another held it for all of `wait` ms (default 0, not
-   * counted by `timeout`). It makes doing the same work twice rare, no more: an eviction or a restart of the
-   * server loses it, and a holder that is stopped for longer than `ttl` goes on without it. What must never
-   * happen twice needs a check where it takes effect.
+   * A lock for `ttl` seconds, at least 2; undefined: another holder had it for all of `wait` milliseconds
+   * (default 0, not counted by `timeout`). It only makes it rare that the same work is done twice: an
+   * eviction or a restart of the server loses the lock, and a holder that is stopped for longer than
+   * `ttl` goes on without it. Work that must never be done twice needs a check where it takes effect.
    *
    * @example
    * ```ts
@@ -379,9 +387,9 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Deletes, so that what is being loaded from the old state is not stored either; true: was there. With
-   * `stale` (seconds) the old value is kept for so long, and served by `fetch` while one caller loads; `get`
-   * returns it too. On a classic server that is a plain delete.
+   * Deletes the key, so that a value that is being loaded from the old state is not stored either; true:
+   * it was there. With `stale` (seconds) the old value is kept for that long, and `fetch` serves it while
+   * one caller loads; `get` returns it too. On a classic server that is a plain delete.
    *
    * @example `await memcached.invalidate("price:tea", { stale: 30 });`
    */
@@ -393,8 +401,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Empties all servers, after `delay` seconds if given.
-   * Rejects with UnsupportedError where a server refuses (`-F`, or a proxy).
+   * Empties all servers, after `delay` seconds if that is given. Rejects with UnsupportedError if a
+   * server refuses (`-F`, or a proxy).
    *
    * @example `await memcached.flushAll();`
    */
@@ -403,7 +411,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * What each server counts, by server id; integers up to 2^53 are numbers, all else text.
+   * The statistics of each server, by its id. Integers up to 2^53 are numbers, everything else is text.
    *
    * @example `const { evictions } = (await memcached.stats()).get("127.0.0.1")!;`
    */
@@ -415,8 +423,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Keys now stored, roughly, from `lru_crawler metadump`; UnsupportedError where a server refuses.
-   * Keys that are not UTF-8 are left out.
+   * Roughly the keys that are stored now, from `lru_crawler metadump`. Rejects with UnsupportedError if a
+   * server refuses. Keys that are not UTF-8 are left out.
    *
    * @example `for await (const key of memcached.keys({ prefix: "cart:" })) console.log(key);`
    */
@@ -430,7 +438,7 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * What each server says of its version, by server id.
+   * The version of each server, by its id.
    *
    * @example `const versions = await memcached.version();`
    */
@@ -439,8 +447,8 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * Where the key belongs, whether or not that server is up; no traffic. Throws a ServerDownError while a
-   * Discovery has found no servers yet.
+   * The server that the key belongs to, whether or not it is up. Nothing is sent. Throws a
+   * ServerDownError while a Discovery has found no servers yet.
    *
    * @example `memcached.serverFor("cart:17").address;`
    */
@@ -449,9 +457,9 @@ export class Memcached implements AsyncDisposable {
   }
 
   /**
-   * New list from the next call on; connections to servers that stay are kept, those removed finish
-   * what is in flight and close. Throws a `TypeError` for a malformed list, and on a client whose servers a
-   * Discovery finds.
+   * Sets a new list of servers, from the next call on. Servers that stay keep their connections; those
+   * that leave finish what is in flight, then their connections close. Throws a `TypeError` for a
+   * malformed list, and on a client whose servers a Discovery finds.
    *
    * @example `memcached.setServers("10.0.0.1,10.0.0.2");`
    */
@@ -463,7 +471,10 @@ export class Memcached implements AsyncDisposable {
     this.#core.cluster.setServers(parseServers(servers));
   }
 
-  /** New calls reject with ClosedError; resolves when what is in flight has settled and the sockets are closed. */
+  /**
+   * Closes the client: new calls reject with ClosedError. Resolves when all calls in flight have settled
+   * and the sockets are closed.
+   */
   close(): Promise<void> {
     return this.#core.close();
   }

@@ -11,13 +11,16 @@ import { checkHashedPrefix, type UnsafeKeys } from "./wire_key.ts";
 export interface CallOptions {
   /** Deadline in ms from the call, queueing and connecting included. Default: the client's. */
   timeout?: number | undefined;
-  /** Rejects with `signal.reason`; a request already sent still runs on the server. */
+  /**
+   * Rejects the call with `signal.reason` when it aborts. A request that was sent already still runs on
+   * the server.
+   */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of a call that stores. */
 export interface StoreOptions extends CallOptions {
-  /** Seconds to live. Default 0: never expires. */
+  /** Seconds until the item expires. Default 0: never. */
   ttl?: number | undefined;
 }
 
@@ -25,28 +28,20 @@ export interface StoreOptions extends CallOptions {
 export interface Serializer {
   /** The bytes and the 32-bit flags to store for a value. */
   serialize(value: unknown): { data: Uint8Array; flags: number };
-  /** The value for stored bytes: a plain `Uint8Array` over a buffer of its own, for the function to keep. */
+  /**
+   * The value for stored bytes, which are a plain `Uint8Array` over a buffer of its own. The function may
+   * keep them.
+   */
   deserialize(data: Uint8Array, flags: number): unknown;
 }
 
-/** A client whose table of values and flags is known by name. */
-export type ValuesName =
-  | "memwire"
-  | "python-memcached"
-  | "php"
-  | "dalli"
-  | "spymemcached"
-  | "memjs"
-  | "memcached"
-  | "memcache-client";
-
 /** Options of a {@link Memcached} client. */
 export interface MemcachedOptions {
-  /** Who holds which key. Default "ketama" (libmemcached's weighted ketama). */
+  /** Which server holds which key. Default "ketama" (libmemcached's weighted ketama). */
   hashing?: HashingName | Hashing | undefined;
   /** Default "auto". "meta" and "classic" skip the `mn` probe, not `version`. */
   protocol?: "auto" | "meta" | "classic" | undefined;
-  /** Put before every key, hashed with it, taken off again in results. Default "". */
+  /** A prefix for every key. It is hashed with the key, and taken off again in results. Default "". */
   prefix?: string | undefined;
   /** Deadline of a call in ms. Default 1000. */
   timeout?: number | undefined;
@@ -77,7 +72,16 @@ export interface MemcachedOptions {
    * objects, igbinary) is a CorruptValueError that names it. A SessionStore on this client has its own
    * format. Not with `serializer`.
    */
-  values?: ValuesName | undefined;
+  values?:
+    | "memwire"
+    | "python-memcached"
+    | "php"
+    | "dalli"
+    | "spymemcached"
+    | "memjs"
+    | "memcached"
+    | "memcache-client"
+    | undefined;
   /**
    * Values of more bytes are compressed if that makes them smaller: by zlib and the flag bit 8, or as the
    * table of `values` has it. It is done before the call returns its promise, so writes keep their order.
@@ -87,14 +91,18 @@ export interface MemcachedOptions {
   compressAbove?: number | undefined;
   /** Replaces the table of values and flags. */
   serializer?: Serializer | undefined;
-  /** Largest value sent or received, bytes. Default 1_048_000: below it memcached's own limit never strikes. */
+  /**
+   * The largest value to send or accept, in bytes. Default 1_048_000: no value up to this exceeds
+   * memcached's own limit.
+   */
   maxValueBytes?: number | undefined;
   /** Requests a connection may have unanswered. Default 16_384. */
   maxPending?: number | undefined;
   /**
-   * Their bytes. Default 33_554_432, or twice maxValueBytes if that is more. Calls for many keys go in
-   * portions, leave half of both bounds to single calls and wait for room; a single call past a bound
-   * rejects with OverloadedError, a value that is larger than this one with ValueTooLargeError.
+   * The bytes of those requests. Default 33_554_432, or twice maxValueBytes if that is more. Calls for
+   * many keys are sent in portions, leave half of both bounds to single calls, and wait for room. A
+   * single call past a bound rejects with OverloadedError, a value that is larger than this bound with
+   * ValueTooLargeError.
    */
   maxPendingBytes?: number | undefined;
 }
@@ -110,7 +118,7 @@ export interface ResolvedOptions {
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
   readonly unsafeKeys: UnsafeKeys;
-  readonly values: ValuesName | undefined;
+  readonly values: MemcachedOptions["values"];
   readonly compressAbove: number | undefined;
   readonly serializer: Serializer | undefined;
   readonly maxValueBytes: number;
@@ -137,7 +145,7 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
     maxPending: undefined,
     maxPendingBytes: undefined,
   });
-  // Defaults of destructuring, for null is not `undefined`: it is refused.
+  // Defaults of destructuring, which leave null as it is: null is refused.
   const { hashing = "ketama", protocol = "auto", prefix = "", failover = "none" } = given;
   const { timeout = 1000, connectTimeout = 1000, maxValueBytes = 1_048_000 } = given;
   const { maxPending = 16_384, unsafeKeys = "reject" } = given;
@@ -166,14 +174,17 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
   };
 }
 
-/** A call's options, checked once, always of one shape: that is what is fast. */
+/** A call's options, checked once. They always have the same shape, which is fast. */
 export class CheckedOptions {
   /** Milliseconds. */
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
-  /** Seconds to live, for a command that stores; checked when it becomes an exptime. */
+  /** For a command that stores: seconds until the item expires. Checked when it becomes an exptime. */
   readonly ttl: number | undefined;
-  /** Of a command that is part of an operation: it is sent although the client is closing. */
+  /**
+   * Whether the command is part of an operation that has begun: then it is sent although the client is
+   * closing.
+   */
   readonly begun: boolean;
 
   constructor(
@@ -190,8 +201,8 @@ export class CheckedOptions {
 }
 
 /**
- * Takes a call's options, `ttl` among them if the call stores, as {@link readOptions} does. A loop of its
- * own, since it runs with every call: 11 ns for `{ ttl }`, 24 with the one for all names.
+ * Reads a call's options, with `ttl` if the call stores, as {@link readOptions} does. It has a loop of
+ * its own, since it runs with every call: that takes 11 ns for `{ ttl }`, the general one 24.
  */
 export function readCallOptions(
   options: StoreOptions,
@@ -215,7 +226,7 @@ export function readCallOptions(
   return checkedOptions(timeout, signal, ttl, defaultTimeout);
 }
 
-/** What was given for a call, checked. */
+/** The options that were given for a call, checked. */
 export function checkedOptions(
   timeout: number | undefined,
   signal: AbortSignal | undefined,

@@ -1,12 +1,12 @@
-/** What a call for many keys or all servers comes to when some of them failed. */
+/** The outcome of a call for many keys or all servers if some of them have failed. */
 import { type MemcachedError, PartialError } from "../errors.ts";
 
-// Addresses in a message, for a code; a cluster may have hundreds.
+// How many addresses a message names for each code. A cluster may have hundreds.
 const MAX_ADDRESSES = 4;
 
 /**
- * The results, or a PartialError that holds them if anything failed; of a lone server its own error.
- * `total` counts what was asked for.
+ * Returns the results. Throws a PartialError that holds them if anything has failed, or the error itself
+ * if there is only one server. `total`: the number of keys or servers.
  */
 export function partial<R>(
   results: Map<string, R>,
@@ -21,7 +21,7 @@ export function partial<R>(
   throw partialError(results, counts, () => errors, what, total);
 }
 
-/** A PartialError; `counts`: how many of the `total` failed with each error. */
+/** Makes a PartialError; `counts`: how many of the `total` have failed with each error. */
 export function partialError<R>(
   results: Map<string, R>,
   counts: ReadonlyMap<MemcachedError, number>,

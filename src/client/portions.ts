@@ -1,6 +1,6 @@
 /**
- * What a call for many keys sends to one server: portion by portion, a few at a time, so that calls take
- * turns, and one that has to wait takes no room meanwhile.
+ * Sends the part of a call for many keys that goes to one server: in portions, a few at a time, so that
+ * calls take turns, and a call that has to wait takes no room meanwhile.
  */
 import type { Server } from "../cluster/server.ts";
 import { abortWith } from "../connection/abort.ts";
@@ -12,11 +12,12 @@ import type { Entry, Gathered } from "./gathered.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { Tally, trace, traced } from "./trace.ts";
 
-// Together about what a connection writes in one piece. Larger portions would hold up single calls.
+// The largest portion, which is about what a connection writes in one piece. Larger ones would delay
+// single calls.
 const MAX_KEYS = 1000;
 const MAX_BYTES = 64 * 1024;
 
-// Portions of one call that a server has at a time, so that it need not wait for the next one.
+// How many portions of a call a server has at a time, so that it need not wait for the next one.
 const WINDOW = 4;
 
 /** A call for many keys. */
@@ -32,8 +33,8 @@ export interface ManyCall<R> {
 }
 
 /**
- * Sends what concerns the keys at these positions to their server; resolves when each has an outcome, or
- * when the signal has aborted. `again`: they were asked before, and are not asked a third time.
+ * Sends the keys at these positions to their server. Resolves when each has an outcome, or when the
+ * signal has aborted. `again`: they were sent before, and are not sent a third time.
  */
 export async function sendPortions<R>(
   core: Core,
@@ -48,7 +49,7 @@ export async function sendPortions<R>(
     const to = portionEnd(positions, from, call, core.options);
     const refusal = sendPortion(core, server, positions.slice(from, to), call, again, underway);
     if (refusal !== undefined) {
-      // It is the same for all that are left: to make an error for each takes longer than to ask.
+      // All other keys get the same error: to make one for each takes longer than to send them.
       call.gathered.failUnasked(positions.slice(to), refusal);
       break;
     }
@@ -73,7 +74,7 @@ function sendPortion<R>(
     gathered.failUnasked(positions, error);
     return error;
   }
-  // All of the timeout for the first: only that counts against a silent server.
+  // The first request gets the whole timeout: only that counts against a silent server.
   const ms = underway.length === 0 && !again ? timeout : remaining;
   const finish = core.inCallersContext(gathered.finish(positions));
   const request = new Request(operation, "", finish, ms);
@@ -97,7 +98,7 @@ function sendPortion<R>(
   return request.settled ? refusal : undefined;
 }
 
-// Each request's outcome was taken by its `onSettled`.
+// `onSettled` takes the outcome of each request.
 const ignore = (): void => undefined;
 
 /** The end of the portion that begins at `from`: one key at least. */
@@ -107,7 +108,7 @@ function portionEnd(
   { entries }: ManyCall<unknown>,
   { maxPending, maxPendingBytes }: ResolvedOptions,
 ): number {
-  // Half of the room of a connection is what requests for many keys may have.
+  // Requests for many keys may have half of a connection's room.
   const share = Math.max(1, Math.floor(maxPending / 2 / WINDOW));
   const most = Math.min(positions.length, from + Math.min(MAX_KEYS, share));
   const mostBytes = Math.min(MAX_BYTES, maxPendingBytes / 2 / WINDOW);

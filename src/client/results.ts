@@ -1,4 +1,4 @@
-/** What a reply means for the caller of a command: a value, an answer, or nothing there. */
+/** What a reply means for the caller of a command: a value, an answer, or a miss. */
 import type { Finish } from "../connection/request.ts";
 import { UnsupportedError } from "../errors.ts";
 import { Kind, type Reply, UNKNOWN_TTL } from "../protocol/reply.ts";
@@ -12,15 +12,15 @@ export function valueResult<T>(codec: ValueCodec<T>): Finish<T | undefined> {
     if (reply.kind === Kind.value) {
       return codec.decode(reply, request.key);
     }
-    // The answer to the classic dialect's `touch`, which follows the value: not found means that the
-    // value has expired in between.
+    // In the classic dialect the answer to `touch` follows the value. "Not found" means that the value
+    // has expired in between.
     return reply.kind === Kind.done ? request.result : undefined;
   };
 }
 
 /**
- * The value with its token, flags and TTL; `touched`: the TTL in seconds that was set with it. The
- * server does not tell it: in classic none, in meta the one before.
+ * The value with its token, flags and ttl; `touched`: the ttl in seconds that was set with the read. The
+ * server does not tell that one: in classic it tells none, in meta the one before.
  */
 export function itemResult<T>(
   codec: ValueCodec<T>,
@@ -32,7 +32,7 @@ export function itemResult<T>(
         value: codec.decode(reply, request.key),
         cas: BigInt(reply.cas),
         flags: reply.flags,
-        // Classic tells only in the next reply whether the new TTL was set.
+        // In classic, only the next reply tells whether the new ttl was set.
         ttl: touched !== undefined && reply.ttl !== UNKNOWN_TTL ? newTtl(touched) : ttlOf(reply),
       };
     }
@@ -42,8 +42,7 @@ export function itemResult<T>(
 }
 
 /**
- * The value with its token, for who writes by that token: over a stub too, which has a token and no
- * value.
+ * The value with its token, for a caller who writes by that token. A stub has a token and no value.
  */
 export function claimResult<T>(codec: ValueCodec<T>): Finish<Claim<T> | undefined> {
   return (reply, request) => {
@@ -54,9 +53,9 @@ export function claimResult<T>(codec: ValueCodec<T>): Finish<Claim<T> | undefine
   };
 }
 
-/** What stands under a key, for who replaces it. */
+/** What is stored under a key, for a caller who replaces it. */
 export interface Claim<T> {
-  /** undefined: a stub stands there. */
+  /** undefined: it is a stub. */
   readonly value: T | undefined;
   readonly cas: bigint;
 }
@@ -71,25 +70,25 @@ function ttlOf(reply: Reply): number | undefined {
   return reply.ttl < 0 ? Infinity : reply.ttl;
 }
 
-/** Whether a value is there, told by its flags alone. */
+/** Whether a value is there. Its flags alone decide that. */
 export function foundResult(codec: ValueCodec): Finish<boolean> {
   return (reply) =>
     (reply.kind === Kind.value || reply.kind === Kind.done) && codec.holds(reply.flags);
 }
 
-/** What a refresh has found under the key. */
+/** The item that a refresh has found. */
 export interface Refreshed {
   readonly cas: bigint;
   readonly flags: number;
 }
 
-/** What was given a new TTL; undefined: absent. */
+/** The item that got a new ttl; undefined: absent. */
 export const refreshResult: Finish<Refreshed | undefined> = (reply) =>
   reply.kind === Kind.value || reply.kind === Kind.done
     ? { cas: BigInt(reply.cas), flags: reply.flags }
     : undefined;
 
-/** It was done. */
+/** For commands that cannot be refused. */
 export const doneResult: Finish<void> = () => undefined;
 
 /** true: it was done; false: its condition does not hold. */
@@ -103,7 +102,10 @@ export const casResult: Finish<"stored" | "exists" | "missing"> = (reply) =>
 export const compareAndDeleteResult: Finish<"deleted" | "exists" | "missing"> = (reply) =>
   reply.kind === Kind.done ? "deleted" : reply.kind === Kind.exists ? "exists" : "missing";
 
-/** A counter's new value; undefined: absent. Old servers pad what decr has made shorter. */
+/**
+ * A counter's new value; undefined: absent. Old servers pad a number with spaces if decr has made it
+ * shorter.
+ */
 export const countResult: Finish<bigint | undefined> = (reply) =>
   reply.kind === Kind.value
     ? BigInt(reply.bytes.toString("latin1", reply.from, reply.to).trimEnd())
@@ -112,7 +114,7 @@ export const countResult: Finish<bigint | undefined> = (reply) =>
 /** What the server says of its version. */
 export const versionResult: Finish<string> = (reply) => reply.text.slice("VERSION ".length);
 
-/** Refuses a token that no server gives to an item: it keeps none. */
+/** Refuses the token that a server gives if it keeps no tokens. */
 export function checkKeptCas(digits: string): string {
   if (digits === "0") {
     throw new UnsupportedError("the server keeps no cas tokens (it runs with -C): token 0");

@@ -1,4 +1,4 @@
-/** Publishing a command's start and end; called only while somebody listens. */
+/** Publishing a command's start and end. */
 import { AsyncResource } from "node:async_hooks";
 import type { ServerRef } from "../server_ref.ts";
 import { elapsed } from "../connection/clock.ts";
@@ -9,7 +9,7 @@ import { asMemcachedError, type MemcachedError } from "../errors.ts";
 import { type Found, isThere } from "./fetch/found.ts";
 import type { Item } from "./item.ts";
 
-/** What became of the keys of one request so far. */
+/** The outcome of the keys of one request so far. */
 export class Tally {
   hits = 0;
   failed = 0;
@@ -30,7 +30,10 @@ export function trace(request: Request<unknown>, server: ServerRef): void {
   request.onSettled((error) => end(error, request));
 }
 
-/** Publishes the start of what names no key, if somebody listens; what is returned publishes the end. */
+/**
+ * Publishes the start of a command that names no key, if somebody listens. The function that is returned
+ * publishes its end.
+ */
 export function begin(operation: string, server: ServerRef): (error?: unknown) => void {
   return traced() ? publish(operation, server, 0) : nobody;
 }
@@ -44,7 +47,8 @@ function publish(
 ): (error?: unknown, request?: Request<unknown>) => void {
   const start = elapsed();
   const message: CommandMessage = { operation, server, keyCount, startTime: Date.now() };
-  // A reply is read in the context of whoever made the socket. The listener is to see its caller's.
+  // A reply is read in the async context of whoever made the socket. The listener should see the
+  // caller's.
   const caller = new AsyncResource("memwire.command", { requireManualDestroy: true });
   commandStart.publish(message);
   return (error, request) => {
@@ -77,7 +81,7 @@ function wasFound(operation: string, result: unknown): boolean | undefined {
     case "get":
     case "gat":
       return result !== undefined;
-    case "gets": // over a stub, update gets a token without a value
+    case "gets": // of a stub, update gets a token without a value
       return (result as Item<unknown> | undefined)?.value !== undefined;
     case "has":
       return result === true;

@@ -1,4 +1,4 @@
-/** Read, change, write if nobody else has: again and again until nobody has. */
+/** Reads, changes, and writes if nobody else has written; else it begins again. */
 import { checkFunction } from "../checks/values.ts";
 import { ConflictError, UnsupportedError } from "../errors.ts";
 import type { Commands } from "./commands.ts";
@@ -9,16 +9,18 @@ import type { StoreOptions } from "./options.ts";
 const MAX_TRIES = 100;
 const MAX_PAUSE_MS = 10;
 
-/** Changes what `fn` makes of it. */
+/** Makes the next value from the current one. */
 type Change<T> = (current: T | undefined) => T | undefined | Promise<T | undefined>;
 
-/** What is to be stored, and for how many seconds. */
+/** The value to store, and its ttl in seconds. */
 export interface Next {
   readonly value: unknown;
   readonly ttl: number | undefined;
 }
 
-/** Runs `fn` on the current value and stores what it returns. Resolves to what is then stored. */
+/**
+ * Runs `fn` on the current value and stores what it returns. Resolves to the value that is then stored.
+ */
 export async function update<T>(
   commands: Commands<unknown>,
   key: string,
@@ -44,15 +46,15 @@ export async function update<T>(
   });
 }
 
-/** Throws a `TypeError` for what cannot be called. */
+/** Throws a `TypeError` for anything but a function. */
 export function checkChange(fn: unknown): void {
   checkFunction(fn, "update needs a function");
 }
 
 /**
- * Asks `change` what becomes of the current value, and `toStore` in what form, until nobody has written
- * between the reading and the writing. `change` may return a promise; undefined writes nothing. Resolves
- * to what `change` returned last.
+ * Lets `change` make the next value from the current one, and `toStore` the form in which it is stored.
+ * Begins again if somebody has written between the read and the write. `change` may return a promise;
+ * undefined writes nothing. Resolves to what `change` has returned last.
  */
 export async function readChangeWrite<T>(
   commands: Commands<T>,

@@ -1,10 +1,11 @@
 /**
- * A way around a connection that has stalled. A proxy answers in order, so one call whose server behind
- * it is silent holds up all calls behind it, whosever key they have (twemproxy without `timeout:`).
+ * A way around a connection that has stalled. A proxy answers in order, so one call to a silent server
+ * behind it holds up all later calls, whatever server they are for (twemproxy without `timeout:`).
  *
- * While the connection is silent its reads are asked a second time, over a few connections that carry
- * one call each at a time: there a call that is never answered holds up nobody but itself. The answer
- * that comes first counts. Writes wait: to overtake one another would change what is stored in the end.
+ * While the connection is silent, its reads are sent a second time over a few connections, called lanes,
+ * that carry one call each at a time: there a call that is never answered holds up no other. The answer
+ * that comes first counts. Writes wait: if they overtook one another, another value could be stored in
+ * the end.
  */
 import type { Connection, ConnectionOwner } from "../connection/connection.ts";
 import type { Ending } from "../connection/ending.ts";
@@ -13,12 +14,12 @@ import type { Request } from "../connection/request.ts";
 import { Ring } from "../connection/ring.ts";
 import type { Sweep, Swept } from "../connection/sweep.ts";
 
-// Few lanes until the server has answered on one, so that a server that is merely busy is not given more
-// work; then so many at most.
+// The most lanes, before and after the server has answered on one: few at first, so that a server that is
+// only busy does not get more work.
 const FIRST_LANES = 2;
 const MAX_LANES = 8;
 
-// So many lanes may fail at once; from then on the next one waits, each time twice as long.
+// This many lanes may fail without a wait. From then on the next one waits, twice as long each time.
 const FREE_FAILURES = 4;
 const MAX_DOUBLINGS = 6;
 
@@ -27,20 +28,22 @@ interface BypassSettings {
   /** Opens one more connection to the server. */
   readonly open: (owner: ConnectionOwner) => Connection;
   readonly sweep: Sweep;
-  /** The first wait before a lane is opened after several have failed, in ms. */
+  /** The first wait before a lane is opened after several have failed, in milliseconds. */
   readonly pause: number;
-  /** An answer is recent for so many ms; lanes without use are closed after as many. */
+  /** An answer is recent for this many milliseconds, and unused lanes are closed after as many. */
   readonly recent: number;
 }
 
 /** The lanes of one server. */
 export class Bypass implements ConnectionOwner, Swept {
   readonly #settings: BypassSettings;
-  /** Connections that carry one call each at a time. */
+  /** Connections that carry one call at a time. */
   #lanes: Connection[] = [];
   readonly #waiting: Ring<Request<unknown>> = new Ring();
   #answeredAt = -Infinity;
-  /** Lanes in a row that were given up or lost before the server answered, and when the next may open. */
+  /**
+   * How many lanes in a row were given up or lost before the server answered, and when the next may open.
+   */
   #futile = 0;
   #openFrom = -Infinity;
   #usedAt = 0;
@@ -49,7 +52,7 @@ export class Bypass implements ConnectionOwner, Swept {
     this.#settings = settings;
   }
 
-  /** Whether the server has answered here since then, on the sweep's clock. */
+  /** Whether the server has answered over a lane since `time`, on the sweep's clock. */
   answeredSince(time: number): boolean {
     return this.#answeredAt >= time;
   }
@@ -58,7 +61,7 @@ export class Bypass implements ConnectionOwner, Swept {
     return this.answeredSince(this.#settings.sweep.now() - this.#settings.recent);
   }
 
-  /** Asks for these reads here too, each once. */
+  /** Sends these reads over lanes too, each once. */
   take(requests: readonly Request<unknown>[]): void {
     for (const request of requests) {
       if (!request.overtaken) this.#waiting.push(request);
@@ -69,7 +72,7 @@ export class Bypass implements ConnectionOwner, Swept {
     this.#next();
   }
 
-  /** Ends it at once: every read is in flight elsewhere too, or over. */
+  /** Closes all lanes at once: every read is in flight on the main connection too, or has settled. */
   close(): void {
     while (this.#waiting.length > 0) this.#waiting.shift();
     for (const lane of this.#lanes) lane.drop(failure.laneGivenUp());
@@ -86,7 +89,7 @@ export class Bypass implements ConnectionOwner, Swept {
   ended(connection: Connection, { reason, answered }: Ending): void {
     this.#lanes = this.#lanes.filter((lane) => lane !== connection);
     if (reason === "closed" || answered) return;
-    // Given up for others to have a turn: that says nothing while the server answers.
+    // It was given up so that others get a turn. That says nothing about a server that answers.
     if (reason === "silent" && this.#answers) return;
     this.#answeredAt = -Infinity;
     const doublings = Math.min(++this.#futile - FREE_FAILURES, MAX_DOUBLINGS);
@@ -125,7 +128,7 @@ export class Bypass implements ConnectionOwner, Swept {
     lane.send(copy);
   }
 
-  /** Opens a lane, in the place of one that does not answer if there are as many as may be. */
+  /** Opens a lane. If there are as many as allowed, it takes the place of one that does not answer. */
   #makeRoom(): void {
     const opening = this.#lanes.filter(({ connecting }) => connecting).length;
     if (opening >= this.#waiting.length || !this.#mayOpen) return;

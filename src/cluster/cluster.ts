@@ -21,7 +21,7 @@ interface ClusterSettings {
   readonly connections: Omit<ConnectionSettings, "defer" | "look">;
 }
 
-/** A list of servers, at one time. */
+/** The servers of one list. */
 interface Topology {
   readonly servers: readonly Server[];
   readonly selector: Selector;
@@ -34,10 +34,15 @@ export class Cluster {
   readonly #idOf: (config: ServerConfig) => string;
   /** undefined until a list is known. */
   #topology: Topology | undefined;
-  /** By address, way of connecting and id, so that a server that stays keeps its connection. */
+  /**
+   * Servers by address, way of connecting and id, so that a server that stays in the list keeps its
+   * connection.
+   */
   #known = new Map<string, Server>();
   readonly #leaving = new Set<Promise<void>>();
-  /** What `close` ends and does not wait for: a list of keys is read as slowly as its reader likes. */
+  /**
+   * What `close` ends without waiting for it: a list of keys may be read as slowly as its reader likes.
+   */
   readonly closables: Set<Closable> = new Set();
   readonly #connections: ConnectionSettings;
 
@@ -77,7 +82,10 @@ export class Cluster {
     return servers.length === 1 ? servers[0]! : serverAt(servers, selector.pick(key));
   }
 
-  /** The server that a key's calls go to now: with failover the first of its order that is not down. */
+  /**
+   * The server that a key's calls go to now: with failover, the first in the key's order that is not
+   * down.
+   */
   route(key: string): Server {
     const server = this.serverFor(key);
     if (!server.down || this.#settings.failover === "none") return server;
@@ -89,7 +97,7 @@ export class Cluster {
     return server;
   }
 
-  /** Whether, with failover, a key's calls go elsewhere now, because its own server is down. */
+  /** Whether failover sends a key's calls to another server now, because its own is down. */
   moves(key: string): boolean {
     return this.serverFor(key).down && !this.route(key).down;
   }
@@ -99,12 +107,17 @@ export class Cluster {
     this.route(request.key).send(request);
   }
 
-  /** A new list: servers that stay keep their connections, those that leave finish what is in flight. */
+  /**
+   * Takes a new list. Servers that stay keep their connections, those that leave finish what is in
+   * flight.
+   */
   setServers(configs: readonly ServerConfig[]): void {
     this.#topology = this.#build(configs);
   }
 
-  /** Ends lists of keys; resolves when what else is in flight has settled and all sockets are closed. */
+  /**
+   * Ends lists of keys. Resolves when all else that is in flight has settled and all sockets are closed.
+   */
   async close(): Promise<void> {
     for (const closable of this.closables) closable.close(failure.clientClosed());
     await Promise.all([...this.servers.map((server) => server.close()), ...this.#leaving]);
@@ -153,9 +166,9 @@ export class Cluster {
     });
   }
 
-  /** A request whose server went down before it was sent: it fails, unless its key may move. */
+  /** Takes a request whose server went down before it was sent. It fails, unless its key may move. */
   #strand(request: Request<unknown>, error: MemcachedError): void {
-    // Without a key it is about that server; several keys are given out anew by who has sent them.
+    // Without a key it is about that server. A call for several keys distributes them again itself.
     if (this.#settings.failover === "none" || request.key === "") return request.refuse(error);
     const next = this.route(request.key);
     if (next.down) request.refuse(error);
@@ -163,9 +176,10 @@ export class Cluster {
   }
 
   /**
-   * When the tick's microtasks are drained: calls made after several awaits still leave together. With
-   * several servers when all sockets that have something to read were read: the replies of one lead to
-   * requests to all, and a write each cost a third more CPU in all (four servers, 100 in flight).
+   * Runs `flush` when the tick's microtasks are drained, so that calls made after several awaits still
+   * leave together. With several servers, runs it when all sockets that have something to read have been
+   * read: the replies of one server lead to requests to all, and a write for each reply cost a third more
+   * CPU in all (four servers, 100 in flight).
    */
   #defer(flush: () => void): void {
     if (this.servers.length > 1) setImmediate(flush);
@@ -180,11 +194,13 @@ export class Cluster {
   }
 }
 
-/** The server that a hashing means, which may be the caller's own and wrong. */
+/** The server at the index that a hashing has returned. A custom hashing may return a wrong one. */
 function serverAt(servers: readonly Server[], index: number): Server {
   const server = servers[index];
   if (server === undefined) {
-    throw invalidRange(`hashing gave ${index} where an index of ${servers.length} servers is due`);
+    throw invalidRange(
+      `the hashing function returned ${index}, expected 0 to ${servers.length - 1}`,
+    );
   }
   return server;
 }

@@ -6,7 +6,8 @@
  */
 import { parseServers, type ServerConfig, type ServerSpec } from "../address.ts";
 import { kindOf } from "../checks/values.ts";
-import { clearTimeout, elapsed, setTimeout } from "../connection/clock.ts";
+import { clearTimeout, setTimeout } from "../connection/clock.ts";
+import * as failure from "../connection/failure.ts";
 import { describeNetworkError } from "../connection/network_words.ts";
 import { discoveryEvents } from "../diagnostics.ts";
 import {
@@ -36,8 +37,7 @@ export class Finding {
   readonly #connectTimeout: number;
   readonly #cluster: Listed;
   #watch: { close(): void } | undefined;
-  /** When it began; undefined: it has not. */
-  #since: number | undefined;
+  #begun = false;
   #found = false;
   #closed = false;
   /** Why there is no list yet, as far as that was told. */
@@ -45,6 +45,8 @@ export class Finding {
   #list = "";
   #waiting: Waiter[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** connectTimeout has passed without a list. */
+  #late = false;
 
   /** `connectTimeout` in ms. */
   constructor(discovery: Discovery, connectTimeout: number, cluster: Listed) {
@@ -53,43 +55,40 @@ export class Finding {
     this.#cluster = cluster;
   }
 
-  /** Whether there is a list. */
-  get found(): boolean {
-    return this.#found;
-  }
-
   /** Resolves when there is a list; rejects with a ServerDownError if none comes in time. */
   wait(): Promise<void> {
     if (this.#found) return Promise.resolve();
     this.#begin();
     if (this.#found) return Promise.resolve();
-    const left = this.#connectTimeout - (elapsed() - (this.#since as number));
-    if (left <= 0) return Promise.reject(this.missing());
-    // Not unref'd: a pending call keeps the process alive.
-    this.#timer ??= setTimeout(() => this.#giveUp(), left);
+    if (this.#late) return Promise.reject(this.#missing());
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
-  }
-
-  /** Why a call fails that needs a list. */
-  missing(): ServerDownError {
-    const why = this.#since === undefined
-      ? "no call has asked for it"
-      : `discovery has found none within ${this.#connectTimeout} ms`;
-    const reason = this.#reason === undefined ? "" : `: ${this.#reason.message}`;
-    return new ServerDownError(`there is no list of servers yet, ${why}${reason}`, {
-      cause: this.#reason,
-    });
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#watch?.close();
+    this.#refuse(failure.clientClosed());
+  }
+
+  /** The error of a call that needs a list. */
+  #missing(): ServerDownError {
+    const reason = this.#reason === undefined ? "" : `: ${this.#reason.message}`;
+    return new ServerDownError(
+      "there is no list of servers yet, discovery has found none within " +
+        `${this.#connectTimeout} ms${reason}`,
+      { cause: this.#reason },
+    );
   }
 
   #begin(): void {
-    if (this.#since !== undefined) return;
-    this.#since = elapsed();
+    if (this.#begun) return;
+    this.#begun = true;
+    // Not unref'd: it is there as long as calls wait for it, and a pending call keeps the process alive.
+    this.#timer = setTimeout(() => {
+      this.#late = true;
+      this.#refuse(this.#missing());
+    }, this.#connectTimeout);
     try {
       const watch = this.#discovery.watch(
         (servers) => this.#take(servers),
@@ -134,10 +133,10 @@ export class Finding {
     });
   }
 
-  #giveUp(): void {
+  #refuse(error: MemcachedError): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { reject } of waiting) reject(this.missing());
+    for (const { reject } of waiting) reject(error);
   }
 }
 

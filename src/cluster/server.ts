@@ -1,14 +1,15 @@
 /**
- * One memcached server, as new, up or down.
+ * One memcached server, which is new, up or down.
  *
- * New, or up with its connection lost while idle: calls wait for the connection, within the bounds and
- * their deadlines. Down: calls are refused at once, and a probe off the callers' path finds out when it
- * is up again. Only a probe that got through the whole handshake brings it back.
+ * New, or up without a connection because it was lost while idle: calls wait for the connection, within
+ * the bounds and their deadlines. Down: calls are refused at once, and a probe, which no caller waits
+ * for, finds out when the server is up again. Only a probe that gets through the whole handshake brings
+ * it back.
  *
- * No verdict is drawn from one connection. The server is down when connecting fails; when a connection
- * that was lost is opened again and that fails; when the connection that replaced a silent one is
- * silent too; and when connections die one after the other before they have answered a command. How
- * long it stays down doubles each time, until it has answered a command again.
+ * One lost connection does not make a server down. It is down when connecting fails, also when a lost
+ * connection is opened again; when the connection that replaced a silent one is silent too; and when
+ * several connections in a row die before they have answered a command. The time that it stays down
+ * doubles each time, until it has answered a command again.
  */
 import type { Address, Credentials } from "../address.ts";
 import type { ServerRef } from "../server_ref.ts";
@@ -26,16 +27,16 @@ import type { DialectName } from "../protocol/dialect.ts";
 import { probeDelay } from "./backoff.ts";
 import { Bypass } from "./bypass.ts";
 
-// Connections in a row that died before they had answered a command: a few calls that were each unlucky are
-// no verdict. One that a proxy closes on, and that is sent again, spends two.
+// How many connections in a row may die before they have answered a command: a few unlucky calls do not
+// make a server down. A call on which a proxy closes the connection is sent again, so it spends two.
 const MAX_FRUITLESS = 5;
 
-// After which part of the client's timeout, in silence, reads are asked over a lane of the bypass too; and
-// after which a lane is given up for another call.
+// After a silence of this part of the client's timeout, reads are sent over a lane of the bypass too; and
+// after this part a lane is given up for another call.
 const PATIENCE = 1 / 4;
 const LANE_PATIENCE = 1 / 16;
 
-/** What can be ended from outside, with the error for who waits for it. */
+/** What can be ended from outside, with the error for whoever waits for it. */
 export interface Closable {
   close(error: MemcachedError): void;
 }
@@ -48,11 +49,11 @@ export interface ServerSettings {
   readonly auth: Credentials | undefined;
   readonly connections: ConnectionSettings;
   /**
-   * What the client's end ends: the connections of admin commands that are open. Of the client, for a
-   * server that leaves the list lets them finish.
+   * What ends when the client closes: the open connections of admin commands. The set belongs to the
+   * client, since a server that leaves the list lets them finish.
    */
   readonly closables: Set<Closable>;
-  /** Takes requests that were never sent to this server, now that it is down. */
+  /** Takes a request that was never sent to this server, now that it is down. */
   readonly stranded: (request: Request<unknown>, error: MemcachedError) => void;
 }
 
@@ -66,17 +67,17 @@ export class Server implements ConnectionOwner {
   #dialect: DialectName | undefined;
   #version = "";
   #alone = false;
-  /** When the connection was opened, on the sweep's clock, and whether it has replaced a silent one. */
+  /** When the connection was opened, on the sweep's clock, and whether it replaced a silent one. */
   #openedAt = 0;
   #replacing = false;
-  /** Connections in a row that have died before they had answered a command. */
+  /** How many connections in a row have died before they had answered a command. */
   #fruitless = 0;
-  /** How often it went down, or a probe failed, since it last answered a command. */
+  /** How often the server went down, or a probe failed, since it last answered a command. */
   #falls = 0;
   #bypass: Bypass | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: (() => void) | undefined;
-  /** The end of a connection is being dealt with. */
+  /** The end of a connection is being handled. */
   #ending = false;
   #closed: Promise<void> | undefined;
 
@@ -96,7 +97,7 @@ export class Server implements ConnectionOwner {
     if (connection === undefined || this.#closing !== undefined) return this.#sendAll([request]);
     connection.send(request);
     if (this.#bypass === undefined || !request.readsOnly || request.settled) return;
-    // What has replaced a silent connection has yet to show that it does better.
+    // A connection that has replaced a silent one has yet to show that it does better.
     if (connection.stalled || (this.#replacing && !connection.answered)) {
       this.#bypass.take([request]);
     }
@@ -128,7 +129,8 @@ export class Server implements ConnectionOwner {
       this.#closing = resolve;
       this.#bypass?.close();
       if (this.#connection === undefined) {
-        // Called by who hears that it has ended: there may be requests that go to the next one.
+        // A listener may call this while the end of a connection is handled. Then requests may still go
+        // to the next one.
         if (!this.#ending) resolve();
       } else if (this.#state === "down") this.#connection.drop(this.downError());
       else this.#connection.close();
@@ -139,7 +141,7 @@ export class Server implements ConnectionOwner {
   // What the connection reports
 
   ready(connection: Connection): void {
-    // What gave no version may be something else the next time.
+    // Without a version we cannot tell what answered, so do not remember its dialect.
     if (connection.version !== "") {
       this.#dialect = connection.dialect;
       this.#version = connection.version;
@@ -174,10 +176,10 @@ export class Server implements ConnectionOwner {
     this.#connection = undefined;
     this.#alone ||= connection.alone;
     const { reason, interrupted, returned } = ending;
-    // A proxy that does not know `mn`: not a failure, and not to be asked again.
+    // A proxy that does not know `mn`. That is no failure, and it must not be asked again.
     if (reason === "refused-meta") this.#dialect = "classic";
     this.#ending = true;
-    // Who hears it may call anything: send a request, which opens a connection, or close.
+    // A listener may call anything: send a request, which opens a connection, or close.
     this.#report("close", ending.error);
     if (reason === "refused-meta") {
       this.#sendAll(returned);
@@ -187,7 +189,7 @@ export class Server implements ConnectionOwner {
     } else if (this.#state === "down") {
       this.#strand(returned);
     } else if (returned.length > 0 || (interrupted && this.#isToBeReplaced(reason))) {
-      // The one reconnect, at once: if it fails, the server is down.
+      // One reconnect at once. If it fails, the server is down.
       this.#sendAll(returned, reason === "silent");
     }
     this.#ending = false;
@@ -198,7 +200,7 @@ export class Server implements ConnectionOwner {
     return (reason === "lost" || reason === "silent") && this.#closing === undefined;
   }
 
-  /** Whether the server is down, now that its connection has ended in this way. */
+  /** Whether the server is down, now that its connection has ended like this. */
   #meansDown({ reason, interrupted, answered }: Ending): boolean {
     if (reason === "unreachable") return true;
     if (answered) {
@@ -213,14 +215,17 @@ export class Server implements ConnectionOwner {
     return false;
   }
 
-  /** Sends requests over the connection that there is, else over a new one; opens it for none too. */
+  /**
+   * Sends requests over the connection that there is, or over a new one, which is opened even for no
+   * request.
+   */
   #sendAll(requests: readonly Request<unknown>[], replacing = false): void {
     const open = this.#connection;
     const connection = open ?? this.#open(replacing);
     for (const request of requests) connection.send(request);
-    // Only now, when it has something to do: who hears it may close the client.
+    // Publish last, when it has something to do: a listener may close the client.
     if (open === undefined) this.#report("open", undefined);
-    // A call for many keys that was begun before the server left the list.
+    // It was opened for a call for many keys that began before the server left the list.
     if (this.#closing !== undefined) connection.close();
   }
 
@@ -230,11 +235,11 @@ export class Server implements ConnectionOwner {
     return this.#connection = this.#connect(this, replacing ? "in place of" : "after");
   }
 
-  /** `where`: what it is to the connection that there was, which for the last two is silent. */
+  /** `where`: its relation to the connection before it, which is silent for the last two. */
   #connect(owner: ConnectionOwner, where: "after" | "in place of" | "beside"): Connection {
     const { ref, address, tls, auth, connections } = this.#settings;
     const dialect = this.#dialect;
-    // twemproxy asks a server behind it for the version, and that may be the one that is silent.
+    // twemproxy asks a server behind it for the version, and that may be the silent one.
     const version = where !== "after" && dialect === "classic" ? this.#version : undefined;
     const target: Target = {
       ref,

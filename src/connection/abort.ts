@@ -8,7 +8,7 @@ import type { Request } from "./request.ts";
 /** Is called with the signal's reason. */
 type Aborted = (reason: unknown) => void;
 
-/** Who waits for one signal. */
+/** The calls that wait for one signal, and their listener. */
 class Waiting {
   readonly members: Set<Aborted> = new Set();
   readonly listener: () => void;
@@ -23,7 +23,7 @@ class Waiting {
 const waitingFor = new WeakMap<AbortSignal, Waiting>();
 
 /**
- * Calls `aborted` when the signal aborts, unless the function that is returned has been called before.
+ * Calls `aborted` when the signal aborts. The function that is returned ends that.
  */
 export function onAbort(signal: AbortSignal, aborted: Aborted): () => void {
   let waiting = waitingFor.get(signal);

@@ -72,7 +72,7 @@ export class AdminConnection implements SocketEvents {
     );
     this.#socket = new Socket(endpoint.address, endpoint.tls, limits.connectTimeout, this);
     if (limits.background) this.#socket.hold(false);
-    // The timer comes after the socket, which it may end.
+    // The timer may end the socket, so it comes after it.
     this.#timer = this.#wait(limits.total ? limits.timeout : limits.connectTimeout);
     const { signal } = limits;
     if (signal !== undefined) this.#forgetSignal = onAbort(signal, (reason) => this.#fail(reason));

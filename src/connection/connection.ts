@@ -173,14 +173,14 @@ export class Connection
     }
   }
 
-  /** Ends it when nobody waits for anything any more. */
+  /** Closes it when nobody waits for a reply any more. */
   close(): void {
     this.#closing = true;
     this.#out?.endLine();
     this.#closeIfUnwanted();
   }
 
-  /** Ends it now, for silence. */
+  /** Ends it now, as silent. */
   drop(error: MemcachedError): void {
     this.#end("silent", error);
   }

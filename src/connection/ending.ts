@@ -6,7 +6,7 @@ import type { Request } from "./request.ts";
 
 /** Why a connection ended. */
 export type EndReason =
-  /** It never came as far as a command. */
+  /** The handshake did not get through. */
   | "unreachable"
   /** The peer closed it in answer to `mn`. */
   | "refused-meta"

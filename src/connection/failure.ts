@@ -27,8 +27,7 @@ import type { Request } from "./request.ts";
  * only for `set`, in meta for every mode of `ms`, even for an add that would not have been done. A `cas`
  * is a classic line in both dialects. With "Out of memory during read", where room ran out while a large
  * value was being received, the old one stays. The sources of 1.4.39, 1.5.22, 1.6.12, 1.6.18, 1.6.22,
- * 1.6.40 and
- * 1.6.45 agree on all of this.
+ * 1.6.40 and 1.6.45 agree on this.
  */
 function losesOldValue(operation: Operation, dialect: DialectName, line: string): boolean {
   if (!NO_ROOM.test(line)) return false;
@@ -68,7 +67,7 @@ export function down(server: ServerRef, cause: Error | undefined): MemcachedErro
   return new ServerDownError(`${server.address} is down: ${describe(cause)}`, { server, cause });
 }
 
-/** A connection ended by itself, for the channel. */
+/** A connection has ended: the error for the diagnostics channel. */
 export function ended(server: ServerRef, cause: Error): MemcachedError {
   if (cause instanceof MemcachedError) return cause;
   return new ConnectionLostError(`the connection to ${server.address} ended: ${describe(cause)}`, {
@@ -95,7 +94,10 @@ export function closedUnheard(server: ServerRef, cause: Error | undefined): Memc
   );
 }
 
-/** The server closed the connection in answer to an admin command, as twemproxy does where it does not know it. */
+/**
+ * The server closed the connection in answer to an admin command, as twemproxy does if it does not know
+ * the command.
+ */
 export function closedInAnswer(
   server: ServerRef,
   command: string,
@@ -103,7 +105,7 @@ export function closedInAnswer(
 ): MemcachedError {
   return new UnsupportedError(
     `${server.address} closed the connection in answer to ${command}`,
-    // Or a server has died, with the command done or not.
+    // It may also be a server that has died, with the command done or not.
     { server, ambiguous },
   );
 }
@@ -121,7 +123,9 @@ export function adminLost(
   });
 }
 
-/** The reader of an admin command's answer has stopped, so the connection was closed from here. */
+/**
+ * Whoever read the answer to an admin command has stopped reading, so the client closed the connection.
+ */
 export function ownClose(): MemcachedError {
   return new ConnectionLostError("the connection was closed");
 }

@@ -15,9 +15,9 @@ import { isAtLeast, META_SINCE } from "../protocol/version.ts";
 /** What the handshake starts from. */
 export interface HandshakeOptions {
   readonly auth: Credentials | undefined;
-  /** "auto" asks the server, unless its dialect is known from before. */
+  /** "auto" asks the server, unless an earlier connection has learnt its dialect. */
   readonly protocol: "auto" | DialectName;
-  /** Learnt on an earlier connection to the same server. */
+  /** What an earlier connection to the same server has learnt. */
   readonly known: DialectName | undefined;
   /** The version, if it is known and need not be asked for. */
   readonly version?: string | undefined;

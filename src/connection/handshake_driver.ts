@@ -1,6 +1,6 @@
 /**
- * Takes one connection through its handshake: sends each step of handshake.ts, reads the replies to it, and
- * says what it means if the server closes or sends something else. Both kinds of connection use it.
+ * Takes one connection through its handshake: sends the steps of handshake.ts, reads the replies, and
+ * words the error if the server closes or sends something else. Both kinds of connection use it.
  */
 import { ClassicDialect } from "../protocol/classic.ts";
 import type { DialectName } from "../protocol/dialect.ts";
@@ -17,7 +17,7 @@ const HEAD_BYTES = 16;
 
 const encoder = new TextEncoder();
 
-/** What is open until the first command can be sent, or what the handshake came to. */
+/** How far the handshake has come: it waits for a reply, commands can be sent, or it has failed. */
 export type HandshakeState =
   | "waiting"
   | { readonly ready: DialectName }
@@ -78,7 +78,10 @@ export class HandshakeDriver {
     }
   }
 
-  /** Why the server cannot be used, now that it has closed the connection; undefined: it said nothing. */
+  /**
+   * The reason why the server cannot be used, now that it has closed the connection; undefined: there is
+   * no error.
+   */
   closed(error: Error | undefined): Error | undefined {
     return this.#unheard ? failure.closedUnheard(this.#endpoint.ref, error) : error;
   }
@@ -88,7 +91,7 @@ export class HandshakeDriver {
       socket.write([encoder.encode(step.send)]);
       return "waiting";
     }
-    // Nobody has asked for bytes behind the handshake's last reply.
+    // Bytes behind the handshake's last reply belong to no request.
     if ("ready" in step && this.#buffer.pending) {
       return { failed: failure.outOfStep(this.#endpoint.ref) };
     }

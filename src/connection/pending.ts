@@ -4,7 +4,7 @@
  * their bounds and their deadlines.
  *
  * Requests for many keys get half of the room at most, so that single calls find some too. If there is
- * none they wait, and the room that the next of them needs is kept free for it.
+ * none, they wait, and the room that the next of them needs is kept free for it.
  */
 import type { Request } from "./request.ts";
 import { Ring } from "./ring.ts";
@@ -16,7 +16,7 @@ export type Phase = "connecting" | "queued" | "sent";
 // anyway.
 const MAX_WAITING = 16_384;
 
-/** Bounds of what a connection may have unanswered. */
+/** The most requests, and bytes of requests, that a connection may have without an answer. */
 export interface Bounds {
   readonly maxPending: number;
   readonly maxPendingBytes: number;

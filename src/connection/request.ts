@@ -20,8 +20,8 @@ export type Finish<T> = (reply: Reply, request: Request<T>) => T;
 type Settled = (error: unknown) => void;
 
 /**
- * The connection that a request goes over, as its caller sees it: two requests with the same connection have been
- * answered by the same server process, or by nobody.
+ * The connection that a request goes over, as its caller sees it. The same server process answers all
+ * requests of one connection.
  */
 export interface ConnectionRef {
   readonly dialect: DialectName;
@@ -94,13 +94,15 @@ export class Request<T> implements Command {
   /** Milliseconds from the call to its deadline. */
   readonly timeout: number;
 
-  // Whoever makes the request, before it is sent; `value` and `items` are emptied once they are encoded.
+  // Whoever makes the request, before it is sent. Outgoing empties `value` and `items` when they are
+  // encoded.
   keys: readonly string[] | null = null;
   items: readonly StoredItem[] | null = null;
   /**
-   * UNCOPIED_BYTES or more are the request's own: the codecs see to that, for the socket keeps them as they are.
-   * Fewer belong to the caller, or to the codec's buffer, again as soon as the call has returned. A request that is encoded in its call may have them as they are. Whoever puts a request
-   * aside calls {@link keepValue} first: Pending, the window of fetchMany, and the trace.
+   * UNCOPIED_BYTES or more are the request's own: the codecs see to that, since the socket keeps them as
+   * they are. Fewer belong to the caller, or to the codec's buffer, again as soon as the call has returned.
+   * So whoever puts the request aside, to be encoded after its call, calls {@link keepValue} first: Pending,
+   * the window of fetchMany, the trace, and the wait for a first list of servers.
    */
   value: Uint8Array | string = "";
   flags = 0;
@@ -119,7 +121,10 @@ export class Request<T> implements Command {
   continuation: Continuation | null = null;
 
   // Pending, when a connection takes it.
-  /** When the call fails, on the sweep's clock. A call for many keys sets it itself; else the end of its tick does. */
+  /**
+   * When the call fails, on the sweep's clock; 0: not set yet. Pending sets it at the end of the tick,
+   * unless the call has, as one for many keys does.
+   */
   deadline = 0;
   /** How many bytes and requests it counts for against the connection's bounds. */
   size = 0;

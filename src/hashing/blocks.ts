@@ -1,7 +1,7 @@
 /** What MD5 and SHA-1 share: a text's UTF-8 cut into blocks of 16 words, padded (RFC 1321, 3.1 and 3.2). */
 import { utf8 } from "./bytes.ts";
 
-/** MD5's order of a word's bytes, as what their index is XORed with to say which is lowest. */
+/** MD5's order of the bytes in a word: a byte's index XORed with this is its place, the lowest first. */
 export const LITTLE_ENDIAN = 0;
 
 /** SHA-1's order of a word's bytes. */

@@ -1,15 +1,18 @@
 /**
- * A ring of points, each owned by a server: what ketama and its relatives share. What differs
- * between them (names, number of points, hash of a key) stays in their own files.
+ * A ring of points, each owned by a server, which ketama and its relatives share. Their differences
+ * (names, number of points, hash of a key) are in their own files.
  */
 
-/** Points are sorted as one number, value * 2^21 + rank: exact in a double, and a native sort. */
+/**
+ * A point is sorted as one number, value * 2^21 + rank: that is exact in a double, and the sort is
+ * native.
+ */
 const RANKS = 2 ** 21;
 
 /** A point's value and the server that owns it. */
 type AddPoint = (value: number, server: number) => void;
 
-/** How two servers that have the same point settle it. */
+/** Which of two servers with the same point owns it. */
 export type Ties = "first" | "last";
 
 /** A sorted ring of 32-bit points. */
@@ -17,10 +20,13 @@ export class Continuum {
   readonly #servers: number;
   readonly #values: Uint32Array;
   readonly #owners: Uint32Array;
-  /** Where the points of each range of hashes (by their top bits) begin: most searches end there. */
+  /**
+   * Where the points of each range of hashes begin. A range is the hashes with the same top bits, and
+   * most searches end in it at once.
+   */
   readonly #starts: Uint32Array;
   readonly #shift: number;
-  /** How many servers own a point: one whose share is too small owns none. */
+  /** How many servers own a point. A server whose share is too small owns none. */
   readonly #owning: number;
 
   /**
@@ -94,7 +100,9 @@ export class Continuum {
   }
 }
 
-/** For each range of hashes that share their bits above `shift`, the first point at or after its beginning. */
+/**
+ * For each range of hashes with the same bits above `shift`: the first point at or after its beginning.
+ */
 function startsOf(values: Uint32Array, shift: number): Uint32Array {
   const ranges = 2 ** (32 - shift);
   const starts = new Uint32Array(ranges + 1);

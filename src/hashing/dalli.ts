@@ -1,6 +1,6 @@
 /**
- * dalli: 160 SHA-1 points for a server of average weight; a key belongs to the last point at or
- * before its CRC-32; when servers are down, the key is hashed again with the number of the try before it.
+ * dalli: 160 SHA-1 points for a server of average weight; a key belongs to the last point at or before
+ * its CRC-32; when servers are down, the key is hashed again with the number of the try in front of it.
  *
  * Source: dalli/ring.rb build_continuum(), server_from_continuum(), server_for_hash_key();
  * dalli/protocol/connection_manager.rb name().
@@ -22,7 +22,7 @@ const TRIES = 20;
 export const dalli: Hashing = hashingOf((servers) => {
   const count = servers.length;
   const total = servers.reduce((sum, { weight }) => sum + weight, 0);
-  // Ruby's sort_by leaves the order of equal points open, and dalli takes the last of them.
+  // Ruby's sort_by does not define the order of equal points, and dalli takes the last of them.
   const ring = new Continuum(count, (add) => {
     servers.forEach(({ id, weight }, server) => {
       const points = Math.floor((count * POINTS * weight) / total);

@@ -9,15 +9,15 @@ export interface HashServer {
   readonly weight: number;
 }
 
-/** Chooses servers for keys; made once for a list of servers. */
+/** Chooses servers for keys. It is made once for a list of servers. */
 export interface Selector {
   /** Index of the key's server. */
   pick(key: string): number;
-  /** All indexes, most preferred first, `pick(key)` first of all; lazy. */
+  /** All indexes in the order of preference, so `pick(key)` is the first. Lazy. */
   order(key: string): Iterable<number>;
 }
 
-/** Called once for each list of servers; the result is asked for each key. */
+/** Makes the selector for a list of servers. It is called once for each list. */
 export type Hashing = (servers: readonly HashServer[]) => Selector;
 
 /** The hashings that other clients use, by name. */
@@ -32,7 +32,7 @@ export type HashingName =
   | "spymemcached"
   | "memjs";
 
-/** A hashing with the way its own client writes a server's address on the ring. */
+/** A hashing, and how its client writes a server's address on the ring. */
 export interface Preset {
   /** Its client's choice of server. */
   readonly hashing: Hashing;

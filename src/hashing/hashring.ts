@@ -1,5 +1,5 @@
 /**
- * npm memcached, by way of npm hashring: ketama's points and keys, with double precision shares.
+ * npm memcached, which uses npm hashring: ketama's points and keys, with shares in double precision.
  *
  * Source: hashring/index.js continuum(), find(), range(); memcached/lib/memcached.js, which passes
  * 11211 as hashring's "default port"; connection-parse/index.js.

@@ -18,8 +18,8 @@ export const ketama: Hashing = hashingOf((servers) =>
 );
 
 /**
- * Digests of a server, in float32 step by step as the C computes them: `floor(pct * 160 / 4 *
- * (float) live + 0.0000000001F)`, so that equal servers too may get 39 instead of 40.
+ * Digests of a server, in float32 step by step as the C computes them: `floor(pct * 160 / 4 * (float)
+ * live + 0.0000000001F)`, so even equal servers may get 39 instead of 40.
  */
 export function digestsOf(weight: number, total: number, count: number): number {
   const f = Math.fround;

@@ -4,7 +4,7 @@ import type { HashServer, Selector } from "./hashing.ts";
 import { md5Word, md5Words } from "./md5.ts";
 import { distinct } from "./selector.ts";
 
-/** How many digests a server has: by its weight, that of all servers, and their number. */
+/** How many digests a server has, by its weight, the sum of all weights and the number of servers. */
 type DigestsOf = (weight: number, total: number, count: number) => number;
 
 /** The ring of the servers. */
@@ -25,7 +25,7 @@ export function ketamaRing(
   }, ties);
 }
 
-/** A key belongs to the next point on the ring; if its server is down, to the next server there. */
+/** A key belongs to the next point on the ring, or, if that server is down, to the next server on it. */
 export function walking(ring: Continuum, count: number): Selector {
   const positionOf = (key: string): number => ring.atOrAfter(md5Word(key));
   return {

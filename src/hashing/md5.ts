@@ -1,6 +1,7 @@
 /**
- * MD5 (RFC 1321) as the ring presets need it: 32-bit words of the digest, no allocation for short
- * ASCII text. Ours because a call into `node:crypto` costs two to four times as much for a key.
+ * MD5 (RFC 1321) as the presets with a ring need it: 32-bit words of the digest, without an allocation
+ * for short ASCII text. It is written out here because a call of `node:crypto` costs two to four times as
+ * much for a key.
  */
 import { eachBlock, LITTLE_ENDIAN } from "./blocks.ts";
 

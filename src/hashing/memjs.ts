@@ -1,6 +1,6 @@
 /**
- * memjs: Java's string hash, made positive, modulo the number of servers; a server that is asleep
- * leaves its keys to the next in the list; weights do not exist.
+ * memjs: Java's string hash, made positive, modulo the number of servers; when a server is down, its keys
+ * go to the next in the list. memjs knows no weights.
  *
  * Source: memjs/utils.js hashCode(), memjs/memjs.js Client.getServer(), Client.server().
  */
@@ -14,7 +14,7 @@ export const memjs: Hashing = hashingOf(({ length }) => {
   return { pick, order: (key) => roundFrom(pick(key), length) };
 });
 
-/** Over UTF-16 units; |-2^31| is 2^31, not negative as in Java. */
+/** Hashes UTF-16 units. |-2^31| is 2^31 here, not negative as in Java. */
 function hashCode(text: string): number {
   let hash = 0;
   for (let i = 0; i < text.length; i++) hash = (Math.imul(31, hash) + text.charCodeAt(i)) | 0;

@@ -1,5 +1,5 @@
 /**
- * libmemcached's default: one-at-a-time modulo the number of servers; weights do not count.
+ * libmemcached's default: one-at-a-time modulo the number of servers. Weights do not count.
  *
  * Source: libmemcached/hash.cc dispatch_host(), MEMCACHED_DISTRIBUTION_MODULA.
  */

@@ -2,11 +2,11 @@
  * MurmurHash3, 32 bits, seed 0, as pymemcache computes it (client/murmur3.py): over the characters
  * of a Python `str`, of each code point only the low eight bits, and not over UTF-8.
  *
- * A rendezvous hashes many texts that differ in their beginning only (the server) for one end (the
- * key): the beginning's state is kept and resumed.
+ * For each key, a rendezvous hashes many texts that differ only in their beginning, the server. So the
+ * state after each beginning is kept, and the hash goes on from there.
  */
 
-/** What is known of a hash after the beginning of the text. */
+/** The state of a hash after the beginning of a text. */
 interface Murmur3Start {
   /** State after the whole blocks of four bytes. */
   readonly hash: number;

@@ -21,7 +21,7 @@ const byName: Record<HashingName, Preset> = {
   "memjs": { hashing: memjs, idOf: memjsId },
 };
 
-/** The presets by name; without a prototype, so that a name which is not a preset's finds nothing. */
+/** The presets by name. The object has no prototype, so that no other name finds anything. */
 export const presets: Readonly<Record<HashingName, Preset>> = Object.freeze(
   Object.assign(Object.create(null), byName),
 );

@@ -1,6 +1,6 @@
 /**
- * python-memcached: servers repeated by weight, the upper half of a CRC-32 modulo their number, and
- * ten tries when servers are dead.
+ * python-memcached: each server is repeated `weight` times, the upper half of a CRC-32 is taken modulo
+ * their number, and there are ten tries when servers are dead.
  *
  * Source: memcache.py, cmemcache_hash(), Client._init_buckets(), Client._get_server().
  */
@@ -24,7 +24,10 @@ function hash(text: string): number {
   return (crc32(text) >>> 16) & 0x7fff;
 }
 
-/** Where it keeps a server `weight` times in a list, the ends of their stretches of that list do. */
+/**
+ * python-memcached repeats a server `weight` times in a list. Here only the end of each server's stretch
+ * is kept.
+ */
 function bucketsOf(servers: readonly HashServer[], hash: (text: string) => number): Selector {
   const count = servers.length;
   let total = 0;
@@ -52,7 +55,7 @@ function bucketsOf(servers: readonly HashServer[], hash: (text: string) => numbe
   };
 }
 
-/** As in python-memcached's list of servers; its hashing goes by position alone. */
+/** The address as in python-memcached's list of servers. Its hashing uses only the position. */
 export function pythonMemcachedId(address: Address): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   const { host, port } = address;

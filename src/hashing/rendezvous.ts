@@ -1,9 +1,9 @@
 /**
  * pymemcache's HashClient: the server with the highest hash of "server-key".
  *
- * pymemcache knows no weights. Here, servers of equal weight are chosen exactly as there; with
- * different weights each gets its share of the keys by the weighted form of the same comparison,
- * -weight / ln(score), which orders servers of equal weight alike.
+ * pymemcache knows no weights. Here servers of equal weight are chosen exactly as there. With different
+ * weights, each server gets its share of the keys by the weighted form of the same comparison, -weight /
+ * ln(score), which gives servers of equal weight the same order.
  *
  * Source: pymemcache/client/rendezvous.py get_node(), client/hash.py _make_client_key().
  */
@@ -22,7 +22,7 @@ export const rendezvous: Hashing = hashingOf((servers) => {
     if (equal) return score;
     return -servers[server]!.weight / Math.log((score + 0.5) / 2 ** 32);
   };
-  /** Of two servers with one score the greater name wins ("max(str(node), str(winner))"). */
+  /** Of two servers with the same score the greater name wins ("max(str(node), str(winner))"). */
   const isAhead = (server: number, score: number, other: number, otherScore: number): boolean => {
     if (score !== otherScore) return score > otherScore;
     const [id, otherId] = [servers[server]!.id, servers[other]!.id];

@@ -1,10 +1,13 @@
-/** What all presets share: the cases of none and one server, and orders made complete. */
+/** What all presets share: lists of no server and of one, and orders made complete. */
 import { invalidRange } from "../errors.ts";
 import type { Hashing, HashServer, Selector } from "./hashing.ts";
 
 const ONLY: Selector = { pick: () => 0, order: () => [0] };
 
-/** A hashing that is asked for two servers at least; of one server everything is its own, without hashing. */
+/**
+ * Makes a hashing of `build`, which gets at least two servers. A single server has all keys, without
+ * hashing.
+ */
 export function hashingOf(build: (servers: readonly HashServer[]) => Selector): Hashing {
   return (servers) => {
     if (servers.length === 0) throw invalidRange("a hashing needs at least one server");
@@ -12,7 +15,9 @@ export function hashingOf(build: (servers: readonly HashServer[]) => Selector): 
   };
 }
 
-/** Each index once: those of `tries` as they come, then the rest, round the list from the first on. */
+/**
+ * Each index once: those of `tries` as they come, then the others, around the list from the first try on.
+ */
 export function* distinct(
   tries: Iterable<number>,
   servers: number,
@@ -30,7 +35,7 @@ export function* distinct(
   }
 }
 
-/** Every index once, round the list from `first` on. */
+/** Every index once, around the list from `first` on. */
 export function* roundFrom(first: number, servers: number): Generator<number, void, undefined> {
   for (let i = 0; i < servers; i++) yield (first + i) % servers;
 }

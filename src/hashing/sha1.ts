@@ -1,6 +1,6 @@
 /**
- * SHA-1 (FIPS 180-4) as dalli's ring needs it: the first word of the digest. Ours because a ring of
- * 1,000 servers has 160,000 points, a quarter of a second of calls into `node:crypto`.
+ * SHA-1 (FIPS 180-4) as dalli's ring needs it: the first word of the digest. It is written out here
+ * because a ring of 1,000 servers has 160,000 points, a quarter of a second of calls of `node:crypto`.
  */
 import { BIG_ENDIAN, eachBlock } from "./blocks.ts";
 
@@ -18,7 +18,7 @@ export function sha1Word(text: string): number {
   return state[0]! >>> 0;
 }
 
-/** FIPS 180-4 section 6.1.3: the schedule of 80 words rolls through the block's 16. */
+/** FIPS 180-4 section 6.1.3: the 80 words of the schedule are kept in the block's 16, in turn. */
 function compress(): void {
   let a = state[0]!;
   let b = state[1]!;

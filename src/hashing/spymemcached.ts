@@ -1,6 +1,6 @@
 /**
- * spymemcached's KetamaConnectionFactory (Java): ketama's points and keys with names of its own, and seven
- * tries when servers are inactive.
+ * spymemcached's KetamaConnectionFactory (Java): ketama's points and keys, other names of servers, and
+ * seven tries when servers are inactive.
  *
  * Source: KetamaNodeLocator.java setKetamaNodes(), KetamaIterator.java nextHash(),
  * KetamaNodeKeyFormatter.java getKeyForNode().
@@ -18,11 +18,11 @@ const DIGESTS = 40;
 /** KetamaNodeLocator.getSequence(): "Seven searches". */
 const TRIES = 7;
 
-/** spymemcached's ketama; weights that are all 1 are weights not given. */
+/** spymemcached's ketama. If all weights are 1, they count as not given. */
 export const spymemcached: Hashing = hashingOf((servers) => {
   const count = servers.length;
   const total = servers.reduce((sum, { weight }) => sum + weight, 0);
-  // Its TreeMap keeps the last server put at a point.
+  // Its TreeMap keeps the last server that was put at a point.
   const ring = ketamaRing(servers, total === count ? () => DIGESTS : digestsOf, "last");
   const serverAt = (hash: number): number => ring.ownerOf(ring.atOrAfter(hash));
   function* tries(key: string): Generator<number, void, undefined> {
@@ -39,10 +39,10 @@ export const spymemcached: Hashing = hashingOf((servers) => {
 });
 
 /**
- * As Java writes a socket address (14 and later; before, IPv6 has no brackets), the leading slash taken off:
- * `10.0.0.1:11211`, `[2001:db8:0:0:0:0:0:1]:11211`. A host name it writes with the address that it
- * resolved to, `name/10.0.0.1:11211`: nothing is resolved here, so there the id has to be given.
- * spymemcached has no unix sockets: there it is the path.
+ * The address as Java 14 and later writes it, without the leading slash: `10.0.0.1:11211`,
+ * `[2001:db8:0:0:0:0:0:1]:11211`. Before Java 14, IPv6 has no brackets. Java writes a host name with the
+ * address that it was resolved to, `name/10.0.0.1:11211`. Nothing is resolved here, so for host names the
+ * id has to be given. spymemcached has no unix sockets: here their id is the path.
  */
 export function spymemcachedId(address: Address): string {
   if (address.kind === "unix") return address.path;

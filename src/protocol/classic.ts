@@ -212,7 +212,7 @@ function encodeMany({ keys, items, exptime }: Command, out: WriteBuffer): void {
   });
 }
 
-/** Where the keys end that share a line with the key at `from`. */
+/** The end of the line that begins with the key at `from`: a position in `keys`. */
 function lineEnd(keys: readonly string[], from: number): number {
   const most = Math.min(keys.length, from + MAX_LINE_KEYS);
   let bytes = 0;

@@ -45,7 +45,7 @@ export interface StoredItem {
 
 /**
  * One command and how far its replies have come. All commands share one shape, so that the code that
- * handles them stays fast; what an operation does not use keeps its empty value.
+ * handles them stays fast. Fields that an operation does not use keep their empty value.
  */
 export interface Command {
   readonly operation: Operation;
@@ -66,12 +66,14 @@ export interface Command {
   readonly delta: string;
   /** Meta, `lease`: the exptime of the stub that the server makes if nothing is there. */
   readonly vivify: number;
-  /** Meta, `lease`: an item whose ttl is below this is won by its reader, 0: none. */
+  /** Meta, `lease`: an item whose ttl is below this is won by its reader; 0: none is. */
   readonly recache: number;
 
   /** Meta: the opaque of the first reply. Written by the dialect. */
   opaque: number;
-  /** How many replies (of a command for many keys: keys) have been dealt with. Written by the dialect. */
+  /**
+   * How many replies have been handled, or how many keys of a command for many. Written by the dialect.
+   */
   answered: number;
   /** Classic `getMany`: the end of the keys on the line that is being answered. Written by the dialect. */
   lineEnd: number;

@@ -26,7 +26,7 @@ export function readToken(bytes: Buffer, from: number, to: number): number | str
     : bytes.toString("latin1", from, to);
 }
 
-// 2^64 - 1 has so many digits.
+// 2^64 - 1 has this many digits.
 const MAX_COUNT_DIGITS = 20;
 
 /**

@@ -5,7 +5,7 @@
 import { kindOf } from "../checks/values.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 
-/** Above this, memcached takes an exptime for seconds since 1970: 30 days. */
+/** 30 days: memcached reads a larger exptime as seconds since 1970. */
 export const MAX_RELATIVE_EXPTIME: number = 60 * 60 * 24 * 30;
 
 /**

@@ -17,8 +17,8 @@ const FORBIDDEN = /[\x00-\x20\x7f]|\p{Surrogate}/u;
 /**
  * Checks a caller's key and puts the prefix before it.
  *
- * Returns the key as it goes over the wire; throws a `TypeError` that tells the rule and a position
- * or length, never the key.
+ * Returns the key as it goes over the wire; throws a `TypeError` that tells the rule and a position or
+ * length, but never the key.
  */
 export function checkKey(key: unknown, prefix: string): string {
   if (typeof key !== "string") throw invalidType(`a key must be a string, not ${kindOf(key)}`);

@@ -1,6 +1,6 @@
 /**
- * The only place that holds received bytes. The socket reads straight into it; replies are parsed in
- * place, and the value of a large one is read straight into a buffer of its own.
+ * The only place that holds received bytes. The socket reads straight into it, and replies are parsed in
+ * place. A large value is read straight into a buffer of its own.
  */
 import { Buffer } from "node:buffer";
 import { LF } from "./ascii.ts";
@@ -74,12 +74,12 @@ export class ReadBuffer {
     return this.#large !== null;
   }
 
-  /** Lets go of the large value. */
+  /** Forgets the large value, which now belongs to its reply. */
   endLarge(): void {
     this.#large = null;
   }
 
-  /** Reads past `count` bytes without keeping them. */
+  /** Skips `count` bytes, received or still to come. */
   skip(count: number): void {
     this.#toSkip = count;
     this.#skipReceived();

@@ -15,7 +15,7 @@ const PUNCTUATION = /[^\w-]+/;
 
 const CUT = "<key>";
 
-/** An error line without the words that are, hold or are parts of one of the keys. */
+/** An error line in which each word that is, holds or is a part of one of the keys is cut out. */
 export function withoutKeys(line: string, keys: readonly string[]): string {
   // The line was read as latin1, a character for each byte.
   const all = keys.map((key) => Buffer.from(key).toString("latin1"));

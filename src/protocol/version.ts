@@ -1,7 +1,7 @@
 /** The rule for versions: how they compare, and which version brought what memwire uses. */
 
 /** A version's three numbers. */
-export type Version = readonly [major: number, minor: number, patch: number];
+type Version = readonly [major: number, minor: number, patch: number];
 
 /** Meta commands return the opaque on a miss too. */
 export const META_SINCE: Version = [1, 6, 18];

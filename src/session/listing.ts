@@ -9,7 +9,7 @@ import type { Home } from "./state.ts";
 export type OnIteration = "warning" | "error" | "none" | "scan";
 
 /** What a listing needs of its store. */
-export interface ListingSettings {
+interface ListingSettings {
   readonly client: Memcached;
   readonly home: Home;
   readonly namespace: string;

@@ -15,7 +15,7 @@ export type Fields = Record<string, unknown>;
 export type FieldUpdate = (current: unknown) => unknown;
 
 /** The updates of one field that may not be stored yet. */
-export interface Updates {
+interface Updates {
   /** The field before the first update; undefined if it was absent. */
   readonly before: Encoded | undefined;
   /** Each update's function, with the field after it. */
@@ -37,13 +37,16 @@ export function fieldBytes(fields: Fields, name: string, codec: RecordCodec): En
 }
 
 /** Whether a field has the same bytes in both, or is absent from both. */
-export function isSame(one: Encoded | undefined, other: Encoded | undefined): boolean {
+function isSame(one: Encoded | undefined, other: Encoded | undefined): boolean {
   return one === undefined ? other === undefined : one.equals(other);
 }
 
-/** Sets an own field, even one that is named `__proto__`. */
+/**
+ * Sets an own field, even one with an inherited name. Assigning such a field would do nothing, would run a
+ * setter, or would throw if Object.prototype is frozen.
+ */
 export function setField(fields: Fields, name: string, value: unknown): void {
-  if (name !== "__proto__") fields[name] = value;
+  if (!(name in fields) || Object.hasOwn(fields, name)) fields[name] = value;
   else {
     Object.defineProperty(fields, name, {
       value,

@@ -5,7 +5,7 @@
  * "gone". So the move sees what other requests do under the old id before the marker is there, and what
  * they do afterwards meets the marker.
  *
- * What becomes of the move, and of another request that uses the old id at the same time:
+ * This is how the move ends if another request uses the old id at the same time:
  *
  * | the other request | before the read | between read and add | between add and marker | after the marker |
  * | --- | --- | --- | --- | --- |
@@ -14,7 +14,7 @@
  * | destroys, pops | the move ends as "gone", nothing was written | the marker finds no item; the new copy is deleted: "gone" | the same | the new id stays logged in |
  * | regenerates | the move finds its marker: "gone" | the move finds its marker and deletes the new copy: "gone" | the same | it finds our marker: "gone" |
  *
- * What becomes of the move if a server fails:
+ * This is how the move ends if a server fails:
  *
  * | the server of | is down, silent, or refuses | loses a reply | restarts in between |
  * | --- | --- | --- | --- |

@@ -86,7 +86,7 @@ export class UnknownSecretError extends CorruptValueError {
 }
 
 /** How a store encodes its records. */
-export interface RecordOptions {
+interface RecordOptions {
   readonly serializer: Serializer | undefined;
   readonly seal: Seal | undefined;
   readonly maxBytes: number;

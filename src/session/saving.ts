@@ -96,7 +96,7 @@ function write(
   return copy.stage === "there" ? writer.cas() : writer.add();
 }
 
-/** Writes whatever is there, as lastWriteWins asks. Always resolves to true. */
+/** Overwrites whatever is there, for lastWriteWins. Always resolves to true. */
 async function overwrite(writer: Writer, place: Place): Promise<true> {
   const old = place.keys.filter((key) => key !== writer.copy.key);
   await writer.set();

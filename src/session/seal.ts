@@ -25,7 +25,7 @@ interface Secret {
 }
 
 /** What a seal binds its value to. */
-export interface SealedPlace {
+interface SealedPlace {
   /** The id's key, without the client's prefix. */
   readonly mcKey: string;
   /** The key as it goes over the wire, with the client's prefix. */

@@ -243,7 +243,7 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * - "unchanged": nothing was sent, because the session has no changes, or is new and empty.
    * - "touched": with `alwaysSave`, the ttl of an unchanged session was set again.
    * - "deleted": the session was destroyed or has expired.
-   * - "gone": the session was deleted or moved elsewhere, or is past absoluteTtl; it is never written again.
+   * - "gone": the session was deleted or moved elsewhere, or is past absoluteTtl. Nothing was written.
    *
    * Rejects with `ConflictError` if the id of a new session is taken, or if others keep writing until the
    * deadline. After a rejection the session is still dirty and can be stored again, even if the server lost

@@ -6,7 +6,7 @@ import type { Call } from "./call.ts";
 import type { Command } from "./turn.ts";
 
 /** How many commands are remembered. */
-export const MOST_CALLS = 10_000;
+const MOST_CALLS = 10_000;
 
 /** A key is copied out of a line of more characters, because it would keep the whole line alive. */
 const SHORT_LINE = 256;

@@ -88,7 +88,7 @@ export function isVersion(item: Item, version: bigint): boolean {
 }
 
 /** How an increment or decrement ended. */
-export type DeltaResult =
+type DeltaResult =
   | { readonly kind: "ok"; readonly value: string; readonly item: Item }
   | { readonly kind: "non_numeric" | "not_found" | "cas_mismatch" | "out_of_memory" };
 

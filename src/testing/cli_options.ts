@@ -119,7 +119,7 @@ export function parseCommandLine(args: readonly string[]): CliRequest {
   }
 }
 
-/** Reads what stands behind `where`. */
+/** Reads the arguments after `where`. */
 function readWhere(args: readonly string[]): CliRequest {
   let servers: string | undefined;
   let hashing = "ketama";

@@ -53,7 +53,7 @@ const CLASS_NAMES = [
 export type ClassCounterName = typeof CLASS_NAMES[number];
 
 /** The counters of one slab class. */
-export type ClassCounters = Record<ClassCounterName, number>;
+type ClassCounters = Record<ClassCounterName, number>;
 
 /** All counters of one server. */
 export class Counters {

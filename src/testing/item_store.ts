@@ -16,7 +16,7 @@ import type { StoreLimits } from "./settings.ts";
 export type Refusal = "too_large" | "out_of_memory" | "out_of_memory_reading";
 
 /** The limits and rules of an {@linkcode ItemStore}. */
-export interface StoreRules {
+interface StoreRules {
   readonly limits: StoreLimits;
   /** Whether the least recently used items make room; if not, items that do not fit are refused. */
   readonly evicts: boolean;

@@ -4,7 +4,7 @@
 const MAX_TOKENS = 23;
 
 /** One pass over a line. */
-export interface Tokens {
+interface Tokens {
   /** The words between spaces. A tab or any other byte is part of its word. */
   readonly tokens: readonly string[];
   /** The rest of the line after the last token of a full pass. */

@@ -10,7 +10,7 @@ export type Step = string | number;
 const MAX_NAME = 64;
 
 /** Formats `["user", "cb"]` as `user.cb`, an index or a member's position as `[2]`, other names in quotes. */
-export function formatPath(steps: readonly Step[]): string {
+function formatPath(steps: readonly Step[]): string {
   let path = "";
   for (const step of steps) {
     if (typeof step === "number") path += `[${step}]`;

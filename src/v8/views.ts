@@ -37,7 +37,7 @@ export const BYTES_INDEX = 1;
 /** The host index of `Buffer`. */
 export const BUFFER_INDEX = 10;
 /** The host index of `DataView`. */
-export const DATA_VIEW_INDEX = 9;
+const DATA_VIEW_INDEX = 9;
 
 /** Host indexes by the letter that a `V` view has. */
 export const VIEW_LETTERS: Readonly<Record<string, number>> = {

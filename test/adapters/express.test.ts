@@ -132,18 +132,18 @@ describe("createMemwireStore", () => {
       await store.destroy(id);
     }
     await assert.rejects(store.set("a b", { cookie: {} }), REFUSED);
-    await store.set("a", { cookie: { expires: inMs(30) } });
+    await store.set("a", { cookie: { expires: inMs(500) } });
     assert.ok(await store.get("a") !== null);
-    await sleep(40);
+    await sleep(550);
     assert.equal(await store.get("a"), null);
     assert.deepEqual(await store.all(), []);
-    await store.set("b", { cookie: { originalMaxAge: 1500, expires: inMs(1500) } });
+    await store.set("b", { cookie: { originalMaxAge: 3000, expires: inMs(3000) } });
     const session = await request(store, "b");
-    await sleep(800);
-    await store.touch("b", { ...session, cookie: { originalMaxAge: 1500, expires: inMs(1500) } });
-    await sleep(1000); // 1.8 s after it was set, 1 s after it was touched
+    await sleep(1500);
+    await store.touch("b", { ...session, cookie: { originalMaxAge: 3000, expires: inMs(3000) } });
+    await sleep(2000); // 3.5 s after it was set, 2 s after it was touched
     assert.ok(await store.get("b") !== null);
-    await sleep(600);
+    await sleep(1100);
     assert.equal(await store.get("b"), null);
   });
 

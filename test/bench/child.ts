@@ -22,6 +22,9 @@ export interface Result {
   readonly opsPerSecond: number;
   readonly cpuMicrosPerOp: number;
   readonly rssMiB: number;
+  /** How long one operation takes, in ms; only if the workload asks for it. */
+  readonly p50?: number;
+  readonly p99?: number;
 }
 
 const sources: Readonly<Record<string, () => Promise<Contender>>> = {
@@ -71,5 +74,12 @@ async function perform({ workload, place, ms }: Job): Promise<Result> {
     opsPerSecond: operations / seconds,
     cpuMicrosPerOp: (user + system) / operations,
     rssMiB: process.memoryUsage().rss / 1024 / 1024,
+    ...(running.latencies === undefined ? {} : percentiles(running.latencies)),
   };
+}
+
+function percentiles(latencies: readonly number[]): { p50: number; p99: number } {
+  const sorted = [...latencies].sort((a, b) => a - b);
+  const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))]!;
+  return { p50: at(0.5), p99: at(0.99) };
 }

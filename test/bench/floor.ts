@@ -12,7 +12,7 @@ const OPAQUE = "O1234";
 
 /** A bare node:net socket. */
 export const floor: Contender = async (workload, place) => {
-  if (workload.kind === "session" || workload.kind === "withSession") return undefined;
+  if (["session", "withSession", "beside"].includes(workload.kind)) return undefined;
   const sockets = await Promise.all(
     place.memcached.slice(0, workload.servers ?? 1).map(open),
   );

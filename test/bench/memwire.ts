@@ -1,8 +1,8 @@
 /** memwire as it is shipped, with deadlines, key checks, bounds, hashing and diagnostics. */
 import { Memcached, SessionStore } from "../../mod.ts";
 import { withSession } from "../../src/adapters/web.ts";
-import { closedLoop, type Contender } from "./contender.ts";
-import { keysOf, manyKeysOf } from "./workloads.ts";
+import { besideLoop, closedLoop, type Contender } from "./contender.ts";
+import { keysOf, LARGE_BYTES, largeKeysOf, manyKeysOf } from "./workloads.ts";
 
 /** The client and the session store. */
 export const memwire: Contender = async (workload, place) => {
@@ -18,6 +18,13 @@ export const memwire: Contender = async (workload, place) => {
   await client.setMany(keys.map((key) => [key, value] as const));
   const close = (): Promise<void> => client.close();
   const key = (i: number): string => keys[i % keys.length] as string;
+  if (kind === "beside") {
+    const large = largeKeysOf(workload);
+    const bytes = new Uint8Array(LARGE_BYTES).fill(120);
+    for (const one of large) await client.set(one, bytes);
+    const get = (i: number): Promise<unknown> => client.get(large[i % large.length]!);
+    return besideLoop(inFlight, (i) => client.get(key(i)), get, close);
+  }
   if (kind === "set") {
     return closedLoop(inFlight, (i) => client.set(key(i), value), close);
   }

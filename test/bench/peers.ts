@@ -1,8 +1,8 @@
 /** The other clients, each used as its own documentation shows. Their packages have no usable types. */
 import { createRequire } from "node:module";
 import process from "node:process";
-import { closedLoop, type Contender } from "./contender.ts";
-import { keysOf, manyKeysOf } from "./workloads.ts";
+import { besideLoop, closedLoop, type Contender } from "./contender.ts";
+import { keysOf, LARGE_BYTES, largeKeysOf, manyKeysOf } from "./workloads.ts";
 
 const require = createRequire(process.env["MEMWIRE_PEERS"] as string);
 
@@ -26,7 +26,7 @@ interface Peer {
 }
 
 /** The operations of a client of keys and values. */
-const OF_PEERS: ReadonlySet<string> = new Set(["get", "set", "getMany"]);
+const OF_PEERS: ReadonlySet<string> = new Set(["get", "set", "getMany", "beside"]);
 
 function contender(
   open: (server: string, redis: string | undefined) => Peer | undefined,
@@ -45,6 +45,14 @@ function contender(
     const keys = keysOf(workload);
     const key = (i: number): string => keys[i % keys.length] as string;
     for (const one of keys) await peer.set(one, stored);
+    if (kind === "beside") {
+      if (!peer.binary) return undefined;
+      const large = largeKeysOf(workload);
+      const bytes = new TextEncoder().encode("x".repeat(LARGE_BYTES));
+      for (const one of large) await peer.set(one, bytes);
+      const get = (i: number): Promise<unknown> => peer.get(large[i % large.length]!);
+      return besideLoop(inFlight, (i) => peer.get(key(i)), get, peer.close);
+    }
     if (kind === "set") {
       return closedLoop(inFlight, (i) => peer.set(key(i), stored), peer.close);
     }

@@ -27,6 +27,10 @@ export function medians(rounds: readonly Result[] | undefined): Result | undefin
     opsPerSecond: median(rounds.map(({ opsPerSecond }) => opsPerSecond)),
     cpuMicrosPerOp: median(rounds.map(({ cpuMicrosPerOp }) => cpuMicrosPerOp)),
     rssMiB: Math.max(...rounds.map(({ rssMiB }) => rssMiB)),
+    ...(rounds[0]?.p99 === undefined ? {} : {
+      p50: median(rounds.map(({ p50 = 0 }) => p50)),
+      p99: median(rounds.map(({ p99 = 0 }) => p99)),
+    }),
   };
 }
 
@@ -110,6 +114,19 @@ export function table(measured: readonly Measured[], column: number): string {
     );
   }
   return lines.join("\n");
+}
+
+/** Prints how long one operation takes, of the workloads that ask for it. */
+export function latencyTable(measured: readonly Measured[]): string {
+  const lines = ["| workload | contender | p50 ms | p99 ms |", "|---|---|---|---|"];
+  for (const { workload, results } of measured) {
+    for (const [name, rounds] of results) {
+      const { p50, p99 } = medians(rounds)!;
+      if (p50 === undefined || p99 === undefined) continue;
+      lines.push(`| ${workload.name} | ${name} | ${p50.toFixed(2)} | ${p99.toFixed(2)} |`);
+    }
+  }
+  return lines.length === 2 ? "" : lines.join("\n");
 }
 
 /** Prints how cost grows with one thing that doubles from row to row. */

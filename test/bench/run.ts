@@ -25,7 +25,7 @@ import { startMemcached } from "../support/memcached.ts";
 import type { Job, Result } from "./child.ts";
 import { chart } from "./chart.ts";
 import type { Place } from "./contender.ts";
-import { curveTable, type Measured, table } from "./report.ts";
+import { curveTable, latencyTable, type Measured, table } from "./report.ts";
 import { curves, type Workload, workloads } from "./workloads.ts";
 
 const PEERS = ["memcache", "memjs", "memcached", "memcache-client", "ioredis", "redis"];
@@ -224,6 +224,7 @@ try {
     `\n${values.runtime}, ${machine}, ${rounds} rounds of ${ms} ms, medians\n`,
   );
   console.log(table(measured, column));
+  console.log(`\n${latencyTable(measured)}`);
   if (values.svg !== undefined) writeFileSync(values.svg, chart(measured));
   if (values.curves) {
     for (const curve of curves) {

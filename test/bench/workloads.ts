@@ -4,7 +4,7 @@ import process from "node:process";
 /** One row of the table. */
 export interface Workload {
   readonly name: string;
-  readonly kind: "get" | "fetch" | "set" | "getMany" | "session" | "withSession";
+  readonly kind: "get" | "fetch" | "set" | "getMany" | "session" | "withSession" | "beside";
   /** The bytes of a value. */
   readonly size: number;
   /** Whether values are strings or Uint8Arrays. */
@@ -40,6 +40,8 @@ export const workloads: readonly Workload[] = [
   row("get", 4 * KiB, "bytes", 50, [0.6, 0.6, 0.6]),
   row("get", 256 * KiB, "bytes", 4, [0.75, 0.95, 0.6]),
   row("getMany", 100, "text", 2, [0.7, 0.65, 0.7]),
+  // How long a get takes that waits behind large values on its connection.
+  { ...row("beside", 100, "text", 4), name: "get 100 B beside gets of 256 KiB, 4" },
   // Its floor is the meta one, because a classic floor of single gets is limited by the server.
   {
     ...row("get", 100, "text", 100),
@@ -139,6 +141,14 @@ export const CONTENDERS = [
 
 // Each contender has its own keys, because they store the same values under different flags.
 const own = CONTENDERS.findIndex((name) => name === process.argv[2]) + 1;
+
+/** The size of the large values of "beside". */
+export const LARGE_BYTES: number = 256 * KiB;
+
+/** Returns the keys of the large values of "beside". */
+export function largeKeysOf(workload: Workload): string[] {
+  return keysOf({ ...workload, size: LARGE_BYTES }).map((key) => `${key}-large`);
+}
 
 /** Makes keys of 27 bytes, as sessions have them; few if values are large, so that none is evicted. */
 export function keysOf({ size }: Workload): string[] {

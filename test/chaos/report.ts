@@ -73,7 +73,7 @@ export async function judge(
     const [value] = await copies(key) as { count: number }[];
     const count = value?.count ?? 0;
     if (count < acked.length || count > acked.length + doubtful.length) {
-      wrong.push(`${key} has ${count}, stored ${acked.length} times, ${doubtful.length} in doubt`);
+      wrong.push(`${key} has ${count}, stored ${acked.length} times, ${doubtful.length} ambiguous`);
     }
   }
   for (const [key, { acked, doubtful }] of gather(reports, "appends")) {

@@ -37,7 +37,7 @@ const BRIEF: Readonly<Record<string, (client: Memcached, key: string) => Promise
     await client.set(key, "1", { ttl: 1 });
     return client.append(key, "2");
   },
-  "increment of what is there": async (client, key) => {
+  "increment of an existing value": async (client, key) => {
     await client.set(key, 1, { ttl: 1 });
     return client.increment(key, 1, { initial: 1, ttl: 1000 });
   },

@@ -149,7 +149,7 @@ describe("behind nutcracker", () => {
     await dead.kill();
     try {
       // Reads and writes of one tick: were the reads joined to lines, the proxy would close the
-      // connection on the first, and the writes would be in doubt.
+      // connection on the first, and the writes would be ambiguous.
       const calls = keys.map((key) => client.get(key));
       const writes = keys.map((key) => client.set(key, 2));
       const outcomes = await Promise.allSettled([...calls, ...writes]);

@@ -80,7 +80,7 @@ const cases = together({
     assert.ok(server.connections >= 2, "and it did look");
   },
 
-  "a success makes the next fall begin anew at 100 ms": async () => {
+  "after a success the next fall begins again at 100 ms": async () => {
     await using server = await startMemcached();
     const opened: number[] = [];
     let down = 0;

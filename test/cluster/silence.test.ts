@@ -50,7 +50,7 @@ function inGroup(group: string, define: (test: (name: string, run: Case) => void
 
 inGroup("a proxy that answers in order, and one key whose reply never comes", (test) => {
   for (const dialect of DIALECTS) {
-    test(`reads behind it have their values in time, writes are in doubt, ${dialect}`, async () => {
+    test(`reads behind it get their values in time, writes are ambiguous, ${dialect}`, async () => {
       await using server = await startScriptedServer(getStuck, { dialect });
       await using client = new Memcached(server.address, { timeout: 1_000 });
       using downs = new Downs(server.address);

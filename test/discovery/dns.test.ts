@@ -103,6 +103,11 @@ test("addresses: each is a server, and its name on the ring", async (t) => {
   server.set("cache.fleet", "A", [a.ip]);
   await until(() => new Set(places(client)).size === 1);
   assert.equal(told.length, 2);
+  // No A for once: the same servers must not come back under other names.
+  server.set("cache.fleet", "A", []);
+  await until(() => told.length > 2);
+  assert.match(told[2]?.error?.message ?? "", /^cache\.fleet could not be looked up: /);
+  assert.deepEqual([...new Set(places(client))], [`${a.ip}:${a.port}`]);
 });
 
 test("addresses: AAAA where there is no A, and then for good", async (t) => {

@@ -24,7 +24,7 @@ const client = new Memcached(
   kind === "srv"
     ? dns(name, { nameservers: [target], interval })
     : elasticache(target, { interval }),
-  { timeout: 5_000, connectTimeout: 5_000 },
+  { timeout: 20_000, connectTimeout: 20_000 },
 );
 const KEYS = Array.from({ length: 1000 }, (_, i) => `${prefix}:${i}`);
 const stored = new Map<string, number>();

@@ -237,7 +237,7 @@ test("bytes that keep coming after a blocked loop put a deadline off for a while
   assert.ok(ms < 1_500, `${ms} ms`);
 });
 
-test("a loop that is busy all the time expires calls all the same", async () => {
+test("a loop that is busy all the time still expires calls", async () => {
   await using at = await silent("meta");
   const busy = setInterval(() => {
     const end = performance.now() + 60;

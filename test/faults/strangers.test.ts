@@ -88,6 +88,19 @@ const cases = together({
     await assertRefused(redis.address, /: it answers like a Redis server$/, ProtocolError);
   },
 
+  "more than the handshake asked for": async () => {
+    // None of it may become the answer to a command: not these statistics, for example.
+    await using server = await startScriptedServer(() => {}, {
+      greeting: "VERSION 1.6.18\r\nSTAT pid 1\r\nEND\r\n",
+    });
+    for (const call of [(m: Memcached) => m.get("k"), (m: Memcached) => m.stats()]) {
+      await using client = new Memcached(server.address, { protocol: "classic", timeout: 5_000 });
+      const { error } = await outcome(call(client));
+      assert.ok(error instanceof ServerDownError, String(error));
+      assert.match(error.message, /: .* sent an unexpected reply; the connection was dropped$/);
+    }
+  },
+
   "an HTTP server": async () => {
     const server = createServer((_, response) => response.end("hello"));
     const address = await listen(server);

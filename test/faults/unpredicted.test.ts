@@ -35,13 +35,13 @@ const TO_GET: Readonly<Record<string, Reply>> = {
     status(get, "EN", "END").toString().replace("\r", ""),
   "a right line that ends in CR CR LF": (get) =>
     status(get, "EN", "END").toString().replace("\r", "\r\r"),
-  "a value without CRLF behind it": (get) =>
+  "a value without CRLF after it": (get) =>
     hit(get, "hello").toString().replace("hello\r\n", "hello##"),
-  "a value with LF alone behind it": (get) =>
+  "a value with LF alone after it": (get) =>
     hit(get, "hello").toString().replace("hello\r\n", "hello\n"),
   "a value that is longer than it says": (get) =>
     hit(get, "hello").toString().replace("hello\r\n", "hello, world\r\n"),
-  "a large value without CRLF behind it": (get) =>
+  "a large value without CRLF after it": (get) =>
     hit(get, "h".repeat(40_000)).toString().replace("h\r\n", "h##"),
   "a large value that is longer than it says": (get) =>
     hit(get, "h".repeat(40_000)).toString().replace("h\r\n", "hhh\r\n"),

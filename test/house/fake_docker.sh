@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stands for Docker's command in discovery.test.ts: "containers" are processes of $FAKE_MEMCACHED.
-# A container's port 11211 is the published one; its process id lies in $FAKE_DOCKER/<name>.
+# Replaces Docker's command in discovery.test.ts. Its "containers" are processes of $FAKE_MEMCACHED.
+# The process listens on the published port; its process id is in $FAKE_DOCKER/<name>.
 set -eu
 verb=$1
 shift

@@ -75,7 +75,8 @@ test("there are no dependencies, and three for development", () => {
 
 test("lock files name no download location", () => {
   const projects = readdirSync(join(ROOT, "test/projects")).map((name) => `test/projects/${name}`);
-  const paths = [".", ".ci", "test/bench/peers", "test/examples/frameworks", ...projects]
+  const others = ["test/bench/peers", "test/examples/frameworks", "test/real_clients"];
+  const paths = [".", ".ci", ...others, ...projects]
     .map((folder) => `${folder}/package-lock.json`)
     .filter((path) => existsSync(join(ROOT, path)));
   assert.ok(paths.length > 3, "the lock files were found");

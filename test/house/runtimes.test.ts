@@ -1,8 +1,8 @@
 /**
- * A session that one runtime has saved is read in the others, and the other way round.
+ * Other runtimes read a session that this one has saved, and the other way round.
  *
- * The others: those in `$MEMWIRE_RUNTIMES` (paths with a colon between), else what is on PATH of
- * node, deno and bun. CI gives four; this test runs in each of them.
+ * The others are those in `$MEMWIRE_RUNTIMES` (paths separated by colons), or else node, deno and bun if they
+ * are on PATH. CI gives four runtimes, and this test runs in each of them.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

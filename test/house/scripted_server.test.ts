@@ -14,7 +14,7 @@ import {
 } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
 
-/** A client that only counts what it sees. */
+/** A client that collects everything that it receives. */
 async function dial(port: number, t: TestContext): Promise<Watcher> {
   const socket = connect(port, "127.0.0.1");
   t.after(() => socket.destroy());

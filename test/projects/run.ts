@@ -1,13 +1,13 @@
 /**
- * Packs the package and uses it in small projects, one for each way in which people import it:
+ * Packs the package and uses it in small projects, one for each way of importing it:
  *
- *     node --import tsx test/projects/run.ts                      all but those that take long
+ *     node --import tsx test/projects/run.ts                      all except those that take long
  *     node --import tsx test/projects/run.ts next-15 jest-cjs     these
  *
- * A project is a folder beside this file. Its package.json says in `description` what it proves; its
- * script `test` proves it, by ending with 0. It runs in a copy of the folder, with the dependencies of
- * its lock file and the packed memwire in node_modules, and beside its own files with `every.js`, which
- * exports every sub-path of memwire as a namespace. `$MEMCACHED_SERVERS` names a running memcached and
+ * A project is a folder beside this file. The `description` in its package.json says what it proves, and its script
+ * `test` proves it if it ends with 0. It runs in a copy of the folder, whose node_modules has the dependencies of its
+ * lock file and the packed memwire. The copy also has `every.js`, which exports every sub-path of memwire as a
+ * namespace. `$MEMCACHED_SERVERS` names a running memcached and
  * `$MEMWIRE_SOURCE` the repository; `node`, `deno` and `bun` are on its PATH: the first Node of `$MEMWIRE_RUNTIMES` (paths with a colon
  * between) that its `engines` allow.
  */
@@ -33,15 +33,15 @@ const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(FOLDER, "../..");
 const CI = join(ROOT, ".ci/node_modules");
 
-/** ms for a project's script, and for the installation of what it needs. */
+/** The time limits of a project's script, and of the installation of its dependencies, in ms. */
 const LIMIT = 120_000;
-/** Those that take long run only when they are named; ms for their scripts. */
+/** Projects that take long, with the time limits of their scripts in ms. They run only when they are named. */
 const LONG: Readonly<Record<string, number>> = { "next-15": 200_000, "next-16": 200_000 };
-/** Those that run in every Node there is; the others run in one. */
+/** Projects that run in every Node that was found. The others run in one. */
 const IN_EVERY_NODE = ["jest-cjs", "jest-esm", "require-esm"];
 
 interface Manifest {
-  /** The project whose other files it shares. */
+  /** The project whose other files it also uses. */
   readonly likeProject?: string;
   readonly engines?: { readonly node?: string };
   readonly scripts: { readonly test: string };
@@ -80,7 +80,7 @@ const tarball = await pack();
 for (const name of projects) await tryProject(name);
 await memcached.stop();
 
-/** Installs a project and runs its script; prints a line, and all the output if it fails. */
+/** Installs a project and runs its script. Prints a line, and the whole output if it fails. */
 async function tryProject(name: string): Promise<void> {
   const begun = performance.now();
   const folder = join(work, name);
@@ -108,7 +108,7 @@ async function tryProject(name: string): Promise<void> {
   console.log(`FAILED ${name}, ${seconds} s\n${problems.join("\n")}`);
 }
 
-/** Whether `engines` allow the Node: ">=22" is all that projects say. */
+/** Whether `engines` allows this Node. Projects only use the form ">=22". */
 function suits({ version }: Node, { engines }: Manifest): boolean {
   const [, least = "0"] = /^>=(\d+)$/.exec(engines?.node ?? ">=0") ?? [];
   return Number.parseInt(version.slice(1)) >= Number(least);
@@ -121,7 +121,7 @@ async function pack(): Promise<string> {
   return join(work, name);
 }
 
-/** Makes the copy, with everything in node_modules; resolves with what went wrong. */
+/** Makes the copy, with everything in node_modules. Resolves to what went wrong. */
 async function install(
   name: string,
   { likeProject }: Manifest,
@@ -135,7 +135,7 @@ async function install(
     const problem = await run("npm", ["ci", ...quiet], folder, LIMIT);
     if (problem !== undefined) return [`npm ci: ${problem}`];
   }
-  // As npm would put it there; npm itself would ask the registry about all the others again.
+  // Placed as npm would place it. npm itself would ask the registry about all other packages again.
   const memwire = join(folder, "node_modules/memwire");
   mkdirSync(memwire, { recursive: true });
   execFileSync("tar", ["-xzf", tarball, "--strip-components=1", "-C", memwire]);
@@ -148,7 +148,7 @@ async function install(
   return [];
 }
 
-/** Runs a program in a process group of its own and under a limit; resolves with what went wrong. */
+/** Runs a program in its own process group and with a time limit. Resolves to what went wrong. */
 async function run(
   program: string,
   args: readonly string[],
@@ -183,7 +183,7 @@ async function run(
   const closed = once(child, "close");
   const [code, signal] = await once(child, "exit") as [number | null, string | null];
   clearTimeout(timer);
-  killGroup(child); // what it has left behind
+  killGroup(child); // ends what it has left running
   await closed;
   running = undefined;
   if (code === 0 && !hung) return undefined;
@@ -196,6 +196,6 @@ function killGroup(child: ChildProcess | undefined): void {
   try {
     process.kill(-child.pid, "SIGKILL");
   } catch {
-    // Nobody is left.
+    // No process of the group is left.
   }
 }

@@ -182,7 +182,9 @@ describe("what is not a server is refused, with its place in the list:", () => {
 
   for (const [spec, rule] of OUT_OF_RANGE) {
     test(JSON.stringify(spec), () => {
-      const whole = new RegExp(`^server 1.*: a ${rule.source} is a whole number`);
+      const whole = new RegExp(
+        `^server 1.*: a ${rule.source} is a whole number from 1 to 65535, not `,
+      );
       checkRefused(() => parseServers(["localhost", spec as ServerSpec]), RangeError, whole);
     });
   }
@@ -235,7 +237,7 @@ describe("what is not a server is refused, with its place in the list:", () => {
       [{ host: "a", name: "b" }, /^server 0: unknown option "name", did you mean "id"\?$/],
       [{ socket: "/tmp/s" }, /^server 0: unknown option "socket", did you mean "path"\?$/],
       [new Map([["host", "a"]]), /^server 0 must be an object of options, not a Map$/],
-      [["a", 1, 2], /^server 0 "a": a pair has an address and a weight alone$/],
+      [["a", 1, 2], /^server 0 "a": a pair has only an address and a weight$/],
     ];
     for (const [spec, words] of refused) {
       checkRefused(() => parseServers([spec as ServerSpec]), TypeError, words);

@@ -76,7 +76,7 @@ describeDialects("lifetimes", (stores) => {
     await other.storeSession(one);
     two.set("c", 1);
     const cas = /^(ms .* C|cas )/;
-    // Its first cas is refused; what stands there before the second has the ttl that it was given.
+    // Its first cas is refused. The copy that is stored before the second has the ttl that it was given.
     gate.before(cas, () => {});
     gate.before(cas, () => stores.assertTtl(store.mcKey(id), 60));
     assert.equal(await store.storeSession(two), "stored");

@@ -26,6 +26,9 @@ interface Need {
   readonly isThere: (env: Environment) => boolean;
 }
 
+/** Where Debian has the jar. */
+export const SPYMEMCACHED = "/usr/share/java/spymemcached.jar";
+
 const PYTHON_CLIENTS = ["memcache", "pymemcache", "pylibmc"];
 
 const MEMCACHED: Need = {
@@ -50,11 +53,34 @@ const TESTS: readonly Need[] = [
   },
 ];
 
+/** The clients of other languages whose values test/real_clients reads and writes. */
+const CLIENTS: readonly Need[] = [
+  {
+    name: "php with the extension memcached",
+    packages: ["php-cli", "php-memcached", "php-igbinary", "php-msgpack"],
+    hint: "PHP with the extensions memcached, igbinary and msgpack: https://pecl.php.net",
+    isThere: (env) => runs("php", ["-r", 'exit(extension_loaded("memcached") ? 0 : 1);'], env),
+  },
+  {
+    name: "ruby with dalli",
+    packages: ["ruby", "ruby-dalli"],
+    hint: "gem install dalli",
+    isThere: (env) => runs("ruby", ["-e", 'require "dalli"'], env),
+  },
+  {
+    name: "java with spymemcached",
+    packages: ["default-jdk-headless", "libspymemcached-java"],
+    hint: `a JDK, and spymemcached's jar as ${SPYMEMCACHED}`,
+    isThere: (env) => findProgram("javac", env) !== undefined && existsSync(SPYMEMCACHED),
+  },
+];
+
 /** The groups that can be named: `npm test -- --install chromium`. */
 const GROUPS: Readonly<Record<string, readonly Need[]>> = {
   tests: TESTS,
   chromium: [program("chromium", "Chromium, with the name chromium on PATH")],
   redis: [REDIS],
+  clients: CLIENTS,
 };
 
 /** The names that `provide` takes. */
@@ -127,6 +153,11 @@ function program(name: string, hint: string): Need {
   const isThere = (env: Environment): boolean =>
     findProgram(name, env) !== undefined || findProgram(`/usr/sbin/${name}`) !== undefined;
   return { name, packages: [name], hint, isThere };
+}
+
+function runs(program: string, args: readonly string[], env: Environment): boolean {
+  const path = findProgram(program, env);
+  return path !== undefined && spawnSync(path, args, { stdio: "ignore" }).status === 0;
 }
 
 function mayInstall(): boolean {

@@ -12,6 +12,7 @@ const NOT_TESTS = [
   "fake_timers",
   "model",
   "projects",
+  "real_clients",
   "support",
   "telemetry",
   "workerd",

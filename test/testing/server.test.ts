@@ -230,7 +230,7 @@ describe("connections", () => {
       socket.pause();
       const request = Buffer.from("mg big v\r\n");
       for (let count = 0; count < replies; count++) socket.write(request);
-      socket.end(); // all is said, and all must be answered
+      socket.end(); // everything is sent, and everything must be answered
       const control = await Control.open(address);
       t.after(() => control.close());
       let answered = -1;

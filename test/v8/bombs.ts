@@ -134,7 +134,7 @@ export const bombs: Readonly<Record<string, Buffer>> = {
   "a regular expression with an experimental flag": pattern("a", 64),
   "a regular expression with unknown flags": pattern("a", 512),
   "a regular expression with both u and v": pattern("a", U | V),
-  "a regular expression that is none": pattern("(", 0),
+  "an invalid regular expression": pattern("(", 0),
   "1 MB of \\p{L}, 37 s in V8": pattern("\\p{L}".repeat(200_000), U),
   "1 MB of \\p{L} in a class": pattern(`[${"\\p{L}".repeat(200_000)}]`, U),
   "4 KB of \\p{RGI_Emoji}": pattern("\\p{RGI_Emoji}".repeat(290), V),

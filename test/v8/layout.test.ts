@@ -177,7 +177,7 @@ test("a view that tracks the length of its buffer still does so", () => {
   assert.equal(view.length, 5);
 });
 
-test("__proto__ becomes an own property and nobody's prototype", () => {
+test("__proto__ becomes an own property, not a prototype", () => {
   const value = deserialize(serialize(JSON.parse('{"__proto__":{"admin":true}}'))) as object;
   assert.equal(Object.getPrototypeOf(value), Object.prototype);
   assert.deepEqual(Object.keys(value), ["__proto__"]);

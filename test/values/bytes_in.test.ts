@@ -1,4 +1,4 @@
-/** Bytes whose buffer changes, shrinks or goes away: the caller alone has the harm, and the wire stays in step. */
+/** Bytes whose buffer changes, shrinks or goes away harm only their own call, and the connection stays in step. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Memcached, SessionStore } from "../../mod.ts";
@@ -12,7 +12,7 @@ const serializer = {
   deserialize: (data: Uint8Array) => data,
 };
 
-/** Each way in. */
+/** The calls that take bytes. */
 const WRITES: Readonly<Record<string, Write>> = {
   set: (m, key, bytes) => m.set(key, bytes),
   "set of an ArrayBuffer": (m, key, bytes) => m.set(key, bytes.buffer),
@@ -26,7 +26,7 @@ const WRITES: Readonly<Record<string, Write>> = {
   fetch: (m, key, bytes) => m.fetch(key, () => bytes, { ttl: 60 }),
 };
 
-const SIZES = [100, 70_000]; // copied with others into a batch; a chunk by itself
+const SIZES = [100, 70_000]; // one is copied with others into a batch, the other is a chunk by itself
 
 /** What can be done to bytes after the call. */
 const HARM: Readonly<Record<string, (bytes: Uint8Array) => void>> = {
@@ -46,7 +46,7 @@ function bytesOf(size: number, resizable = false): Uint8Array {
   return new Uint8Array(buffer).fill(7);
 }
 
-/** An instance that tells a length of its own. */
+/** An instance that reports a wrong length. */
 class Liar extends Uint8Array {
   override get byteLength(): number {
     return 1_000;
@@ -56,7 +56,7 @@ class Liar extends Uint8Array {
   }
 }
 
-describe("bytes that go in", () => {
+describe("bytes that are stored", () => {
   let server: MemcachedServer;
   const clients: Memcached[] = [];
   before(async () => {
@@ -73,7 +73,7 @@ describe("bytes that go in", () => {
     return client;
   }
 
-  /** Calls beside it, in the same tick, all succeed. */
+  /** Asserts that other calls of the same tick all succeed. */
   async function assertHarmless(
     client: Memcached,
     write: () => Promise<unknown>,
@@ -91,7 +91,7 @@ describe("bytes that go in", () => {
     for (const warm of [true, false]) {
       const when = `${protocol}, ${warm ? "connected" : "not yet connected"}`;
       for (const [what, write] of Object.entries(WRITES)) {
-        test(`${what}, ${when}: bytes that are gone are refused, and harm nobody`, async () => {
+        test(`${what}, ${when}: bytes that are gone are refused, and other calls are not harmed`, async () => {
           for (const size of SIZES) {
             const client = connect({ protocol });
             if (warm) await client.get("a");
@@ -100,7 +100,7 @@ describe("bytes that go in", () => {
             const key = `gone-${what.replaceAll(" ", "-")}-${protocol}-${warm}-${size}`;
             const error = await assertHarmless(client, async () => await write(client, key, bytes));
             if (what === "fetch") {
-              // What cannot be stored is still the loader's value, for its callers.
+              // Callers still get the loader's value, even if it cannot be stored.
               assert.equal(error, undefined);
               assert.equal(await client.get(key), undefined);
               continue;
@@ -133,7 +133,7 @@ describe("bytes that go in", () => {
       }
     }
 
-    test(`a class of its own that tells a wrong length, ${protocol}: its bytes are stored`, async () => {
+    test(`a subclass that reports a wrong length, ${protocol}: its bytes are stored`, async () => {
       const client = connect({ protocol });
       for (const size of SIZES) {
         const error = await assertHarmless(
@@ -145,7 +145,7 @@ describe("bytes that go in", () => {
       }
     });
 
-    test(`inside other values and sessions, ${protocol}: refused, and nobody is harmed`, async () => {
+    test(`inside other values and sessions, ${protocol}: refused, and other calls are not harmed`, async () => {
       const client = connect({ protocol });
       const store = new SessionStore<{ bytes: Uint8Array }>({
         client,

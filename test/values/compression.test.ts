@@ -1,4 +1,4 @@
-// compressAbove: only what is larger and shrinks is compressed, before the call returns; what is read is bounded.
+// compressAbove: only values that are larger and shrink are compressed, before the call returns; reads are bounded.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
@@ -7,10 +7,9 @@ import {
   CorruptValueError,
   SessionStore,
   UnsupportedError,
-  type ValuesName,
   ValueTooLargeError,
 } from "../../mod.ts";
-import { oneScene } from "./scene.ts";
+import { oneScene, type ValuesName } from "./scene.ts";
 
 const on = oneScene();
 const HAS_ZSTD = "zstdDecompressSync" in zlib;
@@ -36,14 +35,14 @@ test("text, bytes and V8 are compressed above the limit, numbers never", async (
     const [stored, bytes] = await on().store(client, value);
     assert.equal(stored, flags);
     if ((flags & 8) !== 0) assert.ok(bytes.length < 200, `${bytes.length} bytes`);
-    // Whatever the reader's own settings.
+    // The reader's own settings make no difference.
     for (const reader of [client, plain]) {
       assert.deepEqual(await on().read(reader, bytes, stored), value);
     }
   }
 });
 
-test("what does not shrink stays as it is", async () => {
+test("a value that does not shrink is stored as it is", async () => {
   const client = on().connect({ compressAbove: 0 });
   const noise = new Uint8Array(Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 7919) >> 3)));
   assert.deepEqual((await on().store(client, "short"))[0], 16);
@@ -61,7 +60,7 @@ test("writes leave in the order of their calls, small or large", async () => {
   }
 });
 
-test("what was appended or prepended to a compressed value is never lost unseen", async () => {
+test("text appended or prepended to a compressed value is never lost silently", async () => {
   const client = on().connect({ compressAbove: 100 });
   for (const extend of [client.append, client.prepend]) {
     const key = on().key();
@@ -82,12 +81,12 @@ test("the codec's buffer and the caller's bytes are free when the call has retur
   assert.deepEqual(await client.get(b), new Uint8Array(5000).fill(1));
 });
 
-test("maxValueBytes bounds what is sent, what is inflated, and what is compressed at all", async () => {
+test("maxValueBytes bounds the sent bytes, the inflated bytes, and the values that are compressed", async () => {
   const client = on().connect({ compressAbove: 100, maxValueBytes: 5000 });
   const key = on().key();
   await client.set(key, "x".repeat(5000));
   assert.equal(await client.get(key), "x".repeat(5000));
-  // It would fit when compressed, and could not be read again.
+  // It would fit if it were compressed, but could not be read again.
   await assert.rejects(client.set(key, "x".repeat(5001)), ValueTooLargeError);
   const bomb = zlib.deflateSync(Buffer.alloc(5001));
   for (const flags of [8, 24, 264]) {
@@ -99,7 +98,7 @@ test("maxValueBytes bounds what is sent, what is inflated, and what is compresse
   }
 });
 
-test("other clients' tables: compressed as they do it, and bounded alike", async () => {
+test("other clients' tables: compressed as those clients do it, with the same bounds", async () => {
   const rows: readonly (readonly [
     ValuesName,
     value: unknown,
@@ -129,7 +128,7 @@ test("other clients' tables: compressed as they do it, and bounded alike", async
   }
 });
 
-test("memcache-client's zstd: read and written where the runtime has it, else refused by name", async () => {
+test("memcache-client's zstd: read and written if the runtime has it, otherwise refused by name", async () => {
   const key = on().key();
   if (HAS_ZSTD) {
     const client = on().of("memcache-client", { compressAbove: 100 });
@@ -140,7 +139,7 @@ test("memcache-client's zstd: read and written where the runtime has it, else re
       const small = on().of("memcache-client", { maxValueBytes: 1000 });
       await assert.rejects(small.get(key), { code: "CORRUPT_VALUE" });
     }
-    // PHP's own, with the length in front.
+    // PHP's own form has the length in front.
     const php = Buffer.concat([Buffer.of(4, 0, 0, 0), zlib.zstdCompressSync("text")]);
     assert.equal(await on().read(on().of("php"), php, 16 | 128), "text");
     return;
@@ -164,7 +163,7 @@ test("clients that compress nothing refuse compressAbove, and lengths are checke
   }
 });
 
-test("sessions are never compressed, and have their own format whatever the client's table", async () => {
+test("sessions are never compressed, and keep their own format with any table", async () => {
   for (const options of [{ compressAbove: 0 }, { values: "php" }] as const) {
     const store = new SessionStore<{ LONG: string }>({ client: on().connect(options) });
     const session = await store.open();

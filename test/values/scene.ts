@@ -1,9 +1,12 @@
-/** A server, a client for each table of values, and one that sees bytes and flags as they are stored. */
+/** A server, a client for each table of values, and a client that sees bytes and flags as they are stored. */
 import { Buffer } from "node:buffer";
 import { after, before } from "node:test";
-import { Memcached, type MemcachedOptions, type ValuesName } from "../../mod.ts";
+import { Memcached, type MemcachedOptions } from "../../mod.ts";
 import { type Raw, rawSerializer } from "../client/suite/stage.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+
+/** A name of a table. */
+export type ValuesName = NonNullable<MemcachedOptions["values"]>;
 
 /** What a test has at hand. */
 export class Scene {
@@ -17,21 +20,21 @@ export class Scene {
     this.raw = this.connect({ serializer: rawSerializer });
   }
 
-  /** A client, closed with the scene. */
+  /** Makes a client, which is closed with the scene. */
   connect(options: MemcachedOptions): Memcached {
     const client = new Memcached(this.server.address, { timeout: 10_000, ...options });
     this.#clients.push(client);
     return client;
   }
 
-  /** A client of a table. */
+  /** Returns the client of a table. */
   readonly of = (values: ValuesName, options: MemcachedOptions = {}): Memcached =>
     this.connect({ values, ...options });
 
-  /** A key that nobody has used. */
+  /** Returns a key that nobody has used. */
   readonly key = (): string => `key:${++this.#keys}`;
 
-  /** What a client makes of bytes under flags. */
+  /** Reads bytes and flags with a client, and returns the value. */
   readonly read = async (
     client: Memcached,
     data: string | Uint8Array,
@@ -43,7 +46,7 @@ export class Scene {
     return await client.get(key);
   };
 
-  /** How a client stores a value: its flags, and its bytes as latin1. */
+  /** Stores a value with a client, and returns its flags and its bytes as latin1. */
   readonly store = async (client: Memcached, value: unknown): Promise<[number, string]> => {
     const key = this.key();
     await client.set(key, value);
@@ -57,7 +60,7 @@ export class Scene {
   }
 }
 
-/** One scene for all tests of a file. */
+/** Makes one scene for all tests of a file. */
 export function oneScene(): () => Scene {
   let scene: Scene | undefined;
   before(async () => {

@@ -1,15 +1,15 @@
-// What each client's table makes of a value, and a value of each: vectors computed from the rules in the
-// clients' own sources. test/real_clients has the clients themselves.
+// How each client's table stores and reads values, by vectors that were computed from the rules in the clients'
+// own sources. test/real_clients has the clients themselves.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
-import { CorruptValueError, SerializationError, type ValuesName } from "../../mod.ts";
-import { oneScene } from "./scene.ts";
+import { CorruptValueError, SerializationError } from "../../mod.ts";
+import { oneScene, type ValuesName } from "./scene.ts";
 
 const on = oneScene();
 
-/** A value and how it is stored: flags, bytes as latin1. It must come back as it was. */
+/** A value, and how it is stored: its flags, and its bytes as latin1. It must come back as it was. */
 type Row = readonly [value: unknown, flags: number, bytes: string];
 
 const utf8 = (text: string): string => Buffer.from(text).toString("latin1");
@@ -122,7 +122,7 @@ for (const [values, rows] of Object.entries(ROWS) as [ValuesName, readonly Row[]
   });
 }
 
-/** What is read here that is written otherwise. */
+/** Stored values that memwire reads, but writes in another way. */
 const READ: readonly (readonly [
   values: ValuesName,
   bytes: string | Uint8Array,
@@ -157,13 +157,13 @@ const READ: readonly (readonly [
   ["memcache-client", "null", 4, NaN],
 ];
 
-test("what other versions and settings of these clients write is read", async () => {
+test("values that other versions and settings of these clients write are read", async () => {
   for (const [values, stored, flags, value] of READ) {
     assert.deepEqual(await on().read(on().of(values), stored, flags), value, `${values} ${flags}`);
   }
 });
 
-describe("what a table cannot express is refused, and nothing is sent:", () => {
+describe("a value that a table cannot express is refused, and nothing is sent:", () => {
   const cyclic: Record<string, unknown> = {};
   cyclic["self"] = cyclic;
   class Point {
@@ -226,7 +226,7 @@ describe("what a table cannot express is refused, and nothing is sent:", () => {
   }
 });
 
-test("foreign objects are refused by their true names, unknown flags and damage by the flags", async () => {
+test("foreign objects are refused with their names, unknown flags and damaged values with the flags", async () => {
   const rows: readonly (readonly [ValuesName, string | Uint8Array, number, RegExp])[] = [
     ["python-memcached", "\x80\x03]q\0.", 1, /pickle/],
     ["python-memcached", deflateSync("\x80\x03]q\0."), 9, /pickle/],
@@ -310,7 +310,7 @@ test("fetch, update and the calls for many keys go through the table", async () 
       new Map<string, unknown>([[a, value], [b, 1.5]]),
     );
     assert.equal(await client.update<number>(b, (n = 0) => n + 1), 2.5);
-    // Nothing under flags 0 is a stub of memcached's own: the text is returned, and not stored.
+    // Empty bytes under flags 0 are a stub of memcached's: the text is returned, and not stored.
     const empty = on().key();
     assert.equal(await client.fetch(empty, () => "", { ttl: 60 }), "");
     assert.equal(await client.get(empty), undefined);
@@ -321,7 +321,7 @@ function refuseToLoad(): never {
   throw new Error("it was there");
 }
 
-test("values and serializer exclude each other, and names are checked", () => {
+test("values and serializer cannot be combined, and names are checked", () => {
   const wrong = (options: Record<string, unknown>, words: RegExp): void => {
     assert.throws(() => on().connect(options), (error) => {
       assert.ok(error instanceof TypeError, String(error));

@@ -1,16 +1,18 @@
 /**
- * What `fetch` says to a server about one key, and what it makes of the answers.
+ * What `fetch` sends to a server about one key, and what follows from the answers.
  *
- * Who is to load is decided by the server, which gives each stored item a token. The winner loads and stores
- * by a `cas` line with the token that it has won: a delete, a `set`, a mark as stale or another winner changes
- * the token, so what was loaded from an older state is never stored. In meta one `mg` asks, makes a stub where
- * nothing is there (N), and wins what is due for renewal (R). In classic a miss is followed by `add` of a stub
- * and `gets`; the stub's 16 random bytes tell its maker that the token is his.
+ * The server decides who loads: it gives each stored item a token. The winner loads, and stores by a
+ * `cas` line with the token that it has won. A delete, a `set`, a mark as stale or another winner changes
+ * the token, so a value that was loaded from an older state is never stored. In meta, one `mg` asks,
+ * makes a stub if nothing is there (N), and wins an item that is due for renewal (R). In classic, a miss
+ * is followed by `add` of a stub and `gets`; by the stub's 16 random bytes, its nonce, its maker knows
+ * that the token is its own.
  *
- * The answers, from top to bottom. X: marked as stale. W: this caller is to load. Z: another one does. "Aged":
- * the token has stood there for `lease` seconds, so its loader is taken for dead (seen.ts).
+ * The answers; the first row that fits counts. X: marked as stale. W: this caller should load. Z: another
+ * one does. "Aged": the token has been there for `lease` seconds, so its loader is taken for dead
+ * (seen.ts).
  *
- * | what stands there              | meta                              | classic                           |
+ * | what is there                  | meta                              | classic                           |
  * | ------------------------------ | --------------------------------- | --------------------------------- |
  * | error, lost, no reply in time  | bypass: load, store nothing       | the same                          |
  * | nothing                        | bypass: no memory for a stub      | add a stub and ask: own: won cold |
@@ -41,8 +43,9 @@
  * | take over                      | cas of a stub, and ask: own bytes: won cold                           |
  * | rearm                          | md I C, and ask: the next reader wins                                 |
  *
- * Never `ms` with a token: refused for its size or for memory, it deletes what is there, whatever the token.
- * Over the same connection only: a server that has restarted counts its tokens from 1 again.
+ * Never `ms` with a token: if it is refused for its size or for memory, it deletes what is there,
+ * whatever the token. Tokens are only used over the connection that gave them: a server that has
+ * restarted counts them from 1 again.
  */
 import { randomBytes } from "node:crypto";
 import { type Finish, Request } from "../../connection/request.ts";
@@ -67,24 +70,28 @@ const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 200;
 const PAUSE_GROWTH = 1.5;
 
-// Somebody must delete the stub between `add` and `gets` for another round: a server keeps nothing else.
+// Another round means that somebody has deleted the stub between `add` and `gets`, or that the server
+// keeps nothing.
 const MAX_CLAIMS = 10;
 
-/** What a fetch has come to. */
+/** The outcome of a fetch. */
 export interface Outcome {
   readonly value: unknown;
   readonly result: "hit" | "stale" | "loaded" | "waited" | "bypassed";
-  /** The value was loaded and may have been invalidated since: who came after the load began asks again. */
+  /**
+   * Whether the value was loaded and may have been invalidated since. A caller who came after the load
+   * began asks again.
+   */
   readonly doubtful: boolean;
-  /** What went wrong on the way. */
+  /** What went wrong, if something did. */
   readonly error: unknown;
 }
 
-/** The callers' side of an exchange. */
+/** What an exchange asks of its callers. */
 export interface Loading {
-  /** Nobody waits for the outcome any more. */
+  /** Whether nobody waits for the outcome any more. */
   readonly abandoned: boolean;
-  /** Loads, for what has been won or because the cache is bypassed. */
+  /** Loads the value, because the key was won or the cache is bypassed. */
   load(found: Found): Promise<unknown>;
   /** Another caller loads: this one waits. */
   waits(): void;
@@ -95,7 +102,7 @@ export interface Sender {
   send<T>(request: Request<T>, options: CheckedOptions): Promise<T>;
 }
 
-/** The part of an exchange that a client has but once. */
+/** What all exchanges of a client share. */
 export interface Common {
   readonly core: Core;
   readonly codec: ClientCodec;
@@ -103,7 +110,7 @@ export interface Common {
   readonly found: Finish<Found>;
 }
 
-/** The question that each exchange begins with. */
+/** The read with which each exchange begins. */
 export function question(
   key: string,
   settings: FetchSettings,
@@ -125,7 +132,7 @@ export class Exchange {
   readonly #sender: Sender;
   readonly #many: boolean;
 
-  /** `key` as it goes over the wire; `many`: it is one of several that a call has. */
+  /** `key` as it goes over the wire; `many`: it is one of several keys of a call. */
   constructor(
     key: string,
     common: Common,
@@ -140,7 +147,7 @@ export class Exchange {
     this.#many = many;
   }
 
-  /** Goes on from the first answer to the outcome. Rejects with what `load` has rejected with. */
+  /** Goes on from the first answer to the outcome. Rejects if `load` rejects, with the same error. */
   async run(first: Found, loading: Loading): Promise<Outcome> {
     const { seen } = this.#common;
     let found = first;
@@ -196,7 +203,7 @@ export class Exchange {
     }
   }
 
-  /** Stores what was loaded; false: somebody has written, deleted or invalidated meanwhile. */
+  /** Stores the loaded value; false: somebody has written, deleted or invalidated the key meanwhile. */
   async #store({ token, connection }: Found, value: unknown): Promise<boolean> {
     const settings = this.#settings;
     const dialect = connection?.dialect ?? "classic";
@@ -224,7 +231,7 @@ export class Exchange {
     const { codec } = this.#common;
     if (codec.encodeNotEmpty === undefined) {
       throw new SerializationError(
-        "no bytes and flags 0 cannot be stored: readers take that for a value that is being loaded",
+        "an empty value with flags 0 cannot be stored: readers take it for a value that is being loaded",
         { path: "" },
       );
     }
@@ -236,21 +243,24 @@ export class Exchange {
       await this.#drop(won);
       throw error;
     }
-    // Only what has not been invalidated since may be served on.
+    // The old value may only be served if it has not been invalidated since.
     const still = this.#request("has", tokenResult);
     const token = await this.#send(still).catch(() => undefined);
     if (token !== won.token) throw error;
-    this.#aged(won); // the clock of the next try begins
+    this.#aged(won); // from now on the time until the next try counts
     return outcome(won.value, "stale", error);
   }
 
-  /** Gives back what was won for nobody. */
+  /** Gives back a win that nobody waits for. */
   async #abandon(found: Found): Promise<Outcome> {
     if (found.state === "won") await (found.old ? this.#rearm(found) : this.#drop(found));
     return outcome(undefined, "waited");
   }
 
-  /** Puts a stub there, where nothing is (`add`) or in place of an aged one, and asks whose stands there. */
+  /**
+   * Stores a stub, where nothing is (`add`) or in place of an aged one (`cas`), and asks whose stub is
+   * there.
+   */
   async #plant(operation: "add" | "cas", aged?: Found): Promise<Found> {
     const nonce = randomBytes(NONCE_BYTES);
     const stub = this.#request<void>(operation, doneResult);
@@ -265,11 +275,14 @@ export class Exchange {
     const found = await this.#ask(nonce);
     if (found.state === "won") return found;
     const error = await planted;
-    // A lost connection was followed by another, which has said what stands there.
+    // If the connection was lost, the read went over another one and has told what is there.
     return error === undefined || error instanceof ConnectionLostError ? found : bypass(error);
   }
 
-  /** Asks; `nonce`: the bytes of a stub of its own. Rejects only with what is no failure of the cache. */
+  /**
+   * Asks what is there; `nonce`: the bytes of our own stub. Rejects only with errors that are no failure
+   * of the cache.
+   */
   async #ask(nonce?: Uint8Array): Promise<Found> {
     const { core, codec, found } = this.#common;
     const finish = core.inCallersContext(nonce === undefined ? found : foundResult(codec, nonce));
@@ -280,15 +293,15 @@ export class Exchange {
     }
   }
 
-  /** Makes the next reader the winner, by the token. */
+  /** Makes the next reader the winner, if the token is still there. */
   async #rearm({ token }: Found): Promise<void> {
     const rearm = this.#request("rearm", doneResult);
     rearm.cas = token;
-    await this.#send(rearm).catch(() => undefined); // the next question tells what stands there
+    await this.#send(rearm).catch(() => undefined); // the next read tells what is there
     this.#common.seen.forget(this.key);
   }
 
-  /** Deletes by the token, over whatever connection: at worst a cached value goes too. */
+  /** Deletes by the token, over any connection: at worst this deletes another cached value. */
   async #drop({ token }: Found): Promise<void> {
     await this.#send(this.#deletion(token)).catch(() => undefined);
   }
@@ -323,7 +336,7 @@ function outcome(
   return { value, result, doubtful, error };
 }
 
-/** The token of what stands there, a stub's too; "0": nothing does. */
+/** The token of what is there, a stub or a value; "0": nothing is there. */
 const tokenResult: Finish<string> = (reply) => String(reply.cas);
 
 function isStubLike({ flags, value }: Request<unknown>): boolean {

@@ -1,4 +1,4 @@
-/** fetch: the value, else what the loader makes of it. */
+/** fetch: the value, or the one that the loader returns. */
 import { checkFunction } from "../../checks/values.ts";
 import { type FetchOptions, readFetchOptions } from "./options.ts";
 import type { Flights, Load as UntypedLoad } from "./flights.ts";

@@ -1,13 +1,15 @@
 /**
  * `fetch` within one client: callers of one key share one load.
  *
- * Each caller asks the server for himself, and a hit ends there: its promise is that of the request
- * (Request.continuation), so it costs hardly more than `get` and its value is the caller's own. Who finds that
- * the value must be loaded, or is being loaded, begins a flight, or joins the one that his key has.
+ * Each caller asks the server for itself, and a hit ends there: its promise is that of the request
+ * (Request.continuation), so it costs hardly more than `get`, and its value is the caller's own. A caller
+ * who finds that the value must be loaded, or is being loaded, begins a flight or joins the one of its
+ * key.
  *
- * Who asked before the load began may be given whatever it brings. Who calls later joins without asking, and
- * asks after all if the value was perhaps invalidated meanwhile: the invalidation may have been acknowledged
- * before he called. Nobody joins a flight that has won an old value, for the server gives that to all others.
+ * A caller who asked before the load began may get whatever it brings. A caller who comes later joins
+ * without asking, and asks after all if the value may have been invalidated meanwhile: the invalidation
+ * may have been acknowledged before that caller called. Nobody joins a flight that has won an old value,
+ * since the server gives the old value to all others.
  */
 import { AsyncResource } from "node:async_hooks";
 import { onAbort } from "../../connection/abort.ts";
@@ -31,14 +33,14 @@ import { Seen } from "./seen.ts";
 /** Makes a value. */
 export type Load = (context: { stale: unknown; signal: AbortSignal }) => unknown;
 
-/** All fetches of a client that load or wait for a load, by key. */
+/** The fetches of a client, and the flights of those that load or wait for a load. */
 export class Flights implements Common {
   readonly core: Core;
   readonly codec: ClientCodec;
   readonly seen: Seen;
   readonly found: Finish<Found>;
-  // Hits leave no trace in it: entries that come and go with each call made the collection of garbage take
-  // half of all CPU (Node 20), for a Map's old tables keep alive what they have held.
+  // Hits are not entered here: when each call added and removed an entry, garbage collection took half of
+  // all CPU (Node 20), since a Map's old tables keep their entries alive.
   readonly #flights = new Map<string, Flight>();
 
   constructor(core: Core, codec: ClientCodec) {
@@ -49,8 +51,8 @@ export class Flights implements Common {
   }
 
   /**
-   * The value for a key as it goes over the wire. May throw. `waits` is told when it comes from elsewhere,
-   * or not yet.
+   * The value for a key as it goes over the wire. May throw. `waits` is called if the value comes from
+   * another load, or not at once.
    */
   fetch(
     key: string,
@@ -68,7 +70,7 @@ export class Flights implements Common {
     return signal === undefined ? promise : untilAbort(promise, signal, () => caller.leave());
   }
 
-  /** Asks for a caller. */
+  /** Asks the server for a caller. */
   ask(caller: Caller): Promise<unknown> {
     const { key, settings, sender } = caller;
     const many = sender !== this.core;
@@ -82,9 +84,9 @@ export class Flights implements Common {
     }
   }
 
-  /** Goes on for a caller whose question has not brought a hit. */
+  /** Goes on for a caller whose read was not a hit. */
   async goOn(caller: Caller, first: () => Found): Promise<unknown> {
-    // Later: the connection is in the middle of something, and the loader may call the client.
+    // Go on later: the connection is in the middle of its work, and the loader may call the client.
     await undefined;
     let found: Found;
     try {
@@ -105,7 +107,7 @@ export class Flights implements Common {
     return await this.#ride(caller, flight, false);
   }
 
-  /** Nobody joins the flight from now on. */
+  /** Takes the flight out, so that nobody joins it from now on. */
   remove(flight: Flight): void {
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
   }
@@ -115,7 +117,9 @@ export class Flights implements Common {
     return await this.#ride(caller, flight, flight.loading);
   }
 
-  /** Waits for the flight's outcome; who came `late` asks after all if that is doubtful. */
+  /**
+   * Waits for the flight's outcome. A caller who came `late` asks after all if the outcome is doubtful.
+   */
   async #ride(caller: Caller, flight: Flight, late: boolean): Promise<unknown> {
     caller.board(flight);
     try {
@@ -131,7 +135,7 @@ export class Flights implements Common {
   }
 }
 
-/** One who waits for a value. */
+/** A call that waits for a value. */
 class Caller implements Continuation {
   readonly key: string;
   readonly load: Load;
@@ -141,11 +145,13 @@ class Caller implements Continuation {
   /** Its signal has aborted, or it has its value. */
   gone = false;
   readonly #flights: Flights;
-  /** A reply is read in the async context of whoever made the socket. The loader is to run in its caller's. */
+  /**
+   * The loader runs in this context, its caller's. Replies are read in that of whoever made the socket.
+   */
   readonly #context: AsyncResource = new AsyncResource("memwire.fetch", MANUAL);
-  /** When it called, if somebody listens; else 0. */
+  /** When the call was made, if somebody listens; else 0. */
   readonly #since: number = fetchEvents.hasSubscribers ? elapsed() : 0;
-  /** What it waits for now. */
+  /** The flight that it waits for now. */
   #flight: Flight | undefined = undefined;
 
   constructor(
@@ -179,7 +185,7 @@ class Caller implements Continuation {
     return this.#context.runInAsyncScope(() => this.#flights.goOn(this, first));
   }
 
-  /** Waits for the flight, and for no other any more. */
+  /** Waits for this flight, and no longer for another. */
   board(flight: Flight): void {
     this.#flight?.leave();
     this.#flight = this.gone ? undefined : flight;
@@ -194,7 +200,7 @@ class Caller implements Continuation {
     this.#flights.core.leave();
   }
 
-  /** Has what it came for: tells who listens, in its own context. */
+  /** Ends the call, and publishes that in its own context. */
   end(result: Outcome["result"], error: unknown): void {
     if (this.gone) return;
     if (this.#since > 0) {
@@ -214,14 +220,14 @@ const MANUAL = { requireManualDestroy: true };
 /** A key that is being loaded, here or elsewhere. */
 class Flight implements Loading {
   readonly key: string;
-  /** Whose loader and options it has. */
+  /** The caller whose loader and options it uses. */
   readonly first: Caller;
   readonly outcome: Promise<Outcome>;
-  /** Callers that wait for it. */
+  /** How many callers wait for it. */
   waiting = 0;
   /** The load has begun. */
   loading = false;
-  /** The load is one without the cache. */
+  /** The load bypasses the cache. */
   bypassed = false;
   /** Nobody waits for it any more. */
   abandoned = false;
@@ -234,10 +240,10 @@ class Flight implements Loading {
     this.key = key;
     this.first = first;
     this.#flights = flights;
-    // The caller may have left while the question was on its way.
+    // The caller may have left while its read was on the way.
     this.abandoned = first.gone;
     const exchange = new Exchange(key, flights, settings, sender, sender !== flights.core);
-    // The loader runs when others can join.
+    // The loader starts later, when others can already join.
     this.outcome = Promise.resolve().then(() => exchange.run(found, this)).finally(() => {
       this.#ended = true;
       flights.remove(this);
@@ -264,7 +270,10 @@ class Flight implements Loading {
   }
 }
 
-/** A promise, or the signal's reason if that aborts first; `leave` is then called. */
+/**
+ * Settles as the promise does, or rejects with the signal's reason if that aborts first, and then calls
+ * `leave`.
+ */
 function untilAbort(
   promise: Promise<unknown>,
   signal: AbortSignal,

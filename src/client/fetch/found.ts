@@ -1,4 +1,4 @@
-/** What a read of fetch's has found: the upper table of exchange.ts, from top to bottom. */
+/** What a read of fetch has found: the upper table of exchange.ts, from top to bottom. */
 import type { ConnectionRef, Finish } from "../../connection/request.ts";
 import {
   asMemcachedError,
@@ -13,18 +13,18 @@ import type { ValueCodec } from "../values/codec.ts";
 /** What a read has found. */
 export interface Found {
   readonly state: "hit" | "stale" | "won" | "wait" | "nothing" | "bypass";
-  /** Of a hit, of what is stale, and of a win over an old value. */
+  /** The value of a hit, of a stale item, and of a win over an old value. */
   readonly value: unknown;
-  /** Of a win: an old value, or an old absence, stands there. */
+  /** Whether it is a win over an old value or an old absence. */
   readonly old: boolean;
   readonly token: string;
   /** The connection that the token came over. */
   readonly connection: ConnectionRef | null;
-  /** Why the cache cannot be used. */
+  /** Why the cache is bypassed. */
   readonly error: unknown;
 }
 
-/** Makes what was found of a reply: the table, from top to bottom. `nonce`: the bytes of one's own stub. */
+/** Goes through the table for a reply, from top to bottom. `nonce`: the bytes of our own stub. */
 export function foundResult(codec: ValueCodec, nonce?: Uint8Array): Finish<Found> {
   return (reply, { key, connection }) => {
     const { kind, flags, size, won, leased, stale, cas } = reply;
@@ -48,7 +48,7 @@ export function foundResult(codec: ValueCodec, nonce?: Uint8Array): Finish<Found
   };
 }
 
-/** A win over an old value; one that cannot be read any more is none. */
+/** A win over an old value. If the value cannot be read any more, the win is a cold one. */
 function oldValue(
   reply: Reply,
   codec: ValueCodec,
@@ -64,7 +64,7 @@ function oldValue(
   }
 }
 
-/** Whether something was there, be it old. */
+/** Whether a value or an absence was there, fresh or old. */
 export function isThere({ state, old }: Found): boolean {
   return state === "hit" || state === "stale" || old;
 }
@@ -84,7 +84,10 @@ export function bypass(error: unknown): Found {
   return { state: "bypass", value: undefined, old: false, token: "", connection: null, error };
 }
 
-/** The same for the error of a question. Throws those that say something else. */
+/**
+ * The cache is bypassed because a read has failed with this error. Throws the error if it is no failure
+ * of the cache.
+ */
 export function bypassFor(error: unknown): Found {
   const { code } = asMemcachedError(error);
   if (error instanceof CorruptValueError || code === "UNSUPPORTED" || code === "CLOSED") {

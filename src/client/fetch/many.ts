@@ -1,9 +1,9 @@
 /**
  * fetchMany: an exchange for each key, and one load for all that are won.
  *
- * The questions leave in one write to each server. The load begins when none of them is open any more: each
- * key is there, won, or waits for another's load. A key that is won later, after such a wait, is loaded with
- * those that are won in the same turn of the event loop.
+ * The reads leave in one write to each server. The load begins when all of them are answered: each key is
+ * there, is won, or waits for another load. A key that is won later, after such a wait, is loaded
+ * together with those that are won in the same turn of the event loop.
  */
 import { AsyncResource } from "node:async_hooks";
 import { checkFunction, checkIterable } from "../../checks/values.ts";
@@ -17,7 +17,7 @@ import type { Sender } from "./exchange.ts";
 import type { Flights } from "./flights.ts";
 import { type FetchOptions, readFetchOptions } from "./options.ts";
 
-// Commands of one call that are underway at a time.
+// How many commands of a call are under way at a time.
 const WINDOW = 2000;
 
 /** Makes the values of several keys; a key that has none is left out. */
@@ -56,27 +56,27 @@ export async function fetchMany<T>(
 /** The keys of one call, and the loads that it makes for them. */
 class Batch<T> {
   readonly #load: LoadMany<T>;
-  /** Keys of which it is not known yet whether they must be loaded. */
+  /** Keys that may still have to be loaded. */
   readonly #open: Set<string>;
-  /** Keys that are to be loaded, and what their exchanges are told. */
+  /** Keys that will be loaded, and how to tell their exchanges. */
   #won = new Map<string, { give(value: T | undefined): void; fail(error: unknown): void }>();
 
   constructor(load: LoadMany<T>, names: readonly string[]) {
-    // A load begins when a reply has come, which is read in the context of whoever made the socket.
+    // A load begins at a reply, and replies are read in the async context of whoever made the socket.
     this.#load = AsyncResource.bind(load);
     this.#open = new Set(names);
   }
 
-  /** The key need not be waited for: it is won, there, or comes from elsewhere. */
+  /** The load need not wait for the key any more: it is won, it is there, or another load brings it. */
   decide(name: string): void {
     if (this.#open.delete(name) && this.#open.size === 0) void this.#run();
   }
 
-  /** Loads for the key, with others. */
+  /** Loads the key, together with others. */
   add(name: string): Promise<T | undefined> {
     return new Promise((give, fail) => {
       this.#won.set(name, { give, fail });
-      // Of a later round: the first one ended when the last key was decided.
+      // This begins a later round: the first one ended when the last key was decided.
       if (this.#open.size === 0 && this.#won.size === 1) setImmediate(() => void this.#run());
       this.decide(name);
     });
@@ -119,7 +119,7 @@ class Window implements Sender {
       try {
         this.#send(request, options).catch(() => undefined);
       } catch (error) {
-        request.refuse(error); // a hashing of the caller's own threw
+        request.refuse(error); // a custom hashing has thrown
       }
     });
     return request.promise;
@@ -127,7 +127,7 @@ class Window implements Sender {
 
   #send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
     this.#underway++;
-    // While it waits for room, too.
+    // The deadline counts while it waits for room, too.
     request.deadline = this.#core.sweep.now() + request.timeout;
     return this.#core.send(request, options);
   }

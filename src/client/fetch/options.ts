@@ -8,17 +8,21 @@ import { type CallOptions, CheckedOptions } from "../options.ts";
 
 /** Options of {@link Memcached.fetch} and {@link Memcached.fetchMany}. */
 export interface FetchOptions extends CallOptions {
-  /** Seconds for which a loaded value is fresh; up to one less by memcached's clock. 0 and Infinity: for ever. */
+  /**
+   * Seconds for which a loaded value is fresh; by memcached's clock it may be up to one less. 0 and
+   * Infinity: for ever.
+   */
   ttl: number;
   /**
    * Seconds beyond `ttl` in which the old value is served while one caller of the cluster loads, and when
-   * loading fails. Default 0. Only servers that speak meta tell what is old; in classic the value ends with
-   * `ttl`. Use one value for a key.
+   * loading fails. Default 0. Only servers that speak meta can tell that a value is old; in classic the
+   * value ends with `ttl`. Use the same `stale` for all fetches of a key.
    */
   stale?: number | undefined;
   /**
-   * Seconds that a loader has before another is let in, at least 2. It must be longer than the slowest load:
-   * what takes longer is never stored. A loader that dies costs the others a second more. Default 10.
+   * Seconds that a loader has before another caller may load, at least 2. It must be longer than the
+   * slowest load: a value that takes longer is never stored. If a loader dies, the others wait a second
+   * more. Default 10.
    */
   lease?: number | undefined;
   /** Seconds for which an absent result (undefined) is remembered. Default 0: it is not stored. */
@@ -30,22 +34,25 @@ const LEAST_LEASE = 2;
 const MOST_SECONDS = Number.MAX_VALUE;
 
 /**
- * What the options come to. It is the options of each command too, which has no signal: that is a caller's,
- * and several callers may share the command.
+ * The options, checked. They are also the options of each command, which gets no signal: the signal
+ * belongs to one caller, and several callers may share the command.
  */
 export class FetchSettings extends CheckedOptions {
   readonly callersSignal: AbortSignal | undefined;
   /** Seconds. */
   readonly lease: number;
-  /** Exptime of a stub: memcached's clock may take up to a second off. */
+  /** Exptime of a stub. By memcached's clock it may end up to a second early. */
   readonly stubExptime: number;
-  /** An item whose ttl is below this is due for renewal: "below", so one more than the tail. 0: none. */
+  /**
+   * An item whose ttl is below this is due for renewal. The server compares with "below", so it is one
+   * more than the tail. 0: none.
+   */
   readonly recache: number;
   /** Seconds; 0 and Infinity: never expires. */
   readonly #freshTtl: number;
   /** Seconds, Infinity: never expires, 0: not remembered. */
   readonly #missTtl: number;
-  /** Seconds that an item stays beyond its time: none where that never ends. */
+  /** Seconds that an item stays after it is fresh; 0 if it is fresh for ever. */
   readonly #tail: number;
 
   constructor(
@@ -64,7 +71,7 @@ export class FetchSettings extends CheckedOptions {
     this.#tail = freshTtl === 0 || freshTtl === Infinity ? 0 : stale;
     this.stubExptime = toExptime(lease + 1, undefined, "lease");
     this.recache = this.#tail === 0 ? 0 : toExptime(this.#tail + 1, undefined, "stale");
-    // They are worked out again when something is stored; what no server keeps is refused now.
+    // They are computed again when something is stored. Here they throw for a ttl that no server keeps.
     this.valueExptime("meta");
     this.absenceExptime("meta");
   }
@@ -74,7 +81,7 @@ export class FetchSettings extends CheckedOptions {
     return this.#missTtl > 0;
   }
 
-  /** The exptime of a loaded value: over 30 days it is an absolute time, so it counts from now. */
+  /** The exptime of a loaded value, counted from now: over 30 days it is an absolute time. */
   valueExptime(dialect: DialectName): number {
     return toExptime(this.#freshTtl + this.#tailIn(dialect));
   }
@@ -89,7 +96,10 @@ export class FetchSettings extends CheckedOptions {
   }
 }
 
-/** Checks the options. Throws. A loop of its own, since it runs with every hit: see readCallOptions. */
+/**
+ * Reads and checks the options. Throws. It has a loop of its own, since it runs with every hit: see
+ * readCallOptions.
+ */
 export function readFetchOptions(options: FetchOptions, defaultTimeout: number): FetchSettings {
   if (options === undefined) throw invalidType("fetch needs options, { ttl } at least");
   checkObject(options, "options");
@@ -125,7 +135,9 @@ const NOT_GIVEN: Given<FetchOptions> = {
   missTtl: undefined,
 };
 
-/** Seconds in which an old value is served. They must end: after a winner that died a mark of it stays. */
+/**
+ * Seconds in which an old value is served. They must end, since the mark of a winner that has died stays.
+ */
 export function checkStale(stale: unknown): number {
   return checkSeconds(stale, "stale", 0, MOST_SECONDS);
 }

@@ -1,10 +1,10 @@
 /**
- * Since when a loader is at work on a key, as far as this client has seen: what tells a loader that has died
- * from one that is slow. A server tells neither: after a winner that died, its mark stays even through
- * `touch`.
+ * Since when a loader has been at work on a key, as far as this client has seen. This tells a loader that
+ * has died from a slow one. The server does not tell: the mark of a winner that has died stays, even
+ * after a `touch`.
  */
 
-// Keys of which the client remembers a token; the one that was seen first goes first.
+// For how many keys the client remembers a token. The one that was seen first is dropped first.
 const MAX_KEYS = 1000;
 
 /** What was seen, by key. */
@@ -17,7 +17,7 @@ export class Seen {
     this.#now = now;
   }
 
-  /** Whether this token has stood there for `seconds`; the first time that it is seen, it has not. */
+  /** Whether this token has been there for `seconds`, counted from the first time that it was seen. */
   aged(key: string, token: string, seconds: number): boolean {
     const seen = this.#tokens.get(key);
     const now = this.#now();
@@ -33,7 +33,7 @@ export class Seen {
     return false;
   }
 
-  /** The key is somebody else's business now. */
+  /** Forgets the key, whose load has ended. */
   forget(key: string): void {
     if (this.#tokens.size > 0) this.#tokens.delete(key);
   }

@@ -32,18 +32,36 @@ export interface Limits {
   readonly maxValueBytes: number;
 }
 
+/** What zlib gives with the option `info`, of which Deno 2.0 knows nothing yet. */
+interface WithInfo {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/** Whether the last bytes are the Adler-32 of the plain ones, with which zlib's format ends (RFC 1950, 2.2). */
+function endsWithChecksum(bytes: Uint8Array, plain: Uint8Array): boolean {
+  let [a, b] = [1, 0];
+  for (const byte of plain) {
+    a = (a + byte) % 65_521;
+    b = (b + a) % 65_521;
+  }
+  const end = new DataView(bytes.buffer, bytes.byteOffset + bytes.byteLength - 4, 4);
+  return end.getUint16(0) === b && end.getUint16(2) === a;
+}
+
 /** zlib's format (RFC 1950). */
 export const ZLIB: Method = {
   name: "zlib",
   compress: (plain) => zlib.deflateSync(plain),
   expand(bytes, most): Buffer {
     const options = { maxOutputLength: most, info: true };
-    const { buffer, engine } = zlib.inflateSync(bytes, options) as unknown as {
-      buffer: Buffer;
-      engine: { bytesWritten: number };
-    };
-    // It was appended to. zlib stops at the end of its own, and what was added would be lost unseen.
-    if (engine.bytesWritten === bytes.byteLength) return buffer;
+    const inflated = zlib.inflateSync(bytes, options) as unknown as Buffer | WithInfo;
+    const plain = "engine" in inflated ? inflated.buffer : inflated;
+    // The value was appended to: zlib stops at its own end, and what was added would be lost unseen.
+    const whole = "engine" in inflated
+      ? inflated.engine.bytesWritten === bytes.byteLength
+      : endsWithChecksum(bytes, plain);
+    if (whole) return plain;
     throw new RangeError("something follows the compressed bytes");
   },
 };
@@ -102,7 +120,10 @@ export function expanded(
     );
   }
   try {
-    return method.expand(bytes, maxValueBytes);
+    const plain = method.expand(bytes, maxValueBytes);
+    // Deno 2.0 inflates to the end first.
+    if (plain.byteLength > maxValueBytes) throw new RangeError("the value is too large");
+    return plain;
   } catch (cause) {
     throw new CorruptValueError(
       `flags ${flags}: the value cannot be inflated as ${method.name}, or has more than the ` +

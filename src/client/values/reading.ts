@@ -23,15 +23,19 @@ export function readUtf8(bytes: Buffer, from: number, to: number): string | unde
  * number while it is exact, else a bigint.
  */
 export function readInteger(text: string, flags: number): number | bigint {
-  const integer = readBigInt(text, flags);
-  const number = Number(integer);
-  return Number.isSafeInteger(number) ? number : integer;
+  const digits = integerDigits(text, flags);
+  const number = Number(digits);
+  return Number.isSafeInteger(number) ? number : BigInt(digits);
 }
 
 /** The same, always as a bigint. */
 export function readBigInt(text: string, flags: number): bigint {
+  return BigInt(integerDigits(text, flags));
+}
+
+function integerDigits(text: string, flags: number): string {
   const digits = text.trimEnd();
-  if (/^-?[0-9]+$/.test(digits)) return BigInt(digits);
+  if (/^-?[0-9]+$/.test(digits)) return digits;
   throw new CorruptValueError(`flags ${flags}: the value is not an integer`, { flags });
 }
 

@@ -10,7 +10,7 @@ const session = await store.open();
 session.set("user", "ada");
 assert.equal(await store.storeSession(session), "stored");
 
-// In the bundle this is a second copy of the package, else the same.
+// In the bundle this is a second copy of the package, otherwise the same one.
 const required = createRequire(import.meta.url)("memwire");
 const again = await new required.SessionStore({ client }).open(session.id);
 assert.equal(again.get("user"), "ada");

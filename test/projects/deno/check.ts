@@ -4,7 +4,7 @@ const source = Deno.env.get("MEMWIRE_SOURCE");
 const server = Deno.env.get("MEMCACHED_SERVERS") as string;
 const { name, version, exports } = JSON.parse(Deno.readTextFileSync(`${source}/deno.json`));
 
-// `links` stands for the registry: the package's own folder is taken for what JSR has of this name.
+// `links` replaces the registry: Deno takes the package's own folder for the package of this name on JSR.
 Deno.mkdirSync("jsr");
 Deno.copyFileSync("main.ts", "jsr/main.ts");
 const config = { links: [source], imports: { memwire: `jsr:${name}@^${version}` } };

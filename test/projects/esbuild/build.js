@@ -5,7 +5,7 @@ const common = { entryPoints: ["shop.js"], bundle: true, platform: "node", targe
 await build({ ...common, format: "esm", outfile: "out/esm.mjs", minify: true });
 await build({ ...common, format: "cjs", outfile: "out/cjs.cjs", minify: true });
 
-// Two bundles hold two copies of memwire; whichever is called first makes the client for both.
+// Two bundles contain two copies of memwire. The one that is called first makes the client for both.
 const bundles = [await import("./out/esm.mjs"), (await import("./out/cjs.cjs")).default];
 assert.notEqual(bundles[0].Memcached, bundles[1].Memcached);
 for (const [first, second] of [bundles, bundles.toReversed()]) {

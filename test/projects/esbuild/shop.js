@@ -4,7 +4,7 @@ import * as every from "./every.js";
 export { Memcached };
 export const subPaths = Object.values(every).map((module) => Object.keys(module));
 
-/** As frameworks recommend it: one client a process, however often this file is loaded. */
+/** One client for each process, however often this file is loaded, as frameworks recommend. */
 function sessions() {
   globalThis.memcached ??= new Memcached(process.env.MEMCACHED_SERVERS);
   return new SessionStore({ client: globalThis.memcached });

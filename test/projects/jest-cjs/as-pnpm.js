@@ -1,6 +1,6 @@
 const { existsSync, mkdirSync, renameSync, symlinkSync } = require("node:fs");
 
-// In the second Node the package is there already.
+// In the second Node run the package is there already.
 const folder = "node_modules/.pnpm/memwire@0.0.0/node_modules";
 if (!existsSync(folder)) {
   mkdirSync(folder, { recursive: true });

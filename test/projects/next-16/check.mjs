@@ -18,7 +18,7 @@ const server = spawn(process.execPath, [next, "start", "-H", "127.0.0.1", "-p", 
 });
 process.on("exit", () => server.kill("SIGKILL"));
 
-/** Asks until the server is there. */
+/** Asks until the server answers. */
 async function ask(path, cookie = "", options = {}) {
   for (let tries = 0;; tries++) {
     try {

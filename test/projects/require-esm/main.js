@@ -13,7 +13,7 @@ async function main() {
   session.set("user", "ada");
   assert.equal(await store.storeSession(session), "stored");
 
-  // The same copy as import() gives: Node loads the package once.
+  // import() gives the same copy, because Node loads the package once.
   const { SessionStore: imported } = await import("memwire");
   assert.equal(imported, SessionStore);
   assert.equal((await new imported({ client }).open(session.id)).get("user"), "ada");

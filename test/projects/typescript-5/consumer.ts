@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   session.set("user", "ada");
   await store.storeSession(session);
   const user: string | undefined = (await store.open(session.id)).get("user");
-  // @ts-expect-error: types that were not found would be any, and this no error
+  // @ts-expect-error: if the types were not found, they would be any, and this would be no error
   session.get("nobody");
   const modules = Object.values(every).filter((module) => Object.keys(module).length > 0);
   console.log(`${user}, ${modules.length} sub-paths`);

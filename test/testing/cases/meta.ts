@@ -1,7 +1,7 @@
 /** The meta commands, their flags and their limits. */
 import { K250, K251, raw, type Topics } from "./case.ts";
 
-/** Every flag that takes none or any argument, for the commands that ignore it. */
+/** Every flag that needs no argument, for the commands that ignore it. */
 const MANY_FLAGS = "b c f h k l q s t u v".split(" ");
 
 export const META: Topics = {

@@ -1,8 +1,8 @@
-/** What a server answers that was started with options. Each list is played to a server of its own. */
+/** Conversations with servers that were started with options. Each list is played to a server of its own. */
 import type { MemcachedServerOptions } from "../../../src/testing/mod.ts";
 import { type Case, raw } from "./case.ts";
 
-/** Options of the embedded server that memcached has too, and what both are asked. */
+/** Options of the embedded server that memcached has too, and the conversations with both. */
 export interface OptionCases {
   readonly options: MemcachedServerOptions;
   readonly cases: readonly Case[];
@@ -12,7 +12,10 @@ const MEGABYTE = 1024 * 1024;
 const LARGE = "x".repeat(100_000);
 const HUGE = "y".repeat(900_000);
 
-/** More than fits, of one size: how many are kept differs, that f0 to f9 are and f30 on are not does not. */
+/**
+ * More items of one size than fit. How many are kept differs between the two servers, but both keep f0 to f9
+ * and neither keeps those from f30 on.
+ */
 function fill(count: number, value: string): string {
   const lines = Array.from({ length: count }, (_, index) => {
     return `set f${index} 0 0 ${value.length} noreply|${value}|`;
@@ -121,7 +124,7 @@ export const OPTIONS: Readonly<Record<string, OptionCases>> = {
   },
 };
 
-/** memcached's own command line for them. */
+/** Returns memcached's own command line for the options. */
 export function argumentsOf(options: MemcachedServerOptions): string[] {
   const args: string[] = [];
   if (options.memoryLimit !== undefined) args.push("-m", `${options.memoryLimit / MEGABYTE}`);

@@ -1,4 +1,4 @@
-/** Lines and their ends, commands about the server, and what waits for what. */
+/** Lines and their ends, commands about the server, and which replies wait for others. */
 import { K251, raw, type Topics } from "./case.ts";
 
 const LONG = 2049;
