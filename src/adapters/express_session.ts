@@ -41,11 +41,11 @@ export interface Lifetime {
   readonly end: number | undefined;
 }
 
-/** Of a cookie, what each request sets anew. */
+/** The parts of a cookie that each request sets again. */
 const ENDS: readonly string[] = ["expires", "originalExpires"];
 /** The field with the end. */
 const END = "memwire.end";
-/** Where a session has its view; and its cookie, for @fastify/session, which copies that into its session. */
+/** Under this symbol a session has its view. So has its cookie, because @fastify/session copies only that. */
 const VIEW = Symbol("memwire.view");
 
 // memcached counts whole seconds, and a second may pass until it sees that one has passed.
@@ -111,7 +111,7 @@ export function shownFields(fields: Record<string, unknown>): StoredSession | un
   return hasEnded(end) ? undefined : session as StoredSession;
 }
 
-/** A copy of the session for a request, and what it knows by it: on the cookie too if it is to carry that. */
+/** Copies the session for a request. `carries`: its cookie carries the view to the session that is made of it. */
 export function readView(
   handle: Session,
   carries: boolean,
@@ -193,7 +193,7 @@ export function changeLife(
   handle.set("cookie", json);
 }
 
-/** Whether a cookie is the stored one, but for its ends. */
+/** Whether a cookie is the same as the stored one, apart from when it ends. */
 function isSameCookie(cookie: object | undefined, stored: unknown): boolean {
   const { toJSON } = (cookie ?? {}) as { toJSON?: unknown };
   const parts: unknown = typeof toJSON === "function" ? toJSON.call(cookie, "cookie") : cookie;

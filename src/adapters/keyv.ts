@@ -23,7 +23,7 @@ import { isMemcachedError, type PartialError } from "../errors.ts";
 import { MAX_EXPTIME } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
 
-/** Of {@linkcode MemwireKeyv.setMany}. */
+/** An entry of {@linkcode MemwireKeyv.setMany}. */
 export interface KeyvEntry {
   /** Any text. */
   key: string;
@@ -82,7 +82,7 @@ export class MemwireKeyv {
     this.namespace = namespace === undefined ? undefined : checkPrefix(namespace, "namespace");
   }
 
-  /** Listens: to "error", for what part of a setMany has failed with. */
+  /** Adds a listener. The only event is "error": a part of a setMany has failed. */
   on(event: string, listener: (error: unknown) => void): this {
     if (event === "error") this.#onError.push(listener);
     return this;

@@ -1,11 +1,7 @@
-import { readCookie, sessionCookie } from "memwire";
+import { withSession } from "memwire/web";
 import { sessions } from "../../lib/memcached";
 
-export async function GET(request: Request): Promise<Response> {
-  const session = await sessions.open(readCookie(request.headers.get("cookie")));
-  session.set("visits", (session.get("visits") ?? 0) + 1);
-  await sessions.storeSession(session);
-  return Response.json(session.get("visits"), {
-    headers: { "set-cookie": sessionCookie(session.id) },
-  });
-}
+export const GET = withSession(sessions, (_request, session) => {
+  session.update("visits", (visits = 0) => visits + 1);
+  return Response.json(session.get("visits"));
+});
