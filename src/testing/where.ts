@@ -1,4 +1,4 @@
-/** `memwire where`: which server a key belongs to, and the order of all others, by the rules of any preset. */
+/** `memwire where`: which server a key belongs to, and the order of the others, by the rules of any preset. */
 import { DEFAULT_PORT, formatAddress, parseServers, type ServerSpec } from "../address.ts";
 import { oneOf } from "../checks/values.ts";
 import type { HashingName } from "../hashing/hashing.ts";
@@ -6,11 +6,11 @@ import { presets } from "../hashing/presets.ts";
 import { checkKey } from "../protocol/key.ts";
 import type { ServerRef } from "../server_ref.ts";
 
-/** What is asked. */
+/** The arguments of the command. */
 export interface WhereOptions {
   /** The whole key, with the client's prefix. */
   readonly key: string;
-  /** The list as the client has it; with weights or ids as the JSON of an array. */
+  /** The client's list of servers, separated by commas, or a JSON array if it has weights or ids. */
   readonly servers: string;
   readonly hashing: string;
   readonly json: boolean;
@@ -18,7 +18,7 @@ export interface WhereOptions {
 
 const NAMES = Object.keys(presets) as HashingName[];
 
-/** The servers in the key's order: the one that holds it first. Throws a TypeError or RangeError for wrong input. */
+/** The servers in the key's order, first the one that holds it. Throws a TypeError or RangeError for wrong input. */
 export function orderOf(
   key: string,
   servers: string | readonly ServerSpec[],
@@ -37,7 +37,7 @@ export function orderOf(
   });
 }
 
-/** What the command prints. Throws as {@link orderOf} does. */
+/** Returns what the command prints. Throws as {@link orderOf} does. */
 export function where({ key, servers, hashing, json }: WhereOptions): string {
   const order = orderOf(key, isJson(servers) ? readJson(servers) : servers, hashing);
   if (json) return `${JSON.stringify({ key, hashing, server: order[0], order })}\n`;
@@ -49,7 +49,7 @@ export function where({ key, servers, hashing, json }: WhereOptions): string {
   }).join("");
 }
 
-/** An IPv6 address may begin with a bracket too. */
+/** Whether the list is a JSON array. A bracket alone does not say so: an IPv6 address may begin with one too. */
 function isJson(servers: string): boolean {
   return /^\s*\[\s*["[{]/.test(servers);
 }
@@ -58,6 +58,6 @@ function readJson(text: string): readonly ServerSpec[] {
   try {
     return JSON.parse(text) as ServerSpec[];
   } catch {
-    throw new TypeError("--servers begins like a JSON array, and is not one");
+    throw new TypeError("--servers looks like a JSON array, but is not valid JSON");
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Bytes that a caller hands in. His buffer can be transferred to a thread, shrunk or written over as soon as
- * the call has returned, and a class of his own can tell a wrong length. None of that may reach the wire,
- * where each command says how many bytes follow.
+ * Bytes that a caller passes in. The caller can transfer the buffer to a thread, shrink it or overwrite it as
+ * soon as the call has returned, and a subclass can report a wrong length. None of that may reach the wire,
+ * because each command announces how many bytes follow.
  */
 import { invalidType } from "../../errors.ts";
 import { UNCOPIED_BYTES } from "../../protocol/write_buffer.ts";
@@ -17,19 +17,19 @@ const trueBuffer: (this: Uint8Array) => ArrayBuffer = getters.buffer.get;
 const trueLength: (this: Uint8Array) => number = getters.byteLength.get;
 const trueOffset: (this: Uint8Array) => number = getters.byteOffset.get;
 
-/** The bytes that a value is by itself; undefined: it is no bytes. Throws a TypeError if they are gone. */
+/** The bytes of a Uint8Array or an ArrayBuffer; undefined for other values. Throws a TypeError if they are gone. */
 export function bytesOf(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return takeBytes(value);
   return value instanceof ArrayBuffer ? takeBytes(viewOf(value)) : undefined;
 }
 
 /**
- * The caller's bytes, checked. From UNCOPIED_BYTES on they are a copy, for the socket keeps those as they are;
- * fewer are copied when they are encoded, or by `keptValue`.
+ * The caller's bytes, checked. Values of UNCOPIED_BYTES or more are copied here, because the socket keeps such
+ * bytes without copying them. Smaller ones are copied when they are encoded, or by `keptValue`.
  */
 export function takeBytes(bytes: Uint8Array): Uint8Array {
   const length = trueLength.call(bytes);
-  // Only here can the buffer be gone.
+  // A buffer that is gone has length 0, so this is the only case to check for it.
   if (length === 0) return viewOf(bytes);
   if (length >= UNCOPIED_BYTES) return new Uint8Array(bytes);
   if (length === bytes.byteLength) return bytes;

@@ -1,13 +1,13 @@
-/** What turns values into stored bytes and back: the interface that commands know. */
+/** The interface through which commands turn values into stored bytes and back. */
 import { CorruptValueError, invalidType } from "../../errors.ts";
 import type { Reply } from "../../protocol/reply.ts";
 
-/** Flags have 32 bits, but in a memcached that was built for 64. Bit operations see the lower 32 alone. */
+/** Flags have 32 bits, except in a memcached built for 64. Bit operations see only the lower 32. */
 export const MAX_FLAGS: number = 0xffff_ffff;
 
-/** Where the stored form of a value goes: a request. */
+/** The request that carries the stored form of a value. */
 export interface Stored {
-  /** As it goes over the wire. */
+  /** The key as it is sent over the wire. */
   readonly key: string;
   value: Uint8Array | string;
   flags: number;
@@ -15,11 +15,11 @@ export interface Stored {
 
 /** Turns values into stored bytes and back. */
 export interface ValueCodec<T = unknown> {
-  /** Puts the value's stored form into `stored`. The bytes may be overwritten by the next call, if under 64 KiB. */
+  /** Puts the value's stored form into `stored`. The next call may overwrite the bytes if they are under 64 KiB. */
   encode(value: unknown, stored: Stored): void;
-  /** The value that the reply brings for the key. */
+  /** Returns the value that the reply holds for the key. */
   decode(reply: Reply, key: string): T;
-  /** Whether what is stored with these flags is a value, not something of memwire's own. */
+  /** Whether an item with these flags is a value, and not one of memwire's own records. */
   holds(flags: number): boolean;
 }
 
@@ -28,13 +28,13 @@ export interface ClientCodec extends ValueCodec {
   /** The flags of a counter's decimal digits. */
   readonly counterFlags: number;
   /**
-   * The same value in a form of at least one byte. `fetch` needs it, because no bytes under flags 0 are a
-   * stub; undefined: the codec has no such form.
+   * Encodes the value in a form of at least one byte, or undefined if the codec has no such form. `fetch`
+   * needs it, because an empty item with flags 0 is a stub.
    */
   readonly encodeNotEmpty: ((value: unknown, stored: Stored) => void) | undefined;
 }
 
-/** The refusal of the one value that nobody can store. */
+/** The error for undefined, which no codec can store. */
 export function undefinedValue(): TypeError {
   return invalidType("undefined cannot be stored: it could not be told from an absent value");
 }

@@ -1,7 +1,7 @@
 /**
- * Compressed values. All of it is synchronous: a value is encoded before its call returns, so writes leave
- * in the order of their calls. What inflates is bounded, for a compressed value of a megabyte can hold a
- * gigabyte.
+ * Compressed values. Everything here is synchronous: a value is encoded before its call returns, so writes
+ * are sent in the order of their calls. The inflated size is bounded, because a compressed value of a
+ * megabyte can hold a gigabyte.
  */
 import { Buffer } from "node:buffer";
 import * as zlib from "node:zlib";
@@ -9,13 +9,13 @@ import { CorruptValueError } from "../../errors.ts";
 import { byteLength } from "../../protocol/text.ts";
 import type { Stored } from "./codec.ts";
 
-/** A way to read what is compressed. */
+/** A way to read compressed bytes. */
 export interface Expander {
-  /** How messages name it. */
+  /** Its name in error messages. */
   readonly name: string;
   /** Whether this runtime lacks it. */
   readonly missing?: boolean;
-  /** Throws if the bytes are damaged, or would have more than `most` bytes. */
+  /** Returns the plain bytes. Throws if the input is damaged, or the result would have more than `most` bytes. */
   expand(bytes: Uint8Array, most: number): Buffer;
 }
 
@@ -26,19 +26,19 @@ export interface Method extends Expander {
 
 /** Which values of a client are compressed, and how large they may be. */
 export interface Limits {
-  /** Only values of more bytes are compressed; undefined: none is. */
+  /** Only values of more bytes than this are compressed; undefined: no value is. */
   readonly compressAbove: number | undefined;
   /** The largest value, compressed or not, in bytes. */
   readonly maxValueBytes: number;
 }
 
-/** What zlib gives with the option `info`, of which Deno 2.0 knows nothing yet. */
+/** What zlib returns with the option `info`. Deno 2.0 does not know this option yet. */
 interface WithInfo {
   readonly buffer: Buffer;
   readonly engine: { readonly bytesWritten: number };
 }
 
-/** Whether the last bytes are the Adler-32 of the plain ones, with which zlib's format ends (RFC 1950, 2.2). */
+/** Whether the input ends with the Adler-32 checksum of the plain bytes, as zlib's format does (RFC 1950, 2.2). */
 function endsWithChecksum(bytes: Uint8Array, plain: Uint8Array): boolean {
   let [a, b] = [1, 0];
   for (const byte of plain) {
@@ -55,9 +55,9 @@ export const ZLIB: Method = {
   compress: (plain) => zlib.deflateSync(plain),
   expand(bytes, most): Buffer {
     const options = { maxOutputLength: most, info: true };
-    const inflated = zlib.inflateSync(bytes, options) as unknown as Buffer | WithInfo;
+    const inflated = zlib.inflateSync(bytes, options) as Buffer | WithInfo;
     const plain = "engine" in inflated ? inflated.buffer : inflated;
-    // The value was appended to: zlib stops at its own end, and what was added would be lost unseen.
+    // Bytes may have been appended to the value. zlib stops at its own end and would drop them silently.
     const whole = "engine" in inflated
       ? inflated.engine.bytesWritten === bytes.byteLength
       : endsWithChecksum(bytes, plain);
@@ -73,7 +73,7 @@ export const GZIP: Method = {
   expand: (bytes, most) => zlib.gunzipSync(bytes, { maxOutputLength: most }),
 };
 
-// Node has had them since 22.15; Node 20 has not.
+// Node has these since 22.15; Node 20 does not.
 const { zstdCompressSync, zstdDecompressSync } = zlib as {
   zstdCompressSync?: (bytes: Uint8Array) => Buffer;
   zstdDecompressSync?: (bytes: Uint8Array, options: { maxOutputLength: number }) => Buffer;
@@ -88,8 +88,8 @@ export const ZSTD: Method = {
 };
 
 /**
- * The compressed form of a stored value if it is to be compressed and that makes it smaller, else
- * undefined. A value over `maxValueBytes` stays as it is: it could never be read again.
+ * The compressed form of a stored value, or undefined if it should not be compressed or would not become
+ * smaller. A value over `maxValueBytes` stays as it is, because its compressed form could never be read.
  */
 export function compressed(
   { value }: Pick<Stored, "value">,
@@ -97,7 +97,7 @@ export function compressed(
   method: Method,
 ): Uint8Array | undefined {
   if (compressAbove === undefined) return undefined;
-  // A character is at most three bytes of UTF-8; to count them takes time.
+  // A UTF-16 code unit is at most three bytes of UTF-8, so for a short text the bytes need not be counted.
   if (typeof value === "string" && value.length * 3 <= compressAbove) return undefined;
   const bytes = typeof value === "string" ? byteLength(value) : value.byteLength;
   if (bytes <= compressAbove || bytes > maxValueBytes) return undefined;
@@ -121,7 +121,7 @@ export function expanded(
   }
   try {
     const plain = method.expand(bytes, maxValueBytes);
-    // Deno 2.0 inflates to the end first.
+    // Deno 2.0 ignores the limit and inflates everything, so check the length here too.
     if (plain.byteLength > maxValueBytes) throw new RangeError("the value is too large");
     return plain;
   } catch (cause) {

@@ -1,7 +1,8 @@
 /**
- * dalli (Ruby): 1 Marshal or JSON, 2 zlib as a bit with the others, 4 UTF-8 text, 0 bytes (dalli's
- * value_serializer.rb and value_compressor.rb). Its text is what `string_fastpath: true` writes, and what
- * every version reads. Objects are written as JSON, which it reads with `serializer: JSON`.
+ * dalli (Ruby). Flags: 0 bytes, 1 Marshal or JSON, 4 UTF-8 text; the bit 2 is added to any of them for zlib
+ * (dalli's value_serializer.rb and value_compressor.rb). Text is stored as dalli does with
+ * `string_fastpath: true`, which every version reads. Objects are stored as JSON, which dalli reads with
+ * `serializer: JSON`.
  */
 import { CorruptValueError } from "../../errors.ts";
 import { type Stored, unknownFlags } from "./codec.ts";
@@ -17,7 +18,7 @@ const SERIALIZED = 1;
 const COMPRESSED = 2;
 const TEXT = 4;
 
-// The version of its format that each dump of Marshal's begins with. No JSON begins with a control character.
+// Each Marshal dump begins with this version number. JSON never begins with a control character.
 const MARSHAL_MAJOR = 4;
 
 export const dalli: Table = {

@@ -1,9 +1,9 @@
 /**
- * FastLZ, both levels (its fastlz.c): PHP compresses with it unless it is told otherwise.
+ * FastLZ, both levels (its fastlz.c): PHP's default compression.
  *
- * The first byte has the level in its upper 3 bits. An instruction below 32 copies so many bytes and one
- * from the input; any other copies from what is already there: 3 bits of length, 13 of distance, more in
- * the bytes that follow.
+ * The upper 3 bits of the first byte hold the level. An instruction n below 32 copies the next n + 1 bytes of
+ * the input. Any other instruction copies bytes from the output so far: it has 3 bits of length and 13 bits of
+ * distance, and longer values continue in the bytes that follow.
  */
 import { Buffer } from "node:buffer";
 
@@ -11,13 +11,13 @@ const LEVEL_2 = 1;
 const LITERALS = 32;
 const LONG_MATCH = 6;
 const FAR = 31 << 8;
-// A distance that does not fit in 13 bits has two bytes more, and begins behind those that do.
+// A distance that does not fit in 13 bits has two more bytes, which count from the largest one that fits.
 const FAR_BASE = 8191;
 
 /** The plain bytes. Throws a RangeError if the input is damaged, or has more than `length` bytes. */
 export function expandFastLz(input: Uint8Array, length: number): Buffer {
   const output = Buffer.alloc(length);
-  const level2 = (input[0] as number) >> 5 === LEVEL_2;
+  const level2 = input[0]! >> 5 === LEVEL_2;
   let at = 0;
   let filled = 0;
   const next = (): number => {
@@ -48,7 +48,7 @@ export function expandFastLz(input: Uint8Array, length: number): Buffer {
       distance = (next() << 8) + next() + FAR_BASE + 1;
     }
     if (distance > filled) throw new RangeError("the value refers to what is not there");
-    for (count += 3; count > 0; count--) put(output[filled - distance] as number);
+    for (count += 3; count > 0; count--) put(output[filled - distance]!);
   }
   return output.subarray(0, filled);
 }

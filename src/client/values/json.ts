@@ -1,13 +1,13 @@
-/** JSON, as clients of languages that share no other format store objects. */
+/** JSON, the format for objects that clients in different languages share. */
 import type { Buffer } from "node:buffer";
 import { CorruptValueError, SerializationError } from "../../errors.ts";
 import { readText } from "./reading.ts";
 import { unstorable } from "./table.ts";
 
 /**
- * The JSON of a value. What JSON would drop or turn into something else without a word is refused, with its
- * path: functions, symbols, bigints, NaN and Infinity, Maps, Sets, typed arrays, instances without fields
- * and without `toJSON`. Properties that are undefined are left out, as everywhere in JSON.
+ * The JSON of a value. Throws a SerializationError with the path of anything that JSON would silently drop or
+ * change: functions, symbols, bigints, NaN and Infinity, Maps, Sets, typed arrays, and instances that have
+ * neither fields nor `toJSON`. Properties that are undefined are left out, as always in JSON.
  */
 export function writeJson(value: unknown, client: string): string {
   const paths = new Map<object, string>();
@@ -31,7 +31,7 @@ export function writeJson(value: unknown, client: string): string {
   return text;
 }
 
-/** Why a value must not go into JSON; undefined: it may. */
+/** What is wrong with a value that must not go into JSON, or undefined if it may. */
 function refusal(value: unknown, inArray: boolean): string | undefined {
   switch (typeof value) {
     case "function":
@@ -52,7 +52,7 @@ function refusal(value: unknown, inArray: boolean): string | undefined {
 function refusalOfObject(value: object): string | undefined {
   if (ArrayBuffer.isView(value)) return "bytes within an object";
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Another realm (a vm context, as Jest makes them) has an Object.prototype of its own.
+  // Another realm (a vm context, such as Jest's) has its own Object.prototype.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return undefined;
   const boxed = value instanceof Number || value instanceof String || value instanceof Boolean;
   if (boxed || Object.keys(value).length > 0) return undefined;
@@ -65,7 +65,7 @@ export function readJson(bytes: Buffer, from: number, to: number, flags: number)
   try {
     return JSON.parse(text);
   } catch {
-    // Without the cause: its message holds a piece of the value.
+    // Leave out the cause: its message contains a piece of the value.
     throw new CorruptValueError(`flags ${flags}: the value is not JSON`, { flags });
   }
 }

@@ -1,4 +1,7 @@
-/** npm's memcache-client: 0 text, 1 zstd as a bit with the others, 2 JSON, 4 a number, 8 bytes (memcache-client 1.0, value-packer.js). */
+/**
+ * npm's memcache-client. Flags: 0 text, 2 JSON, 4 a number, 8 bytes; the bit 1 is added to any of them for zstd
+ * (memcache-client 1.0, value-packer.js).
+ */
 import { type Stored, unknownFlags } from "./codec.ts";
 import { ZSTD } from "./compression.ts";
 import { readJson, writeJson } from "./json.ts";
@@ -32,7 +35,7 @@ export const memcacheClient: Table = {
       stored.value = checkText(value, NAME);
       stored.flags = TEXT;
     } else if (typeof value === "number") {
-      // It writes them as JSON, in which there is no infinity.
+      // memcache-client writes numbers as JSON, which has no NaN or infinity.
       if (!Number.isFinite(value)) throw unstorable(NAME, "NaN and Infinity");
       stored.value = Object.is(value, -0) ? "-0" : String(value);
       stored.flags = NUMBER;

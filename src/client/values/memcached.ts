@@ -1,6 +1,6 @@
 /**
- * npm's memcached: 0 text, 2 JSON, 4 bytes, 8 a number (memcached 2.2, lib/memcached.js). It takes each byte
- * for a character and writes that as UTF-8, and puts a backslash before each CR and LF of text and bytes.
+ * npm's memcached. Flags: 0 text, 2 JSON, 4 bytes, 8 a number (memcached 2.2, lib/memcached.js). It stores each
+ * byte as the character of that number, in UTF-8, and puts a backslash before each CR and LF of text and bytes.
  */
 import { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";

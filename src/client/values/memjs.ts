@@ -1,4 +1,4 @@
-/** memjs: bytes and text go as they are under flags 0, and everything comes back as bytes (memjs 1.3, noop-serializer.js). */
+/** memjs. It stores text and bytes unchanged, with flags 0, and reads both as bytes (memjs 1.3, noop-serializer.js). */
 import type { Stored } from "./codec.ts";
 import { bytesOf } from "./bytes.ts";
 import { readBytes } from "./reading.ts";

@@ -1,6 +1,6 @@
 /**
- * memwire's own table: how a value is stored, and told by its flags when it comes back. python-memcached
- * and pymemcache use the same flags for bytes, text, integers and compression.
+ * memwire's own table: how each type of value is stored, and which flags say how to read it. python-memcached and
+ * pymemcache use the same flags for bytes, text, integers and compression.
  */
 import type { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
@@ -24,20 +24,20 @@ import { readBigInt, readInteger, readText } from "./reading.ts";
 /** The flags of stored values. */
 export const Flags = {
   bytes: 0,
-  /** python-memcached's pickle: never read. */
+  /** A pickle of python-memcached, which is never read. */
   pickle: 1,
-  /** Decimal digits, its integer. */
+  /** Decimal digits: an integer of python-memcached. */
   integer: 2,
-  /** Decimal digits, its long. */
+  /** Decimal digits: a long of python-memcached. */
   long: 4,
-  /** A bit with those of bytes, text and V8: zlib-compressed. */
+  /** A bit that is added to bytes, text or V8: the value is compressed by zlib. */
   compressed: 8,
   text: 16,
-  /** V8's value format, our own codec. */
+  /** V8's value format, written by our own codec. */
   v8: 256,
 } as const;
 
-/** The codec of clients that name no other table. */
+/** The codec of clients that choose no other table. */
 export class MemwireCodec implements ClientCodec {
   readonly counterFlags: number = Flags.integer;
   readonly #limits: Limits;
@@ -92,7 +92,7 @@ export class MemwireCodec implements ClientCodec {
     const plain = expanded(bytes.subarray(from, to), flags, this.#limits, ZLIB);
     if (inner === Flags.text) return readText(plain, 0, plain.length, flags);
     if (inner === Flags.v8) return decodeV8(plain, 0, plain.length);
-    // A copy of its own: what zlib gives may be a piece of a larger buffer.
+    // Copy: the result of zlib may be a piece of a larger buffer.
     return new Uint8Array(plain);
   }
 }
@@ -113,7 +113,7 @@ function encodeNumber(value: unknown, stored: Stored): boolean {
 }
 
 function encodePlain(value: unknown, stored: Stored): void {
-  // What would come back as another text goes in V8's format.
+  // Text that would come back changed is stored in V8's format.
   if (typeof value === "string" && isWellFormed(value) && !isPaddedCount(value)) {
     stored.value = value;
     stored.flags = Flags.text;
@@ -130,10 +130,10 @@ function encodePlain(value: unknown, stored: Stored): void {
   stored.flags = Flags.v8;
 }
 
-/** The V8 form of a value: a view on the codec's buffer if it is small, its own bytes if not. */
+/** The V8 form of a value: a view of the codec's buffer if it is small, otherwise a copy. */
 export function encodedView(value: unknown): Uint8Array {
   const view = encodeV8(value);
-  // From this size on the socket keeps the bytes themselves.
+  // From this size on, the socket keeps the bytes without copying them.
   return view.byteLength >= UNCOPIED_BYTES ? new Uint8Array(view) : view;
 }
 
@@ -143,8 +143,8 @@ export function pickle(flags: number): CorruptValueError {
 }
 
 /**
- * Whether the text could be what is left of digits after decr, which old servers pad with spaces. Such
- * text is never stored as it is, so what is read as text and looks so is a count, and read as one.
+ * Whether the text could be a counter after decr, which old servers pad with spaces. Such text is never stored
+ * as plain text, so a stored text that looks like this is a counter, and is read without the spaces.
  */
 function isPaddedCount(text: string): boolean {
   return text.endsWith(" ") && /^[0-9]{1,19} +$/.test(text) && text.length <= 20;

@@ -1,10 +1,10 @@
 /**
- * PHP's extension memcached (php_memcached.c). The low 4 bits tell the type: 0 string, 1 integer, 2 float,
- * 3 boolean ("1" or nothing), 4 serialize(), 5 igbinary, 6 JSON, 7 msgpack. 16 marks a compressed value, whose
- * first 4 bytes are its plain length, with 32 for zlib, 64 for FastLZ, 128 for zstd. What is above 16 bits
- * is its users' own.
+ * PHP's extension memcached (php_memcached.c). The low 4 bits of the flags hold the type: 0 string, 1 integer,
+ * 2 float, 3 boolean ("1" or empty), 4 serialize(), 5 igbinary, 6 JSON, 7 msgpack. The bit 16 marks a compressed
+ * value, together with 32 for zlib, 64 for FastLZ or 128 for zstd; its first 4 bytes are the plain length. The
+ * bits above the lowest 16 belong to PHP's users.
  *
- * A string of PHP is text or bytes: what is UTF-8 comes back as text, everything else as bytes.
+ * A PHP string can be text or bytes: valid UTF-8 comes back as text, everything else as bytes.
  */
 import { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
@@ -31,7 +31,7 @@ const BY_ZSTD = 128;
 const LENGTH_BYTES = 4;
 const COMPRESSION = COMPRESSED | BY_ZLIB | BY_FASTLZ | BY_ZSTD;
 
-/** Types of which there are objects of PHP's, and what they are called. */
+/** The types that only PHP can read, and their names in error messages. */
 const FOREIGN: ReadonlyMap<number, string> = new Map([
   [4, "a value of PHP's serialize()"],
   [5, "a value of igbinary"],
@@ -113,7 +113,7 @@ export const php: Table = {
   },
 };
 
-/** The same with the plain length in front, little-endian as on the machines that PHP runs on. */
+/** The same format with the plain length in front, little-endian as on the machines that PHP runs on. */
 function withLength({ name, missing = false, expand }: Expander): Expander {
   return {
     name,

@@ -1,4 +1,7 @@
-/** python-memcached and pymemcache: 1 pickle, 2 int, 4 long, 8 zlib, 16 text, 0 bytes (python-memcached 1.62, memcache.py). */
+/**
+ * python-memcached and pymemcache. Flags: 0 bytes, 1 pickle, 2 int, 4 long, 16 text; the bit 8 is added for zlib
+ * (python-memcached 1.62, memcache.py).
+ */
 import { type Stored, unknownFlags } from "./codec.ts";
 import { ZLIB } from "./compression.ts";
 import { bytesOf } from "./bytes.ts";

@@ -1,9 +1,9 @@
-/** Text and numbers among stored bytes, as several clients write them. */
+/** Reads text and numbers from stored bytes, in the forms that several clients share. */
 import type { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
 import { decodeUtf8, isUtf8 } from "../../protocol/text.ts";
 
-/** Reads text, which must be UTF-8: PHP's clients have compressed values under the same flags as others have text. */
+/** Reads text, which must be UTF-8: PHP's clients use the flags of other clients' text for compressed values. */
 export function readText(bytes: Buffer, from: number, to: number, flags: number): string {
   const text = readUtf8(bytes, from, to);
   if (text !== undefined) return text;
@@ -13,14 +13,14 @@ export function readText(bytes: Buffer, from: number, to: number, flags: number)
 /** The text, or undefined if the bytes are not UTF-8. */
 export function readUtf8(bytes: Buffer, from: number, to: number): string | undefined {
   const text = decodeUtf8(bytes, from, to);
-  // What is no UTF-8 has become U+FFFD, but that may be what was stored. To ask costs next to nothing:
-  // most strings have one byte a character, and none of those is U+FFFD.
+  // Decoding turns invalid UTF-8 into U+FFFD, but U+FFFD may also be what was stored. The search costs next to
+  // nothing: most strings have one byte for each character, and those cannot contain U+FFFD.
   return text.includes("\ufffd") && !isUtf8(bytes.subarray(from, to)) ? undefined : text;
 }
 
 /**
- * Reads the digits of an integer, and the spaces that decr leaves behind one that has become shorter: a
- * number while it is exact, else a bigint.
+ * Reads the digits of an integer, as a number if that is exact, otherwise as a bigint. Spaces may follow: decr
+ * leaves them when a number becomes shorter.
  */
 export function readInteger(text: string, flags: number): number | bigint {
   const digits = integerDigits(text, flags);
@@ -28,7 +28,7 @@ export function readInteger(text: string, flags: number): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(digits);
 }
 
-/** The same, always as a bigint. */
+/** Reads an integer as `readInteger` does, but always as a bigint. */
 export function readBigInt(text: string, flags: number): bigint {
   return BigInt(integerDigits(text, flags));
 }
@@ -39,14 +39,14 @@ function integerDigits(text: string, flags: number): string {
   throw new CorruptValueError(`flags ${flags}: the value is not an integer`, { flags });
 }
 
-/** Reads a number as JavaScript and PHP write it. */
+/** Reads a number in the form that JavaScript or PHP writes. */
 export function readNumber(text: string, flags: number): number {
   const digits = text.trimEnd();
   if (/^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^-?Infinity$|^NaN$/i.test(digits)) return Number(digits);
   throw new CorruptValueError(`flags ${flags}: the value is not a number`, { flags });
 }
 
-/** The bytes as a plain `Uint8Array` over a buffer of its own. */
+/** The bytes as a plain `Uint8Array` with its own buffer. */
 export function readBytes(bytes: Buffer, from: number, to: number): Uint8Array {
   return new Uint8Array(bytes.subarray(from, to));
 }

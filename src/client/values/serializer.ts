@@ -1,4 +1,4 @@
-/** Values by the caller's own serializer. */
+/** Values that the caller's own serializer writes and reads. */
 import { CorruptValueError, invalidType, isMemcachedError } from "../../errors.ts";
 import { isStubFlags } from "../../protocol/stub.ts";
 import type { Serializer } from "../options.ts";
@@ -6,7 +6,7 @@ import { takeBytes } from "./bytes.ts";
 import { type ClientCodec, inexactFlags, MAX_FLAGS, type Stored, undefinedValue } from "./codec.ts";
 import { Flags } from "./memwire.ts";
 
-/** A codec that asks the caller's own serializer. */
+/** A codec that calls the caller's own serializer. */
 export function serializerCodec(serializer: Serializer): ClientCodec {
   return {
     counterFlags: Flags.integer,
@@ -28,7 +28,7 @@ export function serializerCodec(serializer: Serializer): ClientCodec {
   };
 }
 
-/** What the caller's serializer makes of a value, checked. */
+/** The data and flags that the caller's serializer returns for a value, checked. */
 export function serialized(
   serializer: Serializer,
   value: unknown,
@@ -49,13 +49,13 @@ export function serialized(
   return { data: takeBytes(data), flags };
 }
 
-/** The value that the caller's serializer makes of bytes, which are its own to keep. */
+/** The value that the caller's serializer reads from the bytes. The serializer may keep the bytes. */
 export function deserialized(serializer: Serializer, data: Uint8Array, flags: number): unknown {
   try {
     return serializer.deserialize(data, flags);
   } catch (cause) {
     if (isMemcachedError(cause)) throw cause;
-    // Without the cause: what such an error says may be a piece of the value, as with JSON.parse.
+    // Leave out the cause: its message may contain a piece of the value, as JSON.parse's does.
     const name = cause instanceof Error ? cause.name : typeof cause;
     throw new CorruptValueError(`the serializer could not read the stored value (${name})`, {
       flags,

@@ -1,7 +1,7 @@
 /**
- * spymemcached and xmemcached (Java): 0 text, 1 a Java object, 2 gzip as a bit with the others, and in the
- * second byte 1 boolean, 2 int, 3 long, 4 date, 5 byte, 6 float, 7 double, 8 bytes. Numbers are big-endian,
- * without leading zero bytes (spymemcached's SerializingTranscoder.java and TranscoderUtils.java).
+ * spymemcached and xmemcached (Java). Flags: 0 text, 1 a Java object; the bit 2 is added to any of them for gzip;
+ * the second byte is 1 for a boolean, 2 int, 3 long, 4 date, 5 byte, 6 float, 7 double, 8 bytes. Numbers are
+ * big-endian, without leading zero bytes (spymemcached's SerializingTranscoder.java and TranscoderUtils.java).
  */
 import { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
@@ -25,7 +25,7 @@ const DOUBLE = 7 << 8;
 const BYTES = 8 << 8;
 
 export const spymemcached: Table = {
-  // Java's incr makes a counter of digits, which are text to it.
+  // Java's incr creates a counter from its digits, which it treats as text.
   counterFlags: TEXT,
 
   compression: {
@@ -108,7 +108,7 @@ function doubleBits(value: number): bigint {
   return bits.readBigUInt64BE();
 }
 
-/** Eight bytes of a number, without the zeros in front: none for 0. */
+/** The eight bytes of a number, without the leading zero bytes: empty for 0. */
 function packed(value: bigint): Uint8Array {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt.asUintN(64, value));
@@ -121,11 +121,11 @@ function unpacked(bytes: Buffer, from: number, to: number, most: number, flags: 
     throw new CorruptValueError(`flags ${flags}: the value has more than ${most} bytes`, { flags });
   }
   let value = 0n;
-  for (let i = from; i < to; i++) value = (value << 8n) | BigInt(bytes[i] as number);
+  for (let i = from; i < to; i++) value = (value << 8n) | BigInt(bytes[i]!);
   return value;
 }
 
-/** What Java's client takes for JSON and never compresses (its StringUtils.isJsonObject). */
+/** Whether Java's client takes the text for JSON, which it never compresses (its StringUtils.isJsonObject). */
 function isJsonLike(text: string): boolean {
   return /^[{[]|^(true|false|null)$|^-?\d+$/.test(text);
 }

@@ -1,4 +1,4 @@
-/** The tables of other clients: what each file here says about its client, made into a codec. */
+/** The codec for other clients' values, built from the table that each client's file describes. */
 import type { Buffer } from "node:buffer";
 import { SerializationError } from "../../errors.ts";
 import type { Reply } from "../../protocol/reply.ts";
@@ -15,29 +15,29 @@ import { compressed, expanded, type Expander, type Limits, type Method } from ".
 
 /** How another client stores values. */
 export interface Table {
-  /** The flags of a counter's digits, as this client makes one. */
+  /** The flags that this client gives to a new counter. */
   readonly counterFlags: number;
   /** undefined: the client compresses nothing. */
   readonly compression?: TableCompression;
-  /** Puts the value's plain form into `stored`. Throws what {@link unstorable} makes. */
+  /** Puts the value's plain form into `stored`. Throws the error of {@link unstorable}. */
   encode(value: unknown, stored: Stored): void;
-  /** The value of plain bytes. */
+  /** Returns the value that the plain bytes hold. */
   decode(bytes: Buffer, from: number, to: number, flags: number): unknown;
 }
 
 /** How another client compresses. */
 export interface TableCompression {
-  /** What new values are compressed by. */
+  /** The method that compresses new values. */
   readonly method: Method;
   /** The bits that mark them. */
   readonly flags: number;
-  /** Whether the client compresses what has this plain form at all. */
+  /** Whether the client compresses values of this plain form at all. */
   compresses(stored: Stored): boolean;
-  /** What a value was compressed by; undefined: by nothing. May throw a CorruptValueError. */
+  /** The method by which a value was compressed; undefined: it is plain. May throw a CorruptValueError. */
   methodOf(flags: number): Expander | undefined;
 }
 
-/** A codec of such a table. */
+/** The codec of a table. */
 export class TableCodec implements ClientCodec {
   readonly counterFlags: number;
   readonly encodeNotEmpty: undefined;
@@ -75,13 +75,13 @@ export class TableCodec implements ClientCodec {
   }
 }
 
-/** The refusal of what a client has no form for. */
+/** The error for a value that a client cannot store. */
 export function unstorable(client: string, what: string, path: string = ""): SerializationError {
   const where = path === "" ? "" : `${path}: `;
   return new SerializationError(`${where}${client} cannot store ${what}`, { path });
 }
 
-/** The text, if it has a form in UTF-8. */
+/** Returns the text. Throws if it cannot be written as UTF-8. */
 export function checkText(text: string, client: string): string {
   if (isWellFormed(text)) return text;
   throw unstorable(client, "text with half of a surrogate pair");

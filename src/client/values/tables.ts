@@ -1,4 +1,4 @@
-/** The tables of values and flags by name, and the codec that a client's options ask for. */
+/** The tables of values and flags by name, and the codec that a client's options choose. */
 import { invalidType, UnsupportedError } from "../../errors.ts";
 import { oneOf } from "../../checks/values.ts";
 import type { ResolvedOptions } from "../options.ts";
@@ -29,7 +29,7 @@ type Options = Pick<
   "values" | "serializer" | "compressAbove" | "maxValueBytes"
 >;
 
-/** The codec of a client. Throws for options that do not go together. */
+/** The codec of a client. Throws if its options cannot be combined. */
 export function codecFor(options: Options): ClientCodec {
   const { values, serializer, compressAbove } = options;
   if (serializer !== undefined) {
@@ -40,7 +40,7 @@ export function codecFor(options: Options): ClientCodec {
     return serializerCodec(serializer);
   }
   if (values === undefined || values === "memwire") return new MemwireCodec(options);
-  const table = TABLES.get(oneOf(values, ["memwire", ...TABLES.keys()], "values")) as Table;
+  const table = TABLES.get(oneOf(values, ["memwire", ...TABLES.keys()], "values"))!;
   if (compressAbove !== undefined) {
     const method = table.compression?.method;
     if (method === undefined) {
