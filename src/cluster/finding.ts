@@ -1,8 +1,8 @@
 /**
- * A client's servers are being found: a Discovery tells its lists, and until the first one calls wait.
+ * Finds a client's servers: a Discovery delivers lists, and calls wait until the first list is there.
  *
- * They wait for `connectTimeout` from the first call on, as for a server that is new; then they are refused
- * at once, as for one that is down, until a list comes.
+ * Calls wait for `connectTimeout`, counted from the client's first call, as they would for a new server. After
+ * that they are refused at once, as for a server that is down, until a list arrives.
  */
 import { parseServers, type ServerConfig, type ServerSpec } from "../address.ts";
 import { kindOf } from "../checks/values.ts";
@@ -19,9 +19,9 @@ import {
 import type { ServerRef } from "../server_ref.ts";
 import type { Discovery } from "./discovery.ts";
 
-/** Who uses the lists. */
+/** The cluster that uses the lists. */
 export interface Listed {
-  /** Takes a list. May throw, and keeps the one before then. */
+  /** Takes a list. If it throws, it keeps the previous list. */
   setServers(configs: readonly ServerConfig[]): void;
   readonly servers: readonly { readonly ref: ServerRef }[];
 }
@@ -31,7 +31,7 @@ interface Waiter {
   reject(error: MemcachedError): void;
 }
 
-/** The finding of one client's servers. */
+/** The search for one client's servers. */
 export class Finding {
   readonly #discovery: Discovery;
   readonly #connectTimeout: number;
@@ -40,12 +40,12 @@ export class Finding {
   #begun = false;
   #found = false;
   #closed = false;
-  /** Why there is no list yet, as far as that was told. */
+  /** The last error of the Discovery, if there has been no list since. */
   #reason: MemcachedError | undefined;
   #list = "";
   #waiting: Waiter[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** connectTimeout has passed without a list. */
+  /** Whether connectTimeout has passed without a list. */
   #late = false;
 
   /** `connectTimeout` in ms. */
@@ -55,7 +55,7 @@ export class Finding {
     this.#cluster = cluster;
   }
 
-  /** Resolves when there is a list; rejects with a ServerDownError if none comes in time. */
+  /** Resolves when there is a list. Rejects with a ServerDownError if there is none within connectTimeout. */
   wait(): Promise<void> {
     if (this.#found) return Promise.resolve();
     this.#begin();
@@ -71,11 +71,11 @@ export class Finding {
     this.#refuse(failure.clientClosed());
   }
 
-  /** The error of a call that needs a list. */
+  /** The error for a call that needs a list. */
   #missing(): ServerDownError {
     const reason = this.#reason === undefined ? "" : `: ${this.#reason.message}`;
     return new ServerDownError(
-      "there is no list of servers yet, discovery has found none within " +
+      "there is no list of servers yet, because discovery found none within " +
         `${this.#connectTimeout} ms${reason}`,
       { cause: this.#reason },
     );
@@ -84,7 +84,7 @@ export class Finding {
   #begin(): void {
     if (this.#begun) return;
     this.#begun = true;
-    // Not unref'd: it is there as long as calls wait for it, and a pending call keeps the process alive.
+    // Do not unref this timer: it runs while calls wait for a list, and a pending call keeps the process alive.
     this.#timer = setTimeout(() => {
       this.#late = true;
       this.#refuse(this.#missing());
@@ -140,7 +140,7 @@ export class Finding {
   }
 }
 
-/** An error of somebody else's discovery, or of a list that it has given, as one of ours. */
+/** Turns an error of a custom discovery, or of the list that it gave, into one of memwire's errors. */
 function failed(error: unknown): MemcachedError {
   if (isMemcachedError(error)) return error;
   return new ServerDownError(`discovery failed: ${wordsOf(error)}`, { cause: error });

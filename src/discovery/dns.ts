@@ -1,4 +1,4 @@
-/** Servers by DNS: the targets of SRV records, or the addresses of a name. */
+/** Finds servers by DNS: the targets of SRV records, or the addresses of a name. */
 import { Resolver } from "node:dns/promises";
 import { DEFAULT_PORT, isIp, locatedServer, type ServerSpec } from "../address.ts";
 import { readOptions } from "../checks/options.ts";
@@ -10,32 +10,32 @@ import { checkInterval, polling, type Source } from "./polling.ts";
 
 /** Options of {@link dns}. */
 export interface DnsOptions {
-  /** The port of servers found by address. Default 11211. SRV records tell it themselves. */
+  /** The port of servers found by address, from 1 to 65,535. Default 11211. SRV records hold their own ports. */
   port?: number | undefined;
   /** Whether to ask for SRV records. Default: whether the name begins with "_". */
   srv?: boolean | undefined;
-  /** Seconds between two questions, more or less a fifth. Default 30. */
+  /** Seconds between two questions, varied by up to a fifth. Default 30. */
   interval?: number | undefined;
-  /** Name servers to ask instead of the system's, as `"10.0.0.10"` or `"10.0.0.10:53"`; in Deno that needs --allow-sys. */
+  /** Name servers to use instead of the system's: `"10.0.0.10"` or `"10.0.0.10:53"`. Deno needs --allow-sys for it. */
   nameservers?: readonly string[] | undefined;
 }
 
-// Of one try; the runtimes differ in how exactly they keep to it.
+// The timeout of one try. The runtimes do not all keep to it exactly.
 const TIMEOUT_MS = 1000;
 const TRIES = 2;
 
 /**
- * The servers that DNS names: of SRV records the targets, of another name its addresses (A, or AAAA if it has no
- * A).
+ * Finds servers by DNS: the targets of SRV records, or the addresses of a plain name (its A records, or AAAA if
+ * it has no A).
  *
- * SRV targets are on the ring by their names, so that a pod that comes back under another address moves no key.
- * Addresses are on the ring as they are, so a pod that moves takes its share of the keys to another place: use
- * SRV where you can. Weights and priorities of SRV records are not looked at.
+ * SRV targets are on the ring by name, so a pod that comes back under another address moves no keys. Addresses
+ * are on the ring themselves, so a pod that gets another address takes its share of the keys to another place:
+ * use SRV where you can. Weights and priorities of SRV records are ignored.
  *
- * @param name `"_memcache._tcp.memcached.default.svc.cluster.local"`, for example.
- * @param options Defaults stand with {@link DnsOptions}.
- * @returns What `new Memcached(...)` and `SessionStore` take in place of a list. Throws a `TypeError` or
- * `RangeError` for a malformed argument.
+ * @param name The name to look up, for example `"_memcache._tcp.memcached.default.svc.cluster.local"`.
+ * @param options See {@link DnsOptions}, which names the defaults.
+ * @returns A discovery, which `new Memcached(...)` and `SessionStore` take in place of a list. Throws a
+ * `TypeError` or `RangeError` for a malformed argument.
  *
  * @example
  * ```ts no-run
@@ -67,27 +67,27 @@ export function dns(name: string, options?: DnsOptions): Discovery {
 
 function checkNameservers(nameservers: unknown): readonly string[] | undefined {
   if (nameservers === undefined) return undefined;
-  const isServer = (one: unknown): boolean => {
+  const isServer = (one: unknown): one is string => {
     const [, v6, v4] = /^\[([^\]]*)\]:\d{1,5}$|^([\d.]+):\d{1,5}$/.exec(String(one)) ?? [];
     return typeof one === "string" && isIp(v6 ?? v4 ?? one);
   };
   if (Array.isArray(nameservers) && nameservers.length > 0 && nameservers.every(isServer)) {
-    return nameservers as string[];
+    return nameservers;
   }
   throw invalidType(
-    `nameservers must be a list of addresses, each with a port or not, not ${kindOf(nameservers)}`,
+    `nameservers must be a list of addresses, with or without ports, not ${kindOf(nameservers)}`,
   );
 }
 
 /** A name that is looked up for one client. */
 class Names implements Source {
   readonly #name: string;
-  /** undefined: SRV records tell it. */
+  /** The port of each address; undefined: SRV records hold it. */
   readonly #port: number | undefined;
   readonly #nameservers: readonly string[] | undefined;
   #resolver: Resolver | undefined;
   #family: 4 | 6 | undefined;
-  /** Where each target was last. */
+  /** The last known address of each target. */
   #places = new Map<string, string>();
   #closed = false;
 
@@ -103,9 +103,10 @@ class Names implements Source {
 
   async ask(): Promise<readonly ServerSpec[]> {
     try {
-      const servers = this.#port === undefined
+      const port = this.#port;
+      const servers = port === undefined
         ? await this.#targets()
-        : (await this.#addresses()).map((ip) => ({ host: ip, port: this.#port as number }));
+        : (await this.#addresses()).map((ip) => ({ host: ip, port }));
       if (servers.length > 0) return servers;
       throw new ServerDownError(`${this.#name} names no server`);
     } catch (error) {
@@ -121,7 +122,7 @@ class Names implements Source {
     try {
       this.#resolver?.cancel();
     } catch {
-      // Deno before 2.5 cannot, and then waits for the answer.
+      // Deno before 2.5 cannot cancel; the query then runs until its answer.
     }
   }
 
@@ -135,15 +136,15 @@ class Names implements Source {
 
   async #addresses(): Promise<readonly string[]> {
     const { family, addresses } = await this.#lookUp(this.#name, this.#family);
-    // A server of both families has records of both: it must not come twice, nor change its name when one of
-    // the questions fails.
+    // Stay with one family. A server may have records of both: it must not be listed twice, and its name on the
+    // ring must not change when one of the two lookups fails.
     this.#family = family;
     return addresses;
   }
 
   async #targets(): Promise<readonly ServerSpec[]> {
     const records = await this.#asked().resolveSrv(this.#name);
-    // "." is a service that is not there (RFC 2782).
+    // The target "." means that the service is not available (RFC 2782).
     const targets = new Map(
       records.map(({ name, port }) => ({ host: name.replace(/\.$/, ""), port }))
         .filter(({ host, port }) => host !== "" && port > 0)
@@ -159,7 +160,10 @@ class Names implements Source {
     return sorted.map(({ host, port }) => locatedServer(host, port, places.get(host)));
   }
 
-  /** Where a target is now; where it was, if that cannot be learnt; undefined: it is looked up to connect. */
+  /**
+   * The address of a target: the current one, or the last known one if the lookup fails. undefined: neither is
+   * known, so the name is looked up when a connection is made.
+   */
   async #placeOf(host: string): Promise<string | undefined> {
     const last = this.#places.get(host);
     try {
@@ -170,7 +174,7 @@ class Names implements Source {
     }
   }
 
-  /** The addresses of a name, sorted, so that all clients have them in one order. */
+  /** The addresses of a name, sorted so that all clients have them in the same order. */
   async #lookUp(
     name: string,
     known: 4 | 6 | undefined,
@@ -188,7 +192,7 @@ class Names implements Source {
   }
 }
 
-/** Whether the answer was that there are no such records. */
+/** Whether the name server answered that there are no such records. */
 function isAbsent(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return code === "ENODATA" || code === "ENOTFOUND";

@@ -1,4 +1,4 @@
-/** The list of nodes that ElastiCache, Memorystore and what imitates them give to `config get cluster`. */
+/** Finds servers by the list of nodes with which ElastiCache, Memorystore and the like answer `config get cluster`. */
 import {
   formatAddress,
   locatedServer,
@@ -20,35 +20,36 @@ import { readNodes } from "./nodes.ts";
 
 /** Options of {@link elasticache}. */
 export interface ElastiCacheOptions {
-  /** Seconds between two questions, more or less a fifth. Default 60. */
+  /** Seconds between two questions, varied by up to a fifth. Default 60. */
   interval?: number | undefined;
-  /** Milliseconds for a question, connecting included. Default 1000. */
+  /** Milliseconds allowed for a question, including the time to connect. Default 1000. */
   timeout?: number | undefined;
-  /** TLS to the endpoint. The client's own `tls` is for the nodes. */
+  /** TLS for the endpoint. The client's own `tls` is for the nodes. */
   tls?: MemcachedOptions["tls"];
   /** Credentials for the endpoint. The client's own `auth` is for the nodes. */
   auth?: MemcachedOptions["auth"];
 }
 
-// What the list was stored under before there was "config get cluster".
+// The key of the list in versions that do not know "config get cluster".
 const OLD_KEY = "AmazonElastiCache:cluster";
 
-// The list is one line; of 300 nodes, 100 bytes each, it has 30,000.
+// The list is one line. 300 nodes of 100 bytes each make 30,000 bytes.
 const MAX_LIST_BYTES = 256 * 1024;
 
-// Any node answers too: so many are asked if the endpoint does not.
+// Any node can answer too. If the endpoint does not answer, this many nodes are asked.
 const OTHERS = 2;
 
 /**
- * The nodes that a configuration endpoint of ElastiCache or Memorystore lists, or a node by itself.
+ * Finds the nodes that a configuration endpoint of ElastiCache or Memorystore lists. Any node of the cluster can
+ * be given as the endpoint.
  *
- * Nodes are on the ring, in messages and to TLS by the names that the list gives, so that a node that
- * comes back under another address moves no key. They are connected to by the addresses in the list.
+ * The hashing, messages and TLS use the nodes' names from the list, so a node that comes back under another
+ * address moves no keys. Connections go to the addresses in the list.
  *
- * @param endpoint The configuration endpoint, as a client takes a server: `"host"`, `"host:port"`, an object.
- * @param options Defaults stand with {@link ElastiCacheOptions}.
- * @returns What `new Memcached(...)` and `SessionStore` take in place of a list. Throws a `TypeError` or
- * `RangeError` for a malformed argument.
+ * @param endpoint The configuration endpoint, in any form of a client's server: `"host"`, `"host:port"`, an object.
+ * @param options See {@link ElastiCacheOptions}, which names the defaults.
+ * @returns A discovery, which `new Memcached(...)` and `SessionStore` take in place of a list. Throws a
+ * `TypeError` or `RangeError` for a malformed argument.
  *
  * @example
  * ```ts
@@ -58,7 +59,7 @@ const OTHERS = 2;
  *
  * await using node = await MemcachedServer.start();
  * const [host, port] = node.address.split(":");
- * node.setCluster(1, [{ host, port: Number(port) }]); // ElastiCache does it by itself
+ * node.setCluster(1, [{ host, port: Number(port) }]); // ElastiCache does this by itself
  *
  * await using memcached = new Memcached(elasticache(node.address));
  * await memcached.set("greeting", "hello");
@@ -80,7 +81,7 @@ export function elasticache(endpoint: ServerSpec, options?: ElastiCacheOptions):
   checkMs(timeout, "timeout");
   return polling(
     () =>
-      new Endpoint(servers[0] as ServerConfig, (server) => ({
+      new Endpoint(servers[0]!, (server) => ({
         ref: { id: formatAddress(server.address), address: formatAddress(server.address) },
         address: server.address,
         tls: server.tls ? tls ?? {} : tls,
@@ -92,7 +93,7 @@ export function elasticache(endpoint: ServerSpec, options?: ElastiCacheOptions):
 
 type Place = ConstructorParameters<typeof AdminConnection>[0];
 
-/** An endpoint that is asked for one client. */
+/** The endpoint, as one client asks it. */
 class Endpoint implements Source {
   readonly #endpoint: ServerConfig;
   readonly #placeOf: (server: ServerConfig) => Place;
@@ -131,7 +132,7 @@ class Endpoint implements Source {
     this.#connection?.close();
   }
 
-  /** The lines between the first and the last of the answer. */
+  /** Asks one server, and returns the lines of its answer without the last, `END`. */
   async #askOne(place: Place): Promise<string[]> {
     const connection = new AdminConnection(place, {
       timeout: this.#timeout,
@@ -151,7 +152,7 @@ class Endpoint implements Source {
       if (line === "END") return lines;
       if (lines.length === 0 && !/^(CONFIG cluster|VALUE Amazon\S+) \d+ \d+$/.test(line)) {
         throw new UnsupportedError(
-          `${place.ref.address} does not list a cluster: it is no configuration endpoint`,
+          `${place.ref.address} does not list a cluster: it is not a configuration endpoint`,
         );
       }
       lines.push(line);
@@ -165,7 +166,7 @@ class Endpoint implements Source {
     if (!/^\d{1,20}$/.test(version) || nodes === undefined) {
       throw new ProtocolError("the endpoint gave a list of nodes that is malformed or empty");
     }
-    // A node that lags behind answers so. The same version may come with other nodes.
+    // A node that lags behind sends an older version. The same version may come with other nodes.
     if (BigInt(version) < this.#version) {
       throw new ProtocolError(
         `the endpoint gave version ${version} of the list, after ${this.#version}`,

@@ -1,10 +1,10 @@
 /**
- * Where the servers of a cluster are found, and found again when they change: at a configuration endpoint of
- * ElastiCache or Memorystore, or by DNS, as Kubernetes and Consul answer it.
+ * Finds the servers of a cluster, and follows their changes: from a configuration endpoint of ElastiCache or
+ * Memorystore, or from DNS, as Kubernetes and Consul provide it.
  *
- * `new Memcached(...)` and `SessionStore` take what these functions make in place of a list. Looking begins with
- * the client's first call and ends with its `close()`. An answer that is empty, failed, malformed or older than
- * the last one leaves the list as it is, and is told on the channel `memwire:discovery`.
+ * `new Memcached(...)` and `SessionStore` take the result of these functions in place of a list. The search
+ * begins with the client's first call and ends with its `close()`. An answer that is empty, failed, malformed or
+ * older than the last one leaves the list as it is, and is reported on the channel `memwire:discovery`.
  *
  * @example
  * ```ts no-run

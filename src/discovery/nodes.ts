@@ -1,18 +1,18 @@
-/** The nodes of a cluster as a configuration endpoint writes them: `host|ip|port host|ip|port...`. */
+/** Reads the list of nodes that a configuration endpoint sends: `host|ip|port host|ip|port...`. */
 import { isIp } from "../address.ts";
 
 /** One node. */
 export interface Node {
   readonly host: string;
   readonly port: number;
-  /** undefined: the list has none, so the name is looked up. */
+  /** The address; undefined: the list has none, so the name is looked up. */
   readonly ip: string | undefined;
 }
 
-/** The nodes in the order of the list; undefined: it is empty or malformed. */
+/** The nodes in the order of the list, or undefined if the list is empty or malformed. */
 export function readNodes(list: string): readonly Node[] | undefined {
   const nodes = list.trim().split(/ +/).map(readNode);
-  return nodes.includes(undefined) ? undefined : nodes as Node[];
+  return nodes.every((node) => node !== undefined) ? nodes : undefined;
 }
 
 function readNode(text: string): Node | undefined {

@@ -1,28 +1,28 @@
-/** Asking again and again, off everybody's path. */
+/** A Discovery that asks for the list at intervals, in the background. */
 import type { ServerSpec } from "../address.ts";
 import { invalidRange, invalidType } from "../errors.ts";
 import { kindOf } from "../checks/values.ts";
 import type { Discovery } from "../cluster/discovery.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
 
-/** What is asked. */
+/** Something that can be asked for the list of servers. */
 export interface Source {
-  /** Asks once. Calls that wait for the answer keep the process alive by themselves. */
+  /** Asks once. It need not keep the process alive: client calls that wait for the answer do so. */
   ask(): Promise<readonly ServerSpec[]>;
-  /** Ends what is being asked, for good. */
+  /** Ends a question that is in progress. Nothing is asked after this. */
   close(): void;
 }
 
-// Until there is a first list: after so long, then after twice the time, up to the interval.
+// Until there is a first list, ask again after this time, then after twice as long, and so on up to the interval.
 const FIRST_RETRY_MS = 100;
 
-// Clients that were started together must not ask together.
+// Vary the interval by a fifth, so that clients that were started together do not all ask together.
 const JITTER = 0.2;
 
-// The longest delay that timers take.
+// Timers take at most 2^31 - 1 ms.
 const MAX_SECONDS = (2 ** 31 - 1) / 1000 / (1 + JITTER);
 
-/** A Discovery that asks a source every so many seconds, more or less. */
+/** Makes a Discovery that asks a source every `interval` seconds, varied by up to a fifth. */
 export function polling(open: () => Source, interval: number): Discovery {
   return {
     watch(onServers, onError): { close(): void } {
@@ -58,7 +58,7 @@ export function polling(open: () => Source, interval: number): Discovery {
   };
 }
 
-/** A number of seconds between two questions. */
+/** Checks the number of seconds between two questions. */
 export function checkInterval(interval: unknown): number {
   if (typeof interval !== "number") {
     throw invalidType(`interval must be a number of seconds, not ${kindOf(interval)}`);

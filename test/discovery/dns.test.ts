@@ -1,4 +1,4 @@
-// Servers by DNS: SRV targets by name, addresses as they are, and what a failing name server changes: nothing.
+// Servers by DNS: SRV targets go by name, plain names by address, and a failing name server changes nothing.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,7 +34,7 @@ function connect(
   return memcached;
 }
 
-/** Which server each key belongs to. */
+/** Returns the server that each key belongs to. */
 const places = (client: Memcached): string[] => KEYS.map((key) => client.serverFor(key).address);
 
 test("SRV: targets are on the ring by name, whatever their order and addresses", async (t) => {
@@ -53,7 +53,7 @@ test("SRV: targets are on the ring by name, whatever their order and addresses",
   assert.deepEqual([...new Set(before)].sort(), [`a.fleet:${a.port}`, `b.fleet:${b.port}`]);
   // The order of an answer changes all the time.
   server.set(SERVICE, "SRV", [`a.fleet ${a.port}`, `b.fleet ${b.port}`]);
-  // Another machine under the same name: no key moves, the calls go there.
+  // Another machine takes over the name: no key moves, and the calls go to it.
   const other = await replaceNode(b, "127.0.0.3");
   t.after(() => other.server.stop());
   await b.server.stop();
@@ -64,7 +64,7 @@ test("SRV: targets are on the ring by name, whatever their order and addresses",
   assert.deepEqual(places(client), before);
 });
 
-test("SRV: a target whose address cannot be learnt keeps the one it had", async (t) => {
+test("SRV: a target whose address cannot be looked up keeps the one it had", async (t) => {
   const server = await nameServer(t);
   const told = listen(t);
   const a = await startNode("a.fleet", "127.0.0.1");
@@ -80,12 +80,12 @@ test("SRV: a target whose address cannot be learnt keeps the one it had", async 
     assert.equal(await client.get("k"), 1);
   }
   assert.equal(told.length, 1);
-  // No address at all: the system is asked for it, and does not know it either.
+  // A target without any address: the system looks it up, and does not know it either.
   const fresh = connect(t, server, SERVICE);
   await assert.rejects(fresh.get("k"), { code: "SERVER_DOWN", message: /^a\.fleet:\d+ is down/ });
 });
 
-test("addresses: each is a server, and its name on the ring", async (t) => {
+test("addresses: each is a server, and is on the ring as it is", async (t) => {
   const server = await nameServer(t);
   const told = listen(t);
   const a = await startNode("", "127.0.0.1");
@@ -97,20 +97,20 @@ test("addresses: each is a server, and its name on the ring", async (t) => {
   await client.setMany(KEYS.map((key) => [key, key]));
   assert.deepEqual(
     told.map(({ servers }) => servers.map(({ address }) => address)),
-    [[`${a.ip}:${a.port}`, `${b.ip}:${a.port}`]], // sorted, and not once more by the other family
+    [[`${a.ip}:${a.port}`, `${b.ip}:${a.port}`]], // sorted, and not listed again by the other family
   );
   assert.equal((await client.getMany(KEYS)).size, KEYS.length);
   server.set("cache.fleet", "A", [a.ip]);
   await until(() => new Set(places(client)).size === 1);
   assert.equal(told.length, 2);
-  // No A for once: the same servers must not come back under other names.
+  // The A records are missing this time: the same servers must not come back under other names.
   server.set("cache.fleet", "A", []);
   await until(() => told.length > 2);
   assert.match(told[2]?.error?.message ?? "", /^cache\.fleet could not be looked up: /);
   assert.deepEqual([...new Set(places(client))], [`${a.ip}:${a.port}`]);
 });
 
-test("addresses: AAAA where there is no A, and then for good", async (t) => {
+test("addresses: without A records AAAA is used, and stays in use", async (t) => {
   const server = await nameServer(t);
   server.set("six.fleet", "AAAA", ["::1", "fe80::1"]);
   const client = connect(t, server, "six.fleet", { port: 1 });
@@ -122,7 +122,7 @@ test("addresses: AAAA where there is no A, and then for good", async (t) => {
   assert.deepEqual([...new Set(places(client))].sort(), ["[::1]:1", "[fe80::1]:1"]);
 });
 
-test("an answer that fails, is empty or does not come leaves the list, and is told", async (t) => {
+test("an answer that fails, is empty or does not come leaves the list as it is, and is reported", async (t) => {
   const server = await nameServer(t);
   const told = listen(t);
   const a = await startNode("", "127.0.0.1");
@@ -151,7 +151,7 @@ test("an answer that fails, is empty or does not come leaves the list, and is to
   assert.equal(await client.get("k"), 1);
 });
 
-test("until there is an answer calls wait, and then are told why", async (t) => {
+test("calls wait until there is an answer, and fail with the reason if none comes", async (t) => {
   const server = await nameServer(t);
   const client = connect(t, server, "cache.fleet", {}, { connectTimeout: 150 });
   await assert.rejects(client.get("k"), {

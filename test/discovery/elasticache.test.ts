@@ -1,4 +1,4 @@
-// ElastiCache's list of nodes: what is taken, what is refused and told, and what calls do until there is one.
+// ElastiCache's list of nodes: which lists are taken, which are refused and reported, and how calls wait for one.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
@@ -36,7 +36,7 @@ async function nodes(t: TestContext, count: number): Promise<FleetNode[]> {
   return started;
 }
 
-/** An endpoint that answers with what `answer` holds when it is asked. */
+/** An endpoint that answers each question with the current value of `answer`. */
 async function endpoint(
   t: TestContext,
   answer: { text: string; asked?: string[] },
@@ -161,7 +161,7 @@ describe("until there is a list", () => {
     const again = performance.now();
     await assert.rejects(client.get("k"), down);
     assert.ok(performance.now() - again < 400);
-    // A cache that cannot be used: the loader is the truth.
+    // fetch calls the loader when the cache cannot be used.
     assert.equal(await client.fetch("f", () => 5, { ttl: 60 }), 5);
   });
 
@@ -178,13 +178,13 @@ describe("until there is a list", () => {
     await assert.rejects(single, { code: "TIMEOUT" });
   });
 
-  test("it is looked for again, soon, and the reason is in the error", async (t) => {
+  test("the list is soon asked for again, and the error holds the reason", async (t) => {
     const told = listen(t);
     const answer = { text: "ERROR\r\n" };
     const { address } = await endpoint(t, answer);
     const [node] = await nodes(t, 1) as [FleetNode];
     const client = connect(t, elasticache(address), { connectTimeout: 150 });
-    await assert.rejects(client.get("k"), { message: /150 ms: .*no configuration endpoint/ });
+    await assert.rejects(client.get("k"), { message: /150 ms: .*not a configuration endpoint/ });
     assert.equal(told[0]?.error?.code, "UNSUPPORTED");
     assert.deepEqual(told[0]?.servers, []);
     answer.text = list(1, written(node));
@@ -192,7 +192,7 @@ describe("until there is a list", () => {
     assert.deepEqual(told.at(-1), { servers: [client.serverFor("k")] });
   });
 
-  test("close() waits for what waits, and ends the looking", async (t) => {
+  test("close() waits for calls that wait, and ends the search", async (t) => {
     const [node] = await nodes(t, 1) as [FleetNode];
     announce(node.server, 1, [node]);
     node.server.slow({ latency: 30 });
@@ -205,7 +205,7 @@ describe("until there is a list", () => {
     const { length } = node.server.calls;
     await sleep(200);
     assert.equal(node.server.calls.length, length);
-    // A list of keys is not waited for, whether it has begun or not.
+    // close() does not wait for a listing of keys, whether it has begun or not.
     node.server.stall(Infinity);
     const listing = new Memcached(elasticache(node.server.address), { connectTimeout: 5000 });
     const keys = listing.keys().next();
@@ -218,7 +218,7 @@ describe("until there is a list", () => {
   });
 });
 
-test("an answer that is empty, malformed, older or fails leaves the list, and is told", async (t) => {
+test("an answer that is empty, malformed, older or failed leaves the list as it is, and is reported", async (t) => {
   const told = listen(t);
   const [a, b] = await nodes(t, 2) as [FleetNode, FleetNode];
   const good = list(7, written(a));
@@ -241,7 +241,7 @@ test("an answer that is empty, malformed, older or fails leaves the list, and is
       [list(8, `${two} |${a.port}`), /malformed/],
       [list(6, two), /version 6 of the list, after 7/],
       ["CONFIG cluster 0 5\r\n8\nab", /did not answer within 100 ms/],
-      ["ERROR\r\n", /no configuration endpoint/],
+      ["ERROR\r\n", /not a configuration endpoint/],
       ["END\r\n", /malformed or empty/],
       [`CONFIG cluster 0 9\r\n${"1\n".repeat(20)}`, /malformed/],
       [`CONFIG cluster 0 9\r\n1\n${"x".repeat(300_000)}`, /./],
@@ -252,19 +252,19 @@ test("an answer that is empty, malformed, older or fails leaves the list, and is
     assert.deepEqual(told.splice(0).at(-1)?.servers, servers);
     assert.deepEqual([await client.get("k"), client.serverFor("k")], [1, servers[0]]);
   }
-  // The same version with another text, as seen elsewhere, and a newer one.
+  // The same version with other nodes, which other services send, and a newer version.
   for (const [text, count] of [[list(7, two), 2], [list(8, written(b)), 1]] as const) {
     answer.text = text;
     await until(() => told.some((message) => message.servers.length === count && !message.error));
     told.splice(0);
   }
   assert.equal(client.serverFor("k").address, `${b.host}:${b.port}`);
-  // The same list again is no news.
+  // The same list again is not reported.
   await sleep(200);
   assert.deepEqual(told.filter(({ error }) => error === undefined), []);
 });
 
-test("a list of 300 nodes is read; names may begin with a digit, and addresses be IPv6 or absent", async (t) => {
+test("a list of 300 nodes is read; names may begin with a digit, addresses may be IPv6 or absent", async (t) => {
   const many = Array.from(
     { length: 300 },
     (_, i) =>
@@ -297,7 +297,7 @@ test("before 1.4.14 the list is an item", async (t) => {
   assert.deepEqual(asked, ["get AmazonElastiCache:cluster"]);
 });
 
-test("a node that is known answers for an endpoint that is gone", async (t) => {
+test("a known node answers when the endpoint is gone", async (t) => {
   const [a, b] = await nodes(t, 2) as [FleetNode, FleetNode];
   await using gone = await MemcachedServer.start();
   announce(gone, 1, [a]);
@@ -315,7 +315,7 @@ test("TLS and credentials: the endpoint's by its options, the nodes' by the clie
   const files = { cert: readFileSync(cert), key: readFileSync(key) };
   await using server = await MemcachedServer.start({ tls: files, auth });
   const port = Number(server.address.split(":")[1]);
-  // No address of loopback has this name: the certificate is for the name, the way there by the address.
+  // No loopback address has this name: the certificate is checked against the name, the connection uses the address.
   server.setCluster(1, [{ host: "node.fleet", ip: "127.0.0.1", port }]);
   const tls = { ca: readFileSync(authority.ca, "utf8") };
   const client = connect(t, elasticache(server.address, { tls, auth }), { tls, auth });
@@ -351,7 +351,7 @@ test("setServers is refused, and one Discovery can serve several clients", async
   assert.equal(await b.get("k"), 1);
 });
 
-test("somebody's own Discovery: its errors are told, its lists are checked", async (t) => {
+test("a custom Discovery: its errors are reported, and its lists are checked", async (t) => {
   const told = listen(t);
   const [node] = await nodes(t, 1) as [FleetNode];
   let give: (servers: string[]) => void = () => {};

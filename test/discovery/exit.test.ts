@@ -7,7 +7,7 @@ import { startScriptedServer } from "../support/scripted_server.ts";
 import { announce, startNode } from "./watching.ts";
 
 const SCRIPT = new URL("./exit_script.ts", import.meta.url);
-/** A busy machine takes this long to end a process that has nothing left to do. */
+/** Ending a process that has nothing left to do can take this long on a busy machine. */
 const AT_ONCE = 900;
 
 async function assertEnds(what: string, ...args: string[]): Promise<void> {

@@ -16,6 +16,6 @@ const client = new Memcached(
   { timeout: 10_000, connectTimeout: kind === "silent" ? 300 : 10_000 },
 );
 const what = await client.set("k", 1).then(() => "stored", ({ code }) => code);
-// In the middle of a question: the endpoint answers late.
+// The endpoint answers late, so the process ends in the middle of a question.
 await new Promise((resolve) => setTimeout(resolve, 250));
 process.stdout.write(JSON.stringify({ what, at: Date.now() }));

@@ -14,7 +14,7 @@ import { announce, type FleetNode, replaceNode, startNode } from "./watching.ts"
 const SCRIPT = new URL("./fleet_worker.ts", import.meta.url).pathname;
 const SERVICE = "_memcache._tcp.cache.fleet";
 
-/** A way to tell the processes which nodes there are. */
+/** A service that tells the processes which nodes there are. */
 interface Way {
   readonly args: readonly string[];
   tell(nodes: readonly FleetNode[]): void;
@@ -57,7 +57,7 @@ class Worker {
     this.#lines = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
   }
 
-  /** What has happened since the last time. */
+  /** Returns what has happened since the last report. */
   async report(): Promise<Report> {
     this.#process.stdin!.write("\n");
     const { value, done } = await this.#lines.next();
@@ -72,13 +72,13 @@ class Worker {
   }
 }
 
-/** The reports of all workers when they have gone on for a while. */
+/** The reports of all workers, after each has worked a little longer. */
 async function afterMore(workers: readonly Worker[]): Promise<Report[]> {
   const sums = await Promise.all(workers.map(async (worker) => {
     const sum = { calls: 0, wrong: 0, failed: {} as Record<string, string> };
     for (let first = true;; first = false) {
       const { calls, wrong, failed, places } = await worker.report();
-      // Those of the first report may all have been before now.
+      // All calls of the first report may have been made before now.
       if (!first) sum.calls += calls;
       sum.wrong = wrong;
       Object.assign(sum.failed, failed);
@@ -90,7 +90,7 @@ async function afterMore(workers: readonly Worker[]): Promise<Report[]> {
   return sums;
 }
 
-/** Keys of all workers that are elsewhere than before, with where they were and are. */
+/** The keys of all workers that have moved, with their old and new servers. */
 function moved(before: readonly Report[], after: readonly Report[]): [string, string, string][] {
   return after.flatMap(({ places }, i) =>
     Object.entries(places)
@@ -131,11 +131,11 @@ async function play(t: TestContext, way: Way): Promise<void> {
   let before = await afterMore(workers);
   assertNoneFailed(before);
 
-  // Another machine under the same name: the new one is told first, the old one goes when it is used.
+  // Another machine takes over a name: it is announced first, and the old one stops once the new one is in use.
   const replaced = await start(replaceNode(nodes[1]!, "127.0.0.11"));
   way.tell(nodes.with(1, replaced));
   await used(replaced);
-  // What was in flight to the old one has come back by then.
+  // By then the calls in flight to the old machine have finished.
   assertNoneFailed(await afterMore(workers));
   await nodes[1]!.server.stop();
   let after = await afterMore(workers);
@@ -143,7 +143,7 @@ async function play(t: TestContext, way: Way): Promise<void> {
   assertNoneFailed(after);
   t.diagnostic(`replaced: 0 of 2000 keys moved, 0 calls failed`);
 
-  // One more.
+  // A node is added.
   before = after;
   const added = await start(startNode("node-4.fleet", "127.0.0.5"));
   way.tell([...nodes.with(1, replaced), added]);
@@ -157,7 +157,7 @@ async function play(t: TestContext, way: Way): Promise<void> {
   assert.ok(toAdded.every(([, , now]) => now.startsWith("node-4.fleet")));
   t.diagnostic(`added: ${toAdded.length} of 2000 keys moved, 0 calls failed`);
 
-  // One less, which goes when nobody uses it any more.
+  // A node is removed from the list, and stops when nobody uses it any more.
   before = after;
   way.tell([...nodes.with(1, replaced).slice(1), added]);
   await until(async () =>
@@ -173,7 +173,7 @@ async function play(t: TestContext, way: Way): Promise<void> {
   assert.ok(fromRemoved.every(([, was]) => was.startsWith("node-0.fleet")));
   t.diagnostic(`removed: ${fromRemoved.length} of 2000 keys moved, 0 calls failed`);
 
-  // One dies in the list: its keys fail, nobody else's do.
+  // A node in the list dies: its keys fail, and no others do.
   before = after;
   await nodes[2]!.server.stop();
   after = await afterMore(workers);

@@ -7,10 +7,10 @@ import { createInterface } from "node:readline";
 import { Memcached } from "../../mod.ts";
 import { dns, elasticache } from "../../src/discovery/mod.ts";
 
-/** What a worker tells. */
+/** A worker's report. */
 export interface Report {
   readonly calls: number;
-  /** Values that were neither there nor what this process has stored last. */
+  /** Values that were neither absent nor the last that this process stored. */
   readonly wrong: number;
   /** Keys whose calls were rejected, with the code of the last error. */
   readonly failed: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ async function use(key: string, n: number): Promise<void> {
   calls++;
   try {
     const before = stored.get(key);
-    // Of a write that is lost nobody knows whether it was done.
+    // Nobody knows whether a write was done if its reply is lost.
     stored.delete(key);
     const found = await client.get<number>(key);
     if (found !== undefined && before !== undefined && found !== before) wrong++;

@@ -1,10 +1,10 @@
-/** What tests of discovery share: nodes on loopback addresses, and what the channel tells. */
+/** Helpers for the tests of discovery: nodes on loopback addresses, and the messages of the channel. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { TestContext } from "node:test";
 import type { DiscoveryMessage } from "../../mod.ts";
 import { MemcachedServer } from "../../src/testing/mod.ts";
 
-/** Notes what is published on `memwire:discovery` until the test ends. */
+/** Collects what is published on `memwire:discovery` until the test ends. */
 export function listen(t: TestContext): DiscoveryMessage[] {
   const told: DiscoveryMessage[] = [];
   const note = (message: unknown): unknown => told.push(message as DiscoveryMessage);
@@ -13,7 +13,7 @@ export function listen(t: TestContext): DiscoveryMessage[] {
   return told;
 }
 
-/** A node of a fleet: its name, where it is, and the server there. */
+/** A node of a fleet: its name, its address, and its server. */
 export interface FleetNode {
   readonly host: string;
   readonly ip: string;
@@ -21,19 +21,19 @@ export interface FleetNode {
   readonly server: MemcachedServer;
 }
 
-/** Starts an embedded server as a node of a fleet, on an address of loopback. */
+/** Starts an embedded server as a node of a fleet, on a loopback address. */
 export async function startNode(host: string, ip: string): Promise<FleetNode> {
   const server = await MemcachedServer.start({ host: ip });
   return { host, ip, port: Number(server.address.split(":")[1]), server };
 }
 
-/** The same node at another address: another machine under its name and port. */
+/** Starts the same node at another address: another machine with its name and port. */
 export async function replaceNode({ host, port }: FleetNode, ip: string): Promise<FleetNode> {
   const server = await MemcachedServer.start({ host: ip, port });
   return { host, ip, port, server };
 }
 
-/** Has a server list these nodes as their cluster. */
+/** Makes a server list these nodes as its cluster. */
 export function announce(
   server: MemcachedServer,
   version: number,
