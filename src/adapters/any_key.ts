@@ -1,11 +1,12 @@
-/** Keys of frameworks, which may be anything: URLs with spaces, 300 characters, nothing at all. */
+/** Turns any text into a key: frameworks use URLs with spaces, 300 characters, or an empty text. */
 import { coreOf } from "../client/copies.ts";
 import type { Memcached } from "../client/memcached.ts";
 import { safeKey } from "../client/wire_key.ts";
 
 /**
- * What makes a key for the client of any text: the same one whatever the client's `unsafeKeys` says. Throws a
- * `TypeError` for what is no client; the function that is returned throws one for half of a surrogate pair.
+ * Returns a function that turns any text into a key for the client. The key on the wire is the same whatever the
+ * client's `unsafeKeys` says. Throws a `TypeError` if `client` is not a client; the returned function throws one
+ * for text with half of a surrogate pair.
  */
 export function anyKey(client: Memcached): (key: string) => string {
   const { prefix, unsafeKeys } = coreOf(client).options;

@@ -19,29 +19,29 @@ import { ConflictError } from "../errors.ts";
 import { checkPrefix } from "../protocol/key.ts";
 import { anyKey } from "./any_key.ts";
 
-/** What better-auth asks of a storage. Keys are any text; what cannot be reached rejects. */
+/** The storage that better-auth calls. Keys may be any text. Each method rejects if memcached cannot be reached. */
 export interface BetterAuthStorage {
-  /** The text; null when it is absent. */
+  /** Resolves to the text, or null if it is absent. */
   get(key: string): Promise<string | null>;
-  /** Takes the text out; of several callers one gets it. */
+  /** Deletes the text and resolves to it, or to null if it is absent. Of several concurrent callers one gets it. */
   getAndDelete(key: string): Promise<string | null>;
-  /** Adds one; the new count. `ttl`, in seconds, counts when the counter is made: later calls do not extend it. */
+  /** Adds one, and resolves to the new count. `ttl`, in seconds, applies to a new counter; later calls ignore it. */
   increment(key: string, ttl: number): Promise<number>;
-  /** Stores a text for `ttl` seconds; by default for ever, with 0 or less not at all. */
+  /** Stores a text for `ttl` seconds, by default without expiry. With a `ttl` of 0 or less it is deleted instead. */
   set(key: string, value: string, ttl?: number): Promise<void>;
-  /** Deletes it. */
+  /** Deletes the text. */
   delete(key: string): Promise<void>;
 }
 
-// Each further try means that somebody wrote in between.
+// Each further try means that another caller wrote in between.
 const MAX_TRIES = 100;
 
 /**
- * Makes a secondary storage for better-auth 1.7 and newer. `getAndDelete` and `increment` are atomic over all
+ * Makes a secondary storage for better-auth 1.7 and newer. `getAndDelete` and `increment` are atomic across all
  * servers of an application.
  *
- * @param client The client that is used; it is never closed. Its `values` must be "memwire".
- * @param options `prefix`: put before every key, default "better-auth:".
+ * @param client The client to use. The storage never closes it. Its `values` must be "memwire".
+ * @param options `prefix` is put before every key. Default "better-auth:".
  * @returns The storage. Its methods reject as the client's do.
  *
  * @example
@@ -94,7 +94,7 @@ export function secondaryStorage(
   };
 }
 
-/** A counter comes back as a number, everything else as the text that it was. */
+/** Returns the stored text. A counter comes back from the client as a number, so it is turned into text. */
 function textOf(value: unknown): string | null {
   return value === undefined ? null : String(value);
 }

@@ -1,6 +1,6 @@
 /**
- * A storage adapter for Keyv 5 and 6, and so for what is built on it: cache-manager, `@nestjs/cache-manager`,
- * cacheable, Apollo's KeyvAdapter.
+ * A storage adapter for Keyv 5 and 6, and for everything that is built on Keyv: cache-manager,
+ * `@nestjs/cache-manager`, cacheable, Apollo's KeyvAdapter.
  *
  * @example
  * ```typescript
@@ -27,27 +27,27 @@ import { checkPrefix } from "../protocol/key.ts";
 export interface KeyvEntry {
   /** Any text. */
   key: string;
-  /** What Keyv stores: its JSON, or with serialization off a value as it is. */
+  /** The value from Keyv: its JSON, or the value itself if serialization is off. */
   value: unknown;
-  /** Milliseconds; undefined: for ever. */
+  /** Milliseconds; undefined: no expiry. */
   ttl?: number | undefined;
 }
 
-/** The value with its end in ms since 1970, because memcached counts seconds, and the key if it was hashed. */
+/** The value, its end in ms since 1970 (because memcached counts in seconds), and the key if it was hashed. */
 type Envelope = [value: unknown, end: number | null, key?: string];
 
-// Keys that are read or deleted together.
+// How many keys are read or deleted together.
 const BATCH = 100;
-// A minute before memcached's last second.
+// A minute before the last second that memcached can store.
 const LAST_MS = (MAX_EXPTIME - 60) * 1000;
 
 /**
- * Keeps Keyv's entries in memcached. Keys may be any text; a time to live is exact to the millisecond, though
- * memcached counts seconds. What cannot be reached rejects: what Keyv makes of that is Keyv's `emitErrors` and
- * `throwOnErrors`. `clear` and `iterator` list the servers' keys.
+ * Keeps Keyv's entries in memcached. Keys may be any text. A ttl is exact to the millisecond, although memcached
+ * counts in seconds. The methods reject if memcached cannot be reached; Keyv's options `emitErrors` and
+ * `throwOnErrors` decide what Keyv does then. `clear` and `iterator` list the servers' keys.
  *
- * Keyv itself turns values into JSON, by which a Map or a Date is lost. Give Keyv 6 `serialization: false`, or
- * Keyv 5 `serialize: undefined` and `deserialize: undefined`, and they come back as they were.
+ * Keyv itself turns values into JSON, which loses a Map or a Date. They come back unchanged if you give Keyv 6
+ * `serialization: false`, or Keyv 5 `serialize: undefined` and `deserialize: undefined`.
  *
  * @example
  * ```ts
@@ -62,18 +62,18 @@ const LAST_MS = (MAX_EXPTIME - 60) * 1000;
  * ```
  */
 export class MemwireKeyv {
-  /** Keyv sets its own here. Put before every key, with ":" between. */
+  /** Put before every key, followed by ":". Keyv sets its own namespace here. */
   namespace: string | undefined;
-  /** Read by Keyv 5, which iterates only over stores of its own list; "redis" is on it. */
+  /** Keyv 5 reads this: it iterates only over stores of a fixed list, which has "redis" on it. */
   readonly opts: Record<string, unknown> = { dialect: "redis", url: "" };
   readonly #client: Memcached;
   readonly #onError: ((error: unknown) => void)[] = [];
 
   /**
-   * Checks the options; connects to nobody.
+   * Checks the options, without connecting. Throws a `TypeError` for wrong ones.
    *
-   * @param client The client that is used; it is never closed.
-   * @param options `namespace`: for Keyv without one of its own.
+   * @param client The client to use. The store never closes it.
+   * @param options `namespace` is used if Keyv has none of its own.
    */
   constructor(client: Memcached, options?: { namespace?: string | undefined }) {
     const { namespace } = readOptions(options, { namespace: undefined });
@@ -82,35 +82,35 @@ export class MemwireKeyv {
     this.namespace = namespace === undefined ? undefined : checkPrefix(namespace, "namespace");
   }
 
-  /** Adds a listener. The only event is "error": a part of a setMany has failed. */
+  /** Adds a listener. The only event is "error": some entries of a setMany have failed. */
   on(event: string, listener: (error: unknown) => void): this {
     if (event === "error") this.#onError.push(listener);
     return this;
   }
 
-  /** The value; undefined when it is absent or over. */
+  /** Resolves to the value, or undefined if it is absent or has expired. Rejects as the client does. */
   async get<V = unknown>(key: string): Promise<V | undefined> {
     return this.#valueOf(await this.#client.get(this.#place(key).sent)) as V | undefined;
   }
 
-  /** The values, in the keys' order. */
+  /** Resolves to the values, in the order of the keys. Rejects as the client does. */
   async getMany<V = unknown>(keys: string[]): Promise<(V | undefined)[]> {
     const sent = keys.map((key) => this.#place(key).sent);
     const found = await this.#client.getMany(sent);
     return sent.map((key) => this.#valueOf(found.get(key)) as V | undefined);
   }
 
-  /** Whether it is there. */
+  /** Resolves to whether the key has a value. Rejects as the client does. */
   async has(key: string): Promise<boolean> {
     return (await this.get(key)) !== undefined;
   }
 
-  /** The same for many, in the keys' order. */
+  /** Does the same as `has` for many keys, in their order. */
   async hasMany(keys: string[]): Promise<boolean[]> {
     return (await this.getMany(keys)).map((value) => value !== undefined);
   }
 
-  /** Stores a value for `ttl` milliseconds, by default for ever; what has no time left is deleted. true. */
+  /** Stores a value for `ttl` ms, by default without expiry; with 0 or less it deletes the key. Resolves to true. */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const { sent, hashed } = this.#place(key);
     const life = lifeOf(ttl);
@@ -119,7 +119,7 @@ export class MemwireKeyv {
     return true;
   }
 
-  /** Stores many. An entry that fails is false, and its error is emitted; if all fail it rejects. */
+  /** Stores many. Resolves to false for each entry that failed, and emits the error; rejects if all have failed. */
   async setMany(entries: KeyvEntry[]): Promise<boolean[]> {
     const failed = new Map<string, unknown>();
     const groups = new Map<number | undefined, Map<string, Envelope>>();
@@ -146,23 +146,23 @@ export class MemwireKeyv {
     return sent.map((key) => !failed.has(key));
   }
 
-  /** Deletes it. true: it was there. */
+  /** Deletes the key. Resolves to whether it was there. */
   delete(key: string): Promise<boolean> {
     return Promise.resolve().then(() => this.#client.delete(this.#place(key).sent));
   }
 
-  /** Deletes many. true: all were there. */
+  /** Deletes many keys. Resolves to whether all were there. */
   async deleteMany(keys: string[]): Promise<boolean> {
     const deleted = await this.#client.deleteMany(keys.map((key) => this.#place(key).sent));
     return [...deleted.values()].every(Boolean);
   }
 
-  /** Deletes what is in the namespace, one by one; without one all that the client's own prefix has. */
+  /** Deletes the namespace's keys, one by one; without a namespace, all keys with the client's own prefix. */
   async clear(): Promise<void> {
     for await (const keys of this.#batches()) await deleteListed(coreOf(this.#client), keys);
   }
 
-  /** The keys with their values, roughly those that are there now. */
+  /** Yields the keys with their values. The list is approximate: it may miss keys that change meanwhile. */
   async *iterator<V = unknown>(): AsyncGenerator<[string, V], void> {
     const prefix = this.#prefix;
     for await (const keys of this.#batches()) {
@@ -177,14 +177,14 @@ export class MemwireKeyv {
     }
   }
 
-  /** Nothing: the client is its owner's to close. */
+  /** Does nothing, because the client's owner closes it. */
   async disconnect(): Promise<void> {}
 
   get #prefix(): string {
     return this.namespace === undefined || this.namespace === "" ? "" : `${this.namespace}:`;
   }
 
-  /** A key as the client takes it; `hashed`: the whole key, if it goes over the wire as a hash. */
+  /** `sent` is the key for the client; `hashed` is the whole key if it goes over the wire as a hash. */
   #place(key: string): { sent: string; hashed: string | undefined } {
     const whole = this.#prefix + key;
     const { prefix, unsafeKeys } = coreOf(this.#client).options;
@@ -193,7 +193,7 @@ export class MemwireKeyv {
     return { sent: unsafeKeys === "hash" ? whole : safe, hashed };
   }
 
-  /** What an envelope holds; what somebody else has stored comes as it is. */
+  /** The value in an envelope, if it has not expired. Values that other programs stored are returned unchanged. */
   #valueOf(stored: unknown): unknown {
     if (!Array.isArray(stored)) return stored;
     const [value, end] = stored as Envelope;
@@ -215,13 +215,13 @@ function envelope(value: unknown, end: number | null, key: string | undefined): 
   return key === undefined ? [value, end] : [value, end, key];
 }
 
-/** The time to live of so many ms, in seconds, and its end; undefined: it is over. */
+/** Turns a ttl in ms into seconds and the end in ms since 1970; undefined: it is already over. */
 function lifeOf(
   ttl: number | undefined | null,
 ): { seconds: number; end: number | null } | undefined {
   if (ttl === undefined || ttl === null) return { seconds: 0, end: null };
   if (ttl <= 0) return undefined;
   const end = Date.now() + ttl;
-  // memcached may end what has a second left in a moment.
+  // Add a second, because memcached may expire an item up to a second early.
   return { seconds: end > LAST_MS ? 0 : Math.ceil(ttl / 1000) + 1, end };
 }

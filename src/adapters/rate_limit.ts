@@ -24,19 +24,19 @@ import { isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
 
 /** Options of a {@linkcode RateLimitStore}. */
 export interface RateLimitStoreOptions {
-  /** The client that is used; it is never closed. */
+  /** The client to use. The store never closes it. */
   client: Memcached;
-  /** Put before every key; of several limiters each needs its own. Default "rl:". */
+  /** Put before every key. Each limiter needs its own prefix. Default "rl:". */
   prefix?: string | undefined;
   /**
-   * What happens to a request that cannot be counted, because memcached cannot be reached. "reject", the
-   * default: the error goes to Express, with the status 503. "pass": the request passes, and the process is
-   * told by a warning (MEMWIRE_RATE_LIMIT), at most once in a window.
+   * What happens to a request that cannot be counted because memcached cannot be reached. "reject", the
+   * default: the error goes to Express, with the status 503. "pass": the request passes, and the process gets
+   * a warning (MEMWIRE_RATE_LIMIT), at most once in each window.
    */
   onUnavailable?: "pass" | "reject" | undefined;
 }
 
-/** How often a client has asked in this window. */
+/** How many requests a client has made in this window. */
 export interface RateLimitInfo {
   /** Requests in this window, this one included. */
   totalHits: number;
@@ -45,8 +45,8 @@ export interface RateLimitInfo {
 }
 
 /**
- * Counts requests for express-rate-limit, exactly, over all servers of an application. Windows begin at
- * multiples of `windowMs` since 1970, so that every server has the same ones as long as their clocks agree.
+ * Counts requests for express-rate-limit, exactly, across all servers of an application. Windows begin at
+ * multiples of `windowMs` since 1970, so all servers have the same windows as long as their clocks agree.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export interface RateLimitInfo {
  * ```
  */
 export class RateLimitStore {
-  /** Counts are shared with other processes. */
+  /** false: counts are shared with other processes. */
   readonly localKeys: false = false;
   /** Put before every key. */
   readonly prefix: string;
@@ -70,10 +70,10 @@ export class RateLimitStore {
   readonly #toKey: (key: string) => string;
   readonly #passes: boolean;
   #windowMs: number | undefined;
-  /** The window in which it was last said that memcached cannot be reached. */
+  /** The window of the last warning that memcached cannot be reached. */
   #warned = -1;
 
-  /** Checks the options; connects to nobody. Throws a `TypeError` for wrong ones. */
+  /** Checks the options, without connecting. Throws a `TypeError` for wrong ones. */
   constructor(options: RateLimitStoreOptions) {
     const { client, prefix = "rl:", onUnavailable = "reject" } = readOptions(options, {
       client: undefined,
@@ -86,19 +86,19 @@ export class RateLimitStore {
     this.#passes = oneOf(onUnavailable, ["pass", "reject"], "onUnavailable") === "pass";
   }
 
-  /** Takes the length of a window, in ms; express-rate-limit calls it. Throws for a wrong one. */
+  /** express-rate-limit sets the length of a window, in ms. Throws a `TypeError` or `RangeError` for a wrong one. */
   init(options: { readonly windowMs: number }): void {
     this.#windowMs = checkMs(options.windowMs, "windowMs");
   }
 
-  /** How often this client has asked in this window; undefined: not yet. Rejects as the client does. */
+  /** Resolves to this client's count in this window; undefined: no request yet. Rejects as the client does. */
   async get(key: string): Promise<RateLimitInfo | undefined> {
     const { name, resetTime } = this.#place(key);
     const hits = await this.#client.get(name);
     return hits === undefined ? undefined : { totalHits: Number(hits), resetTime };
   }
 
-  /** Counts a request. What cannot be counted rejects, or passes with one hit, as `onUnavailable` says. */
+  /** Counts a request. If it cannot be counted, rejects or resolves to one hit, as `onUnavailable` says. */
   async increment(key: string): Promise<RateLimitInfo> {
     const { name, resetTime, ttl } = this.#place(key);
     try {
@@ -112,12 +112,12 @@ export class RateLimitStore {
     }
   }
 
-  /** Takes a request of this window back. Rejects as the client does. */
+  /** Subtracts one request from this window. Rejects as the client does. */
   async decrement(key: string): Promise<void> {
     await this.#client.decrement(this.#place(key).name);
   }
 
-  /** Forgets this client's requests of this window. Rejects as the client does. */
+  /** Resets this client's count in this window. Rejects as the client does. */
   async resetKey(key: string): Promise<void> {
     await this.#client.delete(this.#place(key).name);
   }
@@ -131,7 +131,7 @@ export class RateLimitStore {
     return {
       name: this.#toKey(`${this.prefix}${key}:${window}`),
       resetTime: new Date(end),
-      // Of a counter that ended a second too early the rest of the window would begin again.
+      // Add a second: if a counter expired early, the rest of the window would start again at zero.
       ttl: Math.ceil((end - now) / 1000) + 1,
     };
   }
