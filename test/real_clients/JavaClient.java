@@ -13,7 +13,7 @@ import net.spy.memcached.MemcachedClient;
 public class JavaClient {
   public static void main(String[] args) throws Exception {
     PrintStream out = new PrintStream(System.out, true, "UTF-8");
-    System.setOut(System.err); // what the client logs
+    System.setOut(System.err); // the client logs to System.out
     MemcachedClient client =
         new MemcachedClient(new InetSocketAddress(args[0], Integer.parseInt(args[1])));
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

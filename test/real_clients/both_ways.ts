@@ -13,7 +13,7 @@ export interface Kind {
   readonly values: readonly unknown[];
   /** The value in the form that the other client gets. */
   readonly other: (value: unknown) => Other;
-  /** What memwire reads, if that is not the value itself: memjs knows only bytes. */
+  /** What memwire reads, if that differs from the value: memjs knows only bytes. */
   readonly ours?: (value: unknown) => unknown;
   /** What the other client should read. Default: the form that it got. */
   readonly told?: (value: unknown) => Other;
@@ -61,7 +61,7 @@ export async function bothWays(
   t.diagnostic(`${mode}: ${from} values read here, ${to} read there, 0 wrong`);
 }
 
-/** Whether two values are the same. Numbers and JSON are if they mean the same. */
+/** Whether two values are the same. Numbers and JSON may be written differently. */
 function sameData(type: string, bytes: Buffer, data: string | Uint8Array): boolean {
   if (type === "double" || type === "number") {
     return Object.is(Number(bytes.toString()), Number(data));

@@ -63,14 +63,14 @@ describe(`Java, seed ${samples.random.seed}`, () => {
     });
   }
 
-  test("values that it compresses by itself, above 16 KiB, are read", async () => {
+  test("values above 16 KiB, which spymemcached compresses by itself, are read", async () => {
     await using ours = new Memcached(server.address, { values: "spymemcached", timeout: 10_000 });
     await client.set("plain", "long", ["text", "x".repeat(20_000)]);
     assert.equal((await ours.getItem("long"))?.flags, 2);
     assert.equal(await ours.get("long"), "x".repeat(20_000));
   });
 
-  test("objects are refused by their name", async () => {
+  test("objects are refused, and the error names them", async () => {
     await using ours = new Memcached(server.address, { values: "spymemcached", timeout: 10_000 });
     await client.set("plain", "list", ["list", "member"]);
     await assert.rejects(ours.get("list"), (error) => {

@@ -70,7 +70,7 @@ describe(`PHP, seed ${samples.random.seed}`, () => {
     });
   }
 
-  test("FastLZ in both its levels, and zlib: the values really were compressed so", async () => {
+  test("the values really were compressed, by FastLZ at both levels and by zlib", async () => {
     await using ours = new Memcached(server.address, { values: "php", timeout: 10_000 });
     for (const [mode, bit] of [["json fastlz", 64], ["json zlib", 32]] as const) {
       for (const length of [1000, 70_000]) {
@@ -81,7 +81,7 @@ describe(`PHP, seed ${samples.random.seed}`, () => {
     }
   });
 
-  test("serialize(), igbinary and msgpack are refused by their names, even compressed", async () => {
+  test("serialize(), igbinary and msgpack are refused and named in the error, even if compressed", async () => {
     await using ours = new Memcached(server.address, { values: "php", timeout: 10_000 });
     const list = JSON.stringify(Array(100).fill("member"));
     for (
@@ -102,7 +102,7 @@ describe(`PHP, seed ${samples.random.seed}`, () => {
     }
   });
 
-  test("both can go on counting the other's counters", async () => {
+  test("each client can increment the other's counters", async () => {
     await using ours = new Memcached(server.address, { values: "php", timeout: 10_000 });
     assert.equal(await ours.increment("n", 1, { initial: 41 }), 41n);
     assert.deepEqual((await client.get("json", "n")).map(String), ["int", "41"]);

@@ -18,7 +18,7 @@ const RAW: readonly Kind[] = [
     name: "text",
     values: [...samples.texts(150), samples.large()],
     other: (value) => ["text", String(value)],
-    // Without flags 4 memwire reads bytes.
+    // dalli writes this text without flags 4, so memwire reads bytes.
     ours: (value) => new Uint8Array(Buffer.from(String(value))),
     told: (value) => ["string", String(value)],
   },
@@ -65,7 +65,7 @@ describe(`Ruby, seed ${samples.random.seed}`, () => {
     });
   }
 
-  test("Marshal is refused by its name, even compressed", async () => {
+  test("Marshal is refused and named in the error, even if compressed", async () => {
     await using ours = new Memcached(server.address, { values: "dalli", timeout: 10_000 });
     for (const list of [["member"], Array(2000).fill("member")]) {
       await client.set("marshal", "list", ["json", JSON.stringify(list)]);

@@ -1,4 +1,4 @@
-/** Some hundred values of each kind, made from a seed that differs in each run. */
+/** Some hundreds of values of each kind, made from a random seed that differs in each run. */
 import { Random } from "../hashing/random.ts";
 
 const CHARACTERS = [..."abc 0129{}[]\"\\'\t\r\n\0ÿé€日😀\u{10ffff}\ufffd"];
@@ -7,7 +7,7 @@ const CHARACTERS = [..."abc 0129{}[]\"\\'\t\r\n\0ÿé€日😀\u{10ffff}\ufffd"
 export class Samples {
   readonly random: Random = new Random();
 
-  /** Texts of every length up to some thousands, and texts that look like something else in other formats. */
+  /** Texts of up to 20,000 characters, and texts that other formats could take for something else. */
   texts(count: number): string[] {
     const fixed = [
       "",

@@ -1,4 +1,4 @@
-/** Bytes whose buffer changes, shrinks or goes away harm only their own call, and the connection stays in step. */
+/** Bytes whose buffer changes, shrinks or goes away affect only their own call, and the connection stays in step. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Memcached, SessionStore } from "../../mod.ts";
@@ -26,7 +26,7 @@ const WRITES: Readonly<Record<string, Write>> = {
   fetch: (m, key, bytes) => m.fetch(key, () => bytes, { ttl: 60 }),
 };
 
-const SIZES = [100, 70_000]; // one is copied with others into a batch, the other is a chunk by itself
+const SIZES = [100, 70_000]; // the first is copied into a batch with others, the second is sent as a chunk by itself
 
 /** What can be done to bytes after the call. */
 const HARM: Readonly<Record<string, (bytes: Uint8Array) => void>> = {

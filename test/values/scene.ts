@@ -8,7 +8,7 @@ import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 /** A name of a table. */
 export type ValuesName = NonNullable<MemcachedOptions["values"]>;
 
-/** What a test has at hand. */
+/** The clients and helpers of a test. */
 export class Scene {
   readonly server: MemcachedServer;
   readonly raw: Memcached;

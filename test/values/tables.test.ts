@@ -1,5 +1,5 @@
-// How each client's table stores and reads values, by vectors that were computed from the rules in the clients'
-// own sources. test/real_clients has the clients themselves.
+// How each client's table stores and reads values. The vectors were computed from the rules in the clients' own
+// sources; test/real_clients runs the clients themselves.
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
@@ -9,7 +9,7 @@ import { oneScene, type ValuesName } from "./scene.ts";
 
 const on = oneScene();
 
-/** A value, and how it is stored: its flags, and its bytes as latin1. It must come back as it was. */
+/** A value, and how it is stored: its flags, and its bytes as latin1. It must come back unchanged. */
 type Row = readonly [value: unknown, flags: number, bytes: string];
 
 const utf8 = (text: string): string => Buffer.from(text).toString("latin1");
@@ -136,7 +136,7 @@ const READ: readonly (readonly [
   ["php", "99 ", 1, 99],
   ["php", ".5", 2, 0.5],
   ["php", "1e-07", 2, 1e-7],
-  ["php", "text", 65536 * 7, "text"], // a user's own flags
+  ["php", "text", 65536 * 7, "text"], // flags of PHP's users
   ["php", Buffer.concat([Buffer.of(4, 0, 0, 0), deflateSync("text")]), 48, "text"],
   ["php", Buffer.concat([Buffer.of(7, 0, 0, 0), deflateSync('{"a":1}')]), 54, { a: 1 }],
   // FastLZ, level 1: 5 literals "abcab", then 10 bytes from 3 bytes before.
@@ -277,7 +277,7 @@ test("foreign objects are refused with their names, unknown flags and damaged va
   }
 });
 
-test("counters begin as each client's own, and count on", async () => {
+test("counters are created as each client creates them, and can be counted further", async () => {
   const flags: Readonly<Record<Exclude<ValuesName, "memwire">, readonly [number, unknown]>> = {
     "python-memcached": [2, 9],
     php: [1, 9],
@@ -310,7 +310,7 @@ test("fetch, update and the calls for many keys go through the table", async () 
       new Map<string, unknown>([[a, value], [b, 1.5]]),
     );
     assert.equal(await client.update<number>(b, (n = 0) => n + 1), 2.5);
-    // Empty bytes under flags 0 are a stub of memcached's: the text is returned, and not stored.
+    // Empty bytes with flags 0 look like a stub of memcached: the text is returned, but not stored.
     const empty = on().key();
     assert.equal(await client.fetch(empty, () => "", { ttl: 60 }), "");
     assert.equal(await client.get(empty), undefined);

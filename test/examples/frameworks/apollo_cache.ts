@@ -1,8 +1,10 @@
 import type { KeyValueCache } from "@apollo/utils.keyvaluecache";
 import type { Memcached } from "memwire";
 
-/** Apollo Server's cache: `new ApolloServer({ cache: apolloCache(client) })`. Its keys are whole queries,
- * so the client needs `unsafeKeys: "hash"`. */
+/**
+ * Apollo Server's cache: `new ApolloServer({ cache: apolloCache(client) })`. Its keys are whole queries,
+ * so the client needs `unsafeKeys: "hash"`.
+ */
 export function apolloCache(client: Memcached): KeyValueCache<string> {
   return {
     get: (key) => client.get<string>(key),

@@ -8,7 +8,7 @@ import { secondaryStorage } from "memwire/better-auth";
 
 const client = new Memcached(process.env["MEMCACHED_SERVERS"] ?? "localhost:11211");
 const port = Number(process.env["PORT"] ?? 3000);
-// Users are in the database, sessions and counters of requests in memcached.
+// The database holds the users, memcached the sessions and the counters of requests.
 const database = memoryAdapter({ user: [], account: [], session: [], verification: [] });
 const auth = betterAuth({
   baseURL: `http://127.0.0.1:${port}`,

@@ -1,4 +1,4 @@
-// Each example as it stands, started as a process of its own and asked over HTTP.
+// Starts each example unchanged, as a process of its own, and sends it requests over HTTP.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import { Memcached } from "memwire";
 import { runtimeArguments } from "../../support/child.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../../support/memcached.ts";
 
-/** Starts an example; resolves to its origin once it answers. */
+/** Starts an example, and resolves to its origin once it answers. */
 async function start(t: TestContext, name: string, memcached: MemcachedServer): Promise<string> {
   const port = await freePort();
   const script = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
@@ -64,7 +64,7 @@ describe("examples", () => {
       start(t, "rate_limit", memcached),
     ]);
     await using client = new Memcached(memcached.address);
-    await client.flushAll(); // the requests that asked whether they had started
+    await client.flushAll(); // removes the requests that only checked whether the servers had started
     const statuses = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
       const response = await fetch(origins[i % 2] as string);
       await response.text();

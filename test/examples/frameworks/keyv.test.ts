@@ -1,4 +1,4 @@
-// What is built on Keyv: Keyv 5 and 6, cache-manager, @nestjs/cache-manager, cacheable, Apollo's KeyvAdapter.
+// Keyv 5 and 6 and what is built on it: cache-manager, @nestjs/cache-manager, cacheable, Apollo's KeyvAdapter.
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -29,7 +29,7 @@ after(async () => {
 const store = (namespace: string): MemwireKeyv => new MemwireKeyv(client, { namespace });
 const value = { map: new Map([["a", new Set([1])]]), at: new Date(0) };
 
-/** What both versions have, one in the types of the other. */
+/** The methods that both versions have, in the types of one of them. */
 type Keyv = Pick<
   Keyv6,
   "get" | "set" | "getMany" | "setMany" | "has" | "hasMany" | "delete" | "clear" | "iterator"
@@ -69,7 +69,7 @@ for (const [name, make] of Object.entries(KEYVS)) {
       assert.equal(await keyv.has("b"), false);
     });
 
-    test("a time to live ends to the millisecond", async () => {
+    test("a ttl is exact to the millisecond", async () => {
       const keyv = make("ttl", false);
       await keyv.set("a", 1, 60);
       assert.equal(await keyv.get("a"), 1);
@@ -79,7 +79,7 @@ for (const [name, make] of Object.entries(KEYVS)) {
       assert.equal(await keyv.get("a"), undefined);
     });
 
-    test("clear and iterator are of the namespace", async () => {
+    test("clear and iterator use only the keys of the namespace", async () => {
       const [one, two] = [make("one", false), make("two", false)];
       await one.setMany([{ key: "a", value: 1 }, { key: "a b", value: 2 }]);
       await two.set("a", 3);
@@ -91,7 +91,7 @@ for (const [name, make] of Object.entries(KEYVS)) {
       assert.equal(await two.get("a"), 3);
     });
 
-    test("Map, Set and Date survive if Keyv is told not to make JSON of them", async () => {
+    test("Map, Set and Date come back unchanged if Keyv is told not to turn them into JSON", async () => {
       const keyv = make("plain", true);
       await keyv.set("a", value, 60_000);
       assert.deepEqual(await keyv.get("a"), value);
@@ -123,7 +123,7 @@ test("cache-manager: wrap computes once, many and clear work", async () => {
   assert.equal(await cache.get("y"), undefined);
 });
 
-test("@nestjs/cache-manager: the injected cache is in memcached, and stopping leaves the client open", async () => {
+test("@nestjs/cache-manager: the injected cache uses memcached, and stopping leaves the client open", async () => {
   class Application {}
   const stores = [new Keyv5({ store: store("nest") })];
   Module({ imports: [CacheModule.register({ stores })] })(Application);
@@ -145,7 +145,7 @@ test("cacheable: memcached as the second layer", async () => {
 });
 
 test("Apollo's KeyvAdapter", async () => {
-  const keyv = new Keyv5({ store: store("apollo") }); // its CommonJS types are others
+  const keyv = new Keyv5({ store: store("apollo") }); // the types of its CommonJS build differ
   const cache = new KeyvAdapter<string>(keyv as never);
   const query = "fqc:{ shop { cart } } with spaces";
   await cache.set(query, "cached", { ttl: 60 });

@@ -1,4 +1,4 @@
-// Keyv's own test suite as it is, with Keyv 5: `npx vitest run` in this folder.
+// Runs Keyv's own test suite, unchanged, with Keyv 5: `npx vitest run` in this folder.
 import * as vitest from "vitest";
 import keyvTestSuite, { keyvIteratorTests } from "@keyv/test-suite";
 import Keyv from "keyv";

@@ -4,7 +4,7 @@ import type { Session, SessionStore } from "memwire";
 type Fields = Record<string, unknown>;
 type KoaSessionStore = NonNullable<SessionOptions["store"]>;
 
-/** A store for koa-session: two requests at once lose nothing, and an ended session stays ended. */
+/** A store for koa-session. Concurrent requests keep each other's changes, and a destroyed session stays destroyed. */
 export function koaSessionStore(store: SessionStore): KoaSessionStore {
   const read = new WeakMap<object, { session: Session; fields: Fields }>();
   function change(session: Session, before: Fields, after: Fields, maxAge: unknown): void {
@@ -12,7 +12,7 @@ export function koaSessionStore(store: SessionStore): KoaSessionStore {
     for (const [name, value] of Object.entries(after)) {
       if (JSON.stringify(value) !== JSON.stringify(before[name])) session.set(name, value);
     }
-    if (typeof maxAge === "number") session.ttl = Math.ceil(maxAge / 1000); // else "session"
+    if (typeof maxAge === "number") session.ttl = Math.ceil(maxAge / 1000); // otherwise "session"
   }
   return {
     async get(id, _maxAge, { ctx }): Promise<Fields | undefined> {

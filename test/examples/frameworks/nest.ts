@@ -14,7 +14,7 @@ class Visits {
 }
 class Application {}
 
-// The same as @Controller(), @Get() and @Req() before the class, the method and its parameter.
+// This is the same as writing @Controller(), @Get() and @Req() before the class, the method and its parameter.
 const count = Object.getOwnPropertyDescriptor(Visits.prototype, "count") as PropertyDescriptor;
 Controller()(Visits);
 Get("/")(Visits.prototype, "count", count);

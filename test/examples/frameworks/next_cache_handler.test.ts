@@ -30,7 +30,7 @@ test("pages and fetches are shared, Buffers stay Buffers", async () => {
   assert.ok(Math.abs(found.lastModified - Date.now()) < 10_000);
 });
 
-test("a tag that is revalidated ends what has it, on every server; what is made after stays", async () => {
+test("revalidating a tag ends its entries on every server; entries made afterwards stay", async () => {
   const [one, two] = [new CacheHandler(), new CacheHandler()];
   const fetched = { kind: "FETCH", data: { body: "1" } };
   await one.set("a", fetched, { tags: ["cart", "shop"] });

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { Memcached } from "memwire";
 
-// In next.config.js, once this is JavaScript:
+// Compile this file to JavaScript, and put into next.config.js:
 // cacheHandler: require.resolve("./next_cache_handler.js"), cacheMaxMemorySize: 0
 
 interface Entry {
@@ -12,7 +12,7 @@ interface Entry {
 }
 
 const client = new Memcached(process.env["MEMCACHED_SERVERS"] ?? "localhost:11211", {
-  prefix: `next:${process.env["NEXT_BUILD"] ?? ""}:`, // one build must not serve another one's pages
+  prefix: `next:${process.env["NEXT_BUILD"] ?? ""}:`, // a build must not serve another build's pages
   unsafeKeys: "hash",
 });
 const tagKey = (tag: string): string => `tag:${tag}`;
@@ -23,7 +23,7 @@ export default class CacheHandler {
     const entry = await client.get<Entry>(`page:${key}`);
     if (entry === undefined) return null;
     const times = await client.getMany<number>([...entry.tags, ...softTags].map(tagKey));
-    // A tag that is gone was evicted, and may have been revalidated before that.
+    // An absent tag was evicted, and may have been revalidated before that.
     if (entry.tags.some((tag) => !times.has(tagKey(tag)))) return null;
     if ([...times.values()].some((time) => time >= entry.lastModified)) return null;
     return revived(entry) as Entry;
@@ -39,7 +39,7 @@ export default class CacheHandler {
     const tags = [...context.tags ?? [], ...ofPage === undefined ? [] : `${ofPage}`.split(",")];
     await Promise.all(tags.map((tag) => client.add(tagKey(tag), 0)));
     const entry: Entry = { value, lastModified: Date.now(), tags };
-    // Twice as long as it is fresh: Next.js shows an old page while it makes the new one.
+    // Keep a page for twice as long as it is fresh: Next.js shows the old page while it makes the new one.
     const ttl = typeof context.revalidate === "number" ? 2 * context.revalidate : 0;
     await client.set(`page:${key}`, entry, { ttl });
   }
@@ -52,7 +52,7 @@ export default class CacheHandler {
   resetRequestCache(): void {}
 }
 
-/** Next.js wants Buffers where memwire gives back a Uint8Array. */
+/** Turns Uint8Arrays, which memwire returns, into the Buffers that Next.js needs. */
 function revived(data: unknown): unknown {
   if (data instanceof Uint8Array) return Buffer.from(data.buffer, data.byteOffset, data.length);
   if (data instanceof Map) {

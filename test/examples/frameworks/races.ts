@@ -1,6 +1,6 @@
 /**
- * What a session must stand when a visitor's requests meet: asked over HTTP, of a framework with its own
- * session middleware on a store of ours.
+ * Tests of concurrent requests from one visitor, over HTTP, for a framework whose own session middleware uses
+ * one of memwire's stores.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test, type TestContext } from "node:test";
@@ -8,7 +8,7 @@ import { Memcached } from "memwire";
 import { Visitor } from "../../adapters/visitor.ts";
 import { type MemcachedServer, startMemcached } from "../../support/memcached.ts";
 
-/** What a framework gives its handlers, whatever it is called there. */
+/** What each framework gives its handlers, under names of its own. */
 export interface Visit {
   /** The session of this request, as it is now. */
   session(): Record<string, unknown>;
@@ -25,22 +25,22 @@ export interface Running {
   stop(): Promise<unknown>;
 }
 
-/** Starts a framework whose session cookie is called "session" and has no end. */
+/** Starts a framework whose session cookie is called "session" and has no expiry. */
 export type Start = (client: Memcached, answer: Answer) => Promise<Running>;
 
-/** Slow requests wait at a gate until all that are expected have come, and the test lets them in. */
+/** A gate at which slow requests wait until all expected ones have arrived and the test lets them in. */
 class Gate {
   readonly #waiting: (() => void)[] = [];
   readonly #expected: number;
   #all = (): void => {};
-  /** Resolves when all have come. */
+  /** Resolves when all expected requests have arrived. */
   readonly arrived: Promise<void> = new Promise((resolve) => this.#all = resolve);
 
   constructor(expected: number) {
     this.#expected = expected;
   }
 
-  /** Lets so many in. */
+  /** Lets this many requests in, by default all. */
   open(count: number = this.#expected): void {
     for (const go of this.#waiting.splice(0, count)) go();
   }
@@ -52,7 +52,7 @@ class Gate {
   }
 }
 
-/** The tests of a framework. */
+/** Declares the tests of a framework. */
 export function describeRaces(framework: string, start: Start): void {
   describe(`${framework}: requests of a visitor that meet`, () => {
     let memcached: MemcachedServer;
@@ -92,7 +92,7 @@ export function describeRaces(framework: string, start: Start): void {
       };
     }
 
-    test("ten requests at once that each put a field: ten fields", async (t) => {
+    test("ten concurrent requests that each set a field: all ten fields are kept", async (t) => {
       const { visitor, slow } = await setUp(t);
       await visitor.visit("/put/first");
       const gate = slow(10);
@@ -100,7 +100,7 @@ export function describeRaces(framework: string, start: Start): void {
       await gate.arrived;
       gate.open(5); // five at once
       await Promise.any(visits);
-      gate.open(); // and five that have read what is no more
+      gate.open(); // and five that have read an outdated session
       for (const { status } of await Promise.all(visits)) assert.equal(status, 200);
       const fields = (await visitor.visit("/")).text.split(",");
       assert.deepEqual(fields, [..."0123456789"].map((n) => `f${n}`).concat("first"));
@@ -119,7 +119,7 @@ export function describeRaces(framework: string, start: Start): void {
       assert.equal((await visitor.visit("/", cookie)).text, "");
     });
 
-    test("a login beside a slow request that writes and one that reads: it stays", async (t) => {
+    test("a login stays while a slow request writes and another reads", async (t) => {
       const { visitor, slow } = await setUp(t);
       await visitor.visit("/put/cart");
       const gate = slow(2);
@@ -132,7 +132,7 @@ export function describeRaces(framework: string, start: Start): void {
       assert.equal((await visitor.visit("/", cookie)).text, "cart,user");
     });
 
-    test("a server that dies under load: 503 without a cookie, and all is well again", async (t) => {
+    test("a server that dies under load: 503 without a cookie, and it works again afterwards", async (t) => {
       const server = await startMemcached();
       t.after(() => server.stop());
       const { visitor } = await setUp(t, server);

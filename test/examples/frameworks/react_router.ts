@@ -7,7 +7,7 @@ import { sessionData } from "./react_router_sessions.ts";
 const client = new Memcached(process.env["MEMCACHED_SERVERS"] ?? "localhost:11211");
 const store = new SessionStore({ client, namespace: "router:" });
 const cookie = { name: "session", secrets: ["keep it"], httpOnly: true, path: "/" };
-// In app/sessions.server.ts of an application: export const { getSession, commitSession } = ...
+// An application has this in app/sessions.server.ts: export const { getSession, commitSession } = ...
 const { getSession, commitSession } = createSessionStorage({ cookie, ...sessionData(store) });
 
 createServer(async ({ headers }, response) => {

@@ -1,13 +1,13 @@
 import type { SessionStore } from "memwire";
 import type { SessionData, SessionIdStorageStrategy } from "react-router";
 
-/** The storage of React Router's createSessionStorage: an ended session is not written again. */
+/** Storage for React Router's createSessionStorage. A session that was destroyed is not written again. */
 export function sessionData(
   store: SessionStore,
 ): Omit<SessionIdStorageStrategy<SessionData>, "cookie"> {
   async function write(id: string | undefined, data: object, expires?: Date): Promise<string> {
     const session = id === undefined ? store.create() : await store.open(id);
-    if (id !== undefined && session.isNew) return id; // it has ended meanwhile
+    if (id !== undefined && session.isNew) return id; // the session has ended meanwhile
     session.clear();
     for (const [name, value] of Object.entries(data)) session.set(name, value);
     if (expires !== undefined) {

@@ -1,4 +1,4 @@
-// The recipes with the real frameworks, in this process; examples.test.ts asks their servers over HTTP.
+// Runs the recipes with the real frameworks, in this process. examples.test.ts runs their servers over HTTP.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -37,7 +37,7 @@ for (const [version, createSessionStorage] of ROUTERS) {
     }
     const cookieOf = (header: string): string => header.split(";")[0] as string;
 
-    test("data and flash data: the latter are there once", async () => {
+    test("data stays, and flash data is there once", async () => {
       const { getSession, commitSession } = storage();
       const session = await getSession();
       session.set("user", "ada");
@@ -84,7 +84,7 @@ for (const [version, createSessionStorage] of ROUTERS) {
   });
 }
 
-test("unstorage: items, keys, bases and times to live", async () => {
+test("unstorage: items, keys, bases and ttls", async () => {
   const driver = (base: string) => memwireDriver({ client, base });
   const storage = createStorage({ driver: driver("one") });
   const other = createStorage({ driver: driver("two:") });
@@ -121,7 +121,7 @@ test("Apollo's KeyValueCache: whole queries are keys", async () => {
   assert.equal(await cache.get(key), undefined);
 });
 
-test("koa-session's store: requests at once keep each other's fields, a late save stays out", async () => {
+test("koa-session's store: concurrent requests keep each other's fields, and a late save is ignored", async () => {
   const store = koaSessionStore(new SessionStore({ client, namespace: "koa:" }));
   const [first, one, two, late] = [{}, {}, {}, {}];
   const read = (ctx: unknown): Promise<unknown> => store.get("id", 1, { ctx, rolling: false });

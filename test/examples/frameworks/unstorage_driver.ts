@@ -1,7 +1,7 @@
 import type { Memcached } from "memwire";
 import type { Driver, StorageValue, TransactionOptions } from "unstorage";
 
-/** A driver for unstorage, so for Nitro and Nuxt. Keys are "a:b:c"; a ttl is in seconds. */
+/** A driver for unstorage, which Nitro and Nuxt use too. Keys have the form "a:b:c"; a ttl is in seconds. */
 export function memwireDriver({ client, base = "" }: { client: Memcached; base?: string }): Driver {
   const start = base === "" || base.endsWith(":") ? base : `${base}:`;
   const read = async (key: string): Promise<StorageValue> =>
