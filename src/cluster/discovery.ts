@@ -1,9 +1,9 @@
-/** Where a client's list of servers comes from, when that is not written down: in a file apart, because it is published. */
+/** The interface of a discovery, which finds a client's servers. It has its own file because it is published. */
 import type { ServerSpec } from "../address.ts";
 
 /**
- * Lists of servers, the newest last. `elasticache` and `dns` of `memwire/discovery` make one; your own
- * need only this method.
+ * Finds a client's servers, and delivers a new list whenever they change. `elasticache` and `dns` of
+ * `memwire/discovery` make one; your own needs only this method.
  *
  * @example
  * ```ts
@@ -22,11 +22,11 @@ import type { ServerSpec } from "../address.ts";
  */
 export interface Discovery {
   /**
-   * Begins to look, with the client's first call.
+   * Begins the search. The client calls this at its own first call.
    *
-   * @param onServers Takes each list, which replaces the one before; an empty or malformed one is refused.
-   * @param onError Takes what went wrong; the list stays as it is.
-   * @returns What ends the looking, when the client is closed.
+   * @param onServers Call it with each list, which replaces the previous one. An empty or malformed list is refused.
+   * @param onError Call it with the error if the search fails. The client keeps the list that it has.
+   * @returns An object whose `close` ends the search. The client calls it when it is closed.
    */
   watch(
     onServers: (servers: readonly ServerSpec[]) => void,

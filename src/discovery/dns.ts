@@ -53,11 +53,11 @@ export function dns(name: string, options?: DnsOptions): Discovery {
     nameservers: undefined,
   });
   if (!/^[\w.-]+$/.test(checkText(name, "name")) || isIp(name)) {
-    throw invalidType("name must be a name that DNS knows, without a port");
+    throw invalidType("name must be a DNS name, without a port");
   }
   const srv = checkBoolean(given.srv ?? name.startsWith("_"), "srv");
   if (srv && given.port !== undefined) {
-    throw invalidType("port cannot be combined with SRV records, which have their own");
+    throw invalidType("port cannot be combined with SRV records, which have their own ports");
   }
   const port = checkWhole(given.port ?? DEFAULT_PORT, "port", 1, 65_535);
   const nameservers = checkNameservers(given.nameservers);
@@ -108,7 +108,7 @@ class Names implements Source {
         ? await this.#targets()
         : (await this.#addresses()).map((ip) => ({ host: ip, port }));
       if (servers.length > 0) return servers;
-      throw new ServerDownError(`${this.#name} names no server`);
+      throw new ServerDownError(`DNS has no servers for ${this.#name}`);
     } catch (error) {
       if (this.#closed) throw new ClosedError("the client has been closed");
       if (isMemcachedError(error)) throw error;

@@ -158,18 +158,18 @@ class Endpoint implements Source {
       lines.push(line);
       if (lines.length > MAX_LINES) break;
     }
-    throw new ProtocolError(`${place.ref.address} gave a list of nodes that is malformed`);
+    throw new ProtocolError(`${place.ref.address} sent a malformed list of nodes`);
   }
 
   #accept([, version = "", list = ""]: readonly string[]): readonly ServerSpec[] {
     const nodes = readNodes(list);
     if (!/^\d{1,20}$/.test(version) || nodes === undefined) {
-      throw new ProtocolError("the endpoint gave a list of nodes that is malformed or empty");
+      throw new ProtocolError("the endpoint sent a list of nodes that is malformed or empty");
     }
     // A node that lags behind sends an older version. The same version may come with other nodes.
     if (BigInt(version) < this.#version) {
       throw new ProtocolError(
-        `the endpoint gave version ${version} of the list, after ${this.#version}`,
+        `the endpoint sent version ${version} of the list after version ${this.#version}`,
       );
     }
     this.#version = BigInt(version);

@@ -239,7 +239,7 @@ test("an answer that is empty, malformed, older or failed leaves the list as it 
       [list(8, "node-0.fleet|127.0.0.256|11211"), /malformed/],
       [list(8, "node 0|127.0.0.1|11211"), /malformed/],
       [list(8, `${two} |${a.port}`), /malformed/],
-      [list(6, two), /version 6 of the list, after 7/],
+      [list(6, two), /version 6 of the list after version 7/],
       ["CONFIG cluster 0 5\r\n8\nab", /did not answer within 100 ms/],
       ["ERROR\r\n", /not a configuration endpoint/],
       ["END\r\n", /malformed or empty/],

@@ -41,7 +41,7 @@ function viewOf(source: Uint8Array | ArrayBuffer): Uint8Array {
     return source instanceof ArrayBuffer ? new Uint8Array(source) : new Uint8Array(source);
   } catch {
     throw invalidType(
-      "the bytes are gone: their buffer was transferred, or shrunk, before the call",
+      "the bytes are gone: their buffer was transferred or shrunk before the call",
     );
   }
 }

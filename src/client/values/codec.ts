@@ -36,7 +36,9 @@ export interface ClientCodec extends ValueCodec {
 
 /** The error for undefined, which no codec can store. */
 export function undefinedValue(): TypeError {
-  return invalidType("undefined cannot be stored: it could not be told from an absent value");
+  return invalidType(
+    "undefined cannot be stored: it could not be distinguished from an absent value",
+  );
 }
 
 /** The error for flags that the table does not have. */

@@ -54,7 +54,7 @@ export const dalli: Table = {
       case SERIALIZED:
         if (bytes[from] !== MARSHAL_MAJOR || from === to) return readJson(bytes, from, to, flags);
         throw new CorruptValueError(
-          `flags ${flags}: a Ruby object (Marshal), which is never read; give dalli serializer: JSON`,
+          `flags ${flags}: a Ruby object (Marshal), which is never read; set serializer: JSON in dalli`,
           { flags },
         );
       default:

@@ -26,7 +26,7 @@ export function expandFastLz(input: Uint8Array, length: number): Buffer {
     return byte;
   };
   const put = (byte: number): void => {
-    if (filled === length) throw new RangeError("the value is longer than it says");
+    if (filled === length) throw new RangeError("the value is longer than it states");
     output[filled++] = byte;
   };
   for (let first = true; at < input.length; first = false) {
@@ -47,7 +47,7 @@ export function expandFastLz(input: Uint8Array, length: number): Buffer {
     if (level2 && low === 255 && high === FAR) {
       distance = (next() << 8) + next() + FAR_BASE + 1;
     }
-    if (distance > filled) throw new RangeError("the value refers to what is not there");
+    if (distance > filled) throw new RangeError("the value refers to bytes before its start");
     for (count += 3; count > 0; count--) put(output[filled - distance]!);
   }
   return output.subarray(0, filled);

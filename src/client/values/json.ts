@@ -25,7 +25,10 @@ export function writeJson(value: unknown, client: string): string {
     text = JSON.stringify(value, check);
   } catch (cause) {
     if (cause instanceof SerializationError) throw cause;
-    throw new SerializationError(`${client} cannot store what has no JSON`, { path: "", cause });
+    throw new SerializationError(`${client} cannot store a value that has no JSON`, {
+      path: "",
+      cause,
+    });
   }
   if (text === undefined) throw unstorable(client, "an object whose toJSON returns undefined");
   return text;

@@ -78,7 +78,9 @@ export const php: Table = {
       case "boolean":
         return put(value ? "1" : "", BOOLEAN);
       case "bigint":
-        if (BigInt.asIntN(64, value) !== value) throw unstorable(NAME, "more than 64 bits");
+        if (BigInt.asIntN(64, value) !== value) {
+          throw unstorable(NAME, "an integer of more than 64 bits");
+        }
         return put(String(value), INTEGER);
       case "number":
         if (Object.is(value, -0)) return put("-0", FLOAT);
@@ -107,7 +109,7 @@ export const php: Table = {
     const foreign = FOREIGN.get(type);
     if (foreign === undefined) throw unknownFlags(flags);
     throw new CorruptValueError(
-      `flags ${flags}: ${foreign}, which is never read; give PHP Memcached::SERIALIZER_JSON`,
+      `flags ${flags}: ${foreign}, which is never read; set Memcached::SERIALIZER_JSON in PHP`,
       { flags },
     );
   },
@@ -124,7 +126,9 @@ function withLength({ name, missing = false, expand }: Expander): Expander {
         .getUint32(0, true);
       if (length > most) throw new RangeError("the value is too large");
       const plain = expand(bytes.subarray(LENGTH_BYTES), length);
-      if (plain.length !== length) throw new RangeError("the value has another length");
+      if (plain.length !== length) {
+        throw new RangeError("the value does not have the length that it states");
+      }
       return plain;
     },
   };

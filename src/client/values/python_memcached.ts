@@ -36,7 +36,7 @@ export const pythonMemcached: Table = {
       stored.value = String(value);
       stored.flags = Flags.long;
     } else {
-      throw unstorable(NAME, "anything but text, bytes and integers without a pickle");
+      throw unstorable(NAME, "anything but text, bytes and integers, because that needs a pickle");
     }
   },
 

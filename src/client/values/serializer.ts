@@ -43,7 +43,7 @@ export function serialized(
   }
   if (isStubFlags(flags)) {
     throw invalidType(
-      "serializer.serialize must not return the flags 65536 and 131072: they mark what is no value",
+      "serializer.serialize must not return the flags 65536 and 131072: they mark items without a value",
     );
   }
   return { data: takeBytes(data), flags };

@@ -48,7 +48,9 @@ export const spymemcached: Table = {
       case "boolean":
         return put(value ? "1" : "0", BOOLEAN);
       case "bigint":
-        if (BigInt.asIntN(64, value) !== value) throw unstorable(NAME, "more than 64 bits");
+        if (BigInt.asIntN(64, value) !== value) {
+          throw unstorable(NAME, "an integer of more than 64 bits");
+        }
         return put(packed(value), LONG);
       case "number":
         if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
@@ -59,7 +61,9 @@ export const spymemcached: Table = {
           : put(packed(BigInt(value)), LONG);
     }
     const time = value instanceof Date ? value.getTime() : NaN;
-    if (Number.isNaN(time)) throw unstorable(NAME, "an object, which would be one of Java's");
+    if (Number.isNaN(time)) {
+      throw unstorable(NAME, "an object, because that needs a Java object");
+    }
     put(packed(BigInt(time)), DATE);
   },
 

@@ -44,7 +44,9 @@ export function codecFor(options: Options): ClientCodec {
   if (compressAbove !== undefined) {
     const method = table.compression?.method;
     if (method === undefined) {
-      throw invalidType(`compressAbove: ${values} compresses nothing, and could not read it`);
+      throw invalidType(
+        `compressAbove: ${values} compresses nothing, and could not read compressed values`,
+      );
     }
     if (method.missing) {
       throw new UnsupportedError(
