@@ -91,12 +91,11 @@ export function sizeOf(
 
 /**
  * How many bytes of the memory limit an item of this size uses. A small one uses more than in memcached,
- * because JavaScript needs about 165 bytes for it besides key and value. The formula counts four fifths of
- * that, so all items together take at most 1.25 times the limit. The rest of twice the limit is for hundreds of
- * connections. (From 435 bytes on there is no difference to memcached.)
+ * because JavaScript needs about 165 bytes for it besides key and value. The formula counts five eighths of
+ * that, so all items together take at most 1.6 times the limit. (From 181 bytes on there is no difference.)
  */
 export function costOf(size: number): number {
-  return Math.max(size, Math.ceil(87 + size * 0.8));
+  return Math.max(size, Math.ceil(68 + size * 0.625));
 }
 
 const GROWTH = 1.25;

@@ -4,9 +4,9 @@ import { describe, it, type TestContext } from "node:test";
 import { ManualClock, MemcachedServer } from "../../src/testing/mod.ts";
 import { Control, play } from "./support.ts";
 
-/** The size of an item with a key of one letter, flags 0 and a value of 400 bytes. */
-const ITEM = 48 + 8 + 2 + 400 + 2;
-const VALUE = "v".repeat(400);
+/** The size of an item with a key of one letter, flags 0 and a value of 140 bytes. */
+const ITEM = 48 + 8 + 2 + 140 + 2;
+const VALUE = "v".repeat(140);
 
 interface Tried {
   readonly clock: ManualClock;
@@ -30,7 +30,7 @@ async function start(t: TestContext): Promise<Tried> {
     clock,
     control,
     async store(keys, exptime = 0): Promise<void> {
-      const lines = [...keys].map((key) => `set ${key} 0 ${exptime} 400|${VALUE}`);
+      const lines = [...keys].map((key) => `set ${key} 0 ${exptime} 140|${VALUE}`);
       assert.equal(await play(server.address, lines.join("|")), "STORED\r\n".repeat(keys.length));
     },
     async left(keys): Promise<string> {
@@ -82,11 +82,11 @@ describe("under memoryLimit", () => {
     assert.equal(stats.get("limit_maxbytes"), String(8 * ITEM));
     await store("no");
     const items = await control.stats("items");
-    assert.equal(items.get("items:8:evicted"), "5");
-    assert.equal(items.get("items:8:evicted_nonzero"), "2");
-    assert.equal(items.get("items:8:evicted_time"), "20");
-    assert.equal(items.get("items:8:number"), "8");
-    assert.equal(items.get("items:8:mem_requested"), String(8 * ITEM));
+    assert.equal(items.get("items:5:evicted"), "5");
+    assert.equal(items.get("items:5:evicted_nonzero"), "2");
+    assert.equal(items.get("items:5:evicted_time"), "20");
+    assert.equal(items.get("items:5:number"), "8");
+    assert.equal(items.get("items:5:mem_requested"), String(8 * ITEM));
   });
 
   it("flushed items make room before anybody asks for them", async (t) => {
@@ -101,10 +101,10 @@ describe("under memoryLimit", () => {
   it("an item larger than the whole limit is refused, and the old one is gone", async (t) => {
     const { play } = await start(t);
     const refusal = "SERVER_ERROR out of memory storing object\r\n";
-    const most = 8 * ITEM - (ITEM - 400);
+    const most = 8 * ITEM - (ITEM - 140);
     assert.equal(await play(`set a 0 0 ${most}|${"x".repeat(most)}`), "STORED\r\n");
     assert.equal(await play(`set a 0 0 ${most + 1}|${"x".repeat(most + 1)}`), refusal);
-    const large = `4000|${"x".repeat(4000)}`;
+    const large = `2000|${"x".repeat(2000)}`;
     assert.equal(
       await play(`set a 0 0 1|x|set a 0 0 ${large}|get a`),
       `STORED\r\n${refusal}END\r\n`,
@@ -137,7 +137,7 @@ describe("the crawler", () => {
     assert.equal(await count(), "4");
     assert.equal(await play("lru_crawler crawl 1"), "OK\r\n");
     assert.equal(await count(), "3");
-    assert.equal(await play("lru_crawler crawl 2,8"), "OK\r\n");
+    assert.equal(await play("lru_crawler crawl 2,5"), "OK\r\n");
     assert.equal(await count(), "1");
     assert.equal((await control.stats("items")).get("items:1:crawler_reclaimed"), "1");
     const stats = await control.stats();
