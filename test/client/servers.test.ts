@@ -99,7 +99,9 @@ describe("several servers", () => {
   });
 
   test("setServers: works from the next call on, and a server that stays keeps its connection", async (t) => {
-    const [a, b, c] = servers as [MemcachedServer, MemcachedServer, MemcachedServer];
+    // Servers of its own: a client of another test may still be finding out that its server is back.
+    const [a, b, c] = await startMany(3) as [MemcachedServer, MemcachedServer, MemcachedServer];
+    t.after(() => Promise.all([a, b, c].map((server) => server.stop())));
     const client = connect(t, [a, b]);
     await client.setMany(KEYS.map((key) => [key, 1]));
     opened.clear();
@@ -108,7 +110,8 @@ describe("several servers", () => {
     assert.deepEqual(places, new Set([b.address, c.address]));
     await client.setMany(KEYS.map((key) => [key, 2]));
     assert.deepEqual(await client.getMany(KEYS), new Map(KEYS.map((key) => [key, 2])));
-    assert.deepEqual([...opened], [[c.address, 1]]);
+    const own = [a, b, c].map(({ address }) => address);
+    assert.deepEqual([...opened].filter(([address]) => own.includes(address)), [[c.address, 1]]);
     for (const wrong of ["", "a;b", []] as const) {
       assert.throws(() => client.setServers(wrong), { code: "ERR_INVALID_ARGUMENT" });
     }
