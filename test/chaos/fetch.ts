@@ -198,8 +198,10 @@ class Storm {
   }
 
   async #end({ process: child, stoppedAt }: Worker): Promise<void> {
-    await sleep(Math.max(0, stoppedAt - performance.now() + 100));
+    // One that was killed a moment ago can exit during the pause.
     const gone = new Promise((resolve) => child.once("exit", resolve));
+    await sleep(Math.max(0, stoppedAt - performance.now() + 100));
+    if (child.exitCode !== null || child.signalCode !== null) return;
     if (child.connected) child.send("end");
     const timer = setTimeout(() => child.kill("SIGKILL"), LEASE * 1000 + 8_000);
     await gone;
