@@ -74,16 +74,16 @@ export class Core {
       },
     });
     if (isDiscovery(servers)) {
-      this.#finding = new Finding(servers, options.connectTimeout, this.cluster);
+      this.#finding = new Finding(servers, options, this.cluster);
       this.#awaited = this.#finding;
     }
   }
 
   /** Resolves when there is a list of servers, at once unless that is being found; within the deadline. */
-  async whenListed(deadline: Deadline): Promise<void> {
+  async whenListed(deadline: Deadline, bytes: number = 0): Promise<void> {
     const finding = this.#awaited;
     if (finding === undefined) return;
-    await deadline.within(finding.wait());
+    await deadline.within(finding.wait(bytes));
     this.#awaited = undefined;
   }
 
@@ -266,7 +266,7 @@ export class Core {
     const deadline = new Deadline(this.sweep, request.timeout, signal);
     if (!begun) this.enter();
     try {
-      await this.whenListed(deadline);
+      await this.whenListed(deadline, bytesOf(request.key, request.value));
       // What is left of it, in a way that the connection does not lengthen again.
       const { timeout } = deadline.options();
       request.deadline = this.sweep.now() + timeout;

@@ -2,18 +2,21 @@
  * Finds a client's servers: a Discovery delivers lists, and calls wait until the first list is there.
  *
  * Calls wait for `connectTimeout`, counted from the client's first call, as they would for a new server. After
- * that they are refused at once, as for a server that is down, until a list arrives.
+ * that they are refused at once, as for a server that is down, until a list arrives. At most `maxPending` calls
+ * wait.
  */
 import { parseServers, type ServerConfig, type ServerSpec } from "../address.ts";
 import { kindOf } from "../checks/values.ts";
 import { clearTimeout, setTimeout } from "../connection/clock.ts";
 import * as failure from "../connection/failure.ts";
 import { describeNetworkError } from "../connection/network_words.ts";
+import type { Bounds } from "../connection/pending.ts";
 import { discoveryEvents } from "../diagnostics.ts";
 import {
   INVALID_ARGUMENT,
   isMemcachedError,
   type MemcachedError,
+  OverloadedError,
   ServerDownError,
 } from "../errors.ts";
 import type { ServerRef } from "../server_ref.ts";
@@ -35,6 +38,7 @@ interface Waiter {
 export class Finding {
   readonly #discovery: Discovery;
   readonly #connectTimeout: number;
+  readonly #bounds: Bounds;
   readonly #cluster: Listed;
   #watch: { close(): void } | undefined;
   #begun = false;
@@ -44,23 +48,38 @@ export class Finding {
   #reason: MemcachedError | undefined;
   #list = "";
   #waiting: Waiter[] = [];
+  #waitingBytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Whether connectTimeout has passed without a list. */
   #late = false;
 
-  /** `connectTimeout` in ms. */
-  constructor(discovery: Discovery, connectTimeout: number, cluster: Listed) {
+  /** `connectTimeout` in ms; the bounds are those of a connection. */
+  constructor(
+    discovery: Discovery,
+    { connectTimeout, maxPending, maxPendingBytes }: Bounds & { connectTimeout: number },
+    cluster: Listed,
+  ) {
     this.#discovery = discovery;
     this.#connectTimeout = connectTimeout;
+    this.#bounds = { maxPending, maxPendingBytes };
     this.#cluster = cluster;
   }
 
-  /** Resolves when there is a list. Rejects with a ServerDownError if there is none within connectTimeout. */
-  wait(): Promise<void> {
+  /**
+   * Resolves when there is a list. Rejects with a ServerDownError if there is none within connectTimeout, and
+   * with an OverloadedError if too many calls, or too many bytes of them, wait.
+   */
+  wait(bytes: number): Promise<void> {
     if (this.#found) return Promise.resolve();
     this.#begin();
     if (this.#found) return Promise.resolve();
     if (this.#late) return Promise.reject(this.#missing());
+    const { maxPending, maxPendingBytes } = this.#bounds;
+    if (this.#waiting.length >= maxPending) return Promise.reject(this.#full("maxPending"));
+    if (this.#waitingBytes + bytes > maxPendingBytes) {
+      return Promise.reject(this.#full("maxPendingBytes"));
+    }
+    this.#waitingBytes += bytes;
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
@@ -69,6 +88,16 @@ export class Finding {
     clearTimeout(this.#timer);
     this.#watch?.close();
     this.#refuse(failure.clientClosed());
+  }
+
+  /** The error for one call too many before there is a list. */
+  #full(bound: keyof Bounds): OverloadedError {
+    return new OverloadedError(
+      `too many calls wait for the first list of servers: ${bound} allows ${
+        this.#bounds[bound]
+      }; ` +
+        "send fewer at a time, or raise it",
+    );
   }
 
   /** The error for a call that needs a list. */

@@ -165,6 +165,23 @@ describe("until there is a list", () => {
     assert.equal(await client.fetch("f", () => 5, { ttl: 60 }), 5);
   });
 
+  test("as many calls and bytes wait as a connection may have, and no more", async (t) => {
+    const { address } = await endpoint(t, { text: "" });
+    const bounds = { connectTimeout: 400, maxPending: 10, maxPendingBytes: 100_000 };
+    const options = { ...bounds, maxValueBytes: 40_000 };
+    const codesOf = async (calls: readonly Promise<unknown>[]): Promise<string[]> =>
+      await Promise.all(calls.map((call) => call.then(() => "", (error) => error.code as string)));
+    const few = connect(t, elasticache(address, { timeout: 5000 }), options);
+    const many = Array.from({ length: 12 }, (_, i) => few.get(`k${i}`));
+    assert.deepEqual((await codesOf(many)).sort(), [
+      ...new Array(2).fill("OVERLOADED"),
+      ...new Array(10).fill("SERVER_DOWN"),
+    ]);
+    const small = connect(t, elasticache(address, { timeout: 5000 }), options);
+    const large = Array.from({ length: 3 }, (_, i) => small.set(`k${i}`, "x".repeat(39_000)));
+    assert.deepEqual(await codesOf(large), ["SERVER_DOWN", "SERVER_DOWN", "OVERLOADED"]);
+  });
+
   test("a call's own deadline and signal count", async (t) => {
     const { address } = await endpoint(t, { text: "" });
     const client = connect(t, elasticache(address, { timeout: 5000 }), { connectTimeout: 5000 });
