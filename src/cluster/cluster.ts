@@ -1,7 +1,6 @@
 /** The servers of a client and the hashing that gives each key to one of them. */
 import { formatAddress, type ServerConfig } from "../address.ts";
 import type { ServerRef } from "../server_ref.ts";
-import { afterReading, nextTick, setImmediate, soon } from "../connection/clock.ts";
 import * as failure from "../connection/failure.ts";
 import type { ConnectionSettings } from "../connection/target.ts";
 import type { Request } from "../connection/request.ts";
@@ -18,7 +17,7 @@ interface ClusterSettings {
   readonly failover: "none" | "rehash";
   readonly tls: TlsOptions | undefined;
   readonly auth: Credentials | undefined;
-  readonly connections: Omit<ConnectionSettings, "defer" | "look">;
+  readonly connections: ConnectionSettings;
 }
 
 /** The servers of one list. */
@@ -44,16 +43,10 @@ export class Cluster {
    * What `close` ends without waiting for it: a list of keys may be read as slowly as its reader likes.
    */
   readonly closables: Set<Closable> = new Set();
-  readonly #connections: ConnectionSettings;
 
   /** `configs` undefined: the list is still to be found. */
   constructor(configs: readonly ServerConfig[] | undefined, settings: ClusterSettings) {
     this.#settings = settings;
-    this.#connections = {
-      ...settings.connections,
-      defer: (flush) => this.#defer(flush),
-      look: afterReading,
-    };
     const { hashing } = settings;
     if (typeof hashing === "function") {
       this.#hashing = hashing;
@@ -112,7 +105,12 @@ export class Cluster {
    * flight.
    */
   setServers(configs: readonly ServerConfig[]): void {
+    const before = this.#known;
     this.#topology = this.#build(configs);
+    // Last, because a listener that hears of a connection's end may deliver the next list.
+    for (const [identity, server] of before) {
+      if (this.#known.get(identity) !== server) this.#dismiss(server);
+    }
   }
 
   /**
@@ -146,21 +144,18 @@ export class Cluster {
       known.set(identity, server);
       return server;
     });
-    for (const [identity, server] of this.#known) {
-      if (!known.has(identity)) this.#dismiss(server);
-    }
     this.#known = known;
     return { servers, selector };
   }
 
   #open(config: ServerConfig, ref: ServerRef): Server {
-    const { tls, auth } = this.#settings;
+    const { tls, auth, connections } = this.#settings;
     return new Server({
       ref,
       address: config.address,
       tls: config.tls ? tls ?? {} : tls,
       auth: config.auth ?? auth,
-      connections: this.#connections,
+      connections,
       closables: this.closables,
       stranded: (request, error) => this.#strand(request, error),
     });
@@ -170,20 +165,14 @@ export class Cluster {
   #strand(request: Request<unknown>, error: MemcachedError): void {
     // Without a key it is about that server. A call for several keys distributes them again itself.
     if (this.#settings.failover === "none" || request.key === "") return request.refuse(error);
-    const next = this.route(request.key);
+    let next: Server;
+    try {
+      next = this.route(request.key);
+    } catch (thrown) {
+      return request.refuse(thrown); // a custom hashing has thrown
+    }
     if (next.down) request.refuse(error);
     else next.send(request);
-  }
-
-  /**
-   * Runs `flush` when the tick's microtasks are drained, so that calls made after several awaits still
-   * leave together. With several servers, runs it when all sockets that have something to read have been
-   * read: the replies of one server lead to requests to all, and a write for each reply cost a third more
-   * CPU in all (four servers, 100 in flight).
-   */
-  #defer(flush: () => void): void {
-    if (this.servers.length > 1) setImmediate(flush);
-    else soon(() => nextTick(flush));
   }
 
   #dismiss(server: Server): void {

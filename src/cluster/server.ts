@@ -77,8 +77,8 @@ export class Server implements ConnectionOwner {
   #bypass: Bypass | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
   #closing: (() => void) | undefined;
-  /** The end of a connection is being handled. */
-  #ending = false;
+  /** How many ends of connections are being handled: a listener may cause another. */
+  #ending = 0;
   #closed: Promise<void> | undefined;
 
   constructor(settings: ServerSettings) {
@@ -92,6 +92,8 @@ export class Server implements ConnectionOwner {
 
   /** Sends a request; refuses it at once if the server is down. */
   send(request: Request<unknown>): void {
+    // A listener may have aborted it just now, and then its value is gone.
+    if (request.settled) return;
     if (this.#state === "down") return this.#settings.stranded(request, this.downError());
     const connection = this.#connection;
     if (connection === undefined || this.#closing !== undefined) return this.#sendAll([request]);
@@ -124,18 +126,23 @@ export class Server implements ConnectionOwner {
 
   /** Lets what is in flight finish, then closes the connection. */
   close(): Promise<void> {
-    this.#closed ??= new Promise<void>((resolve) => {
-      clearTimeout(this.#probeTimer);
-      this.#closing = resolve;
-      this.#bypass?.close();
-      if (this.#connection === undefined) {
-        // A listener may call this while the end of a connection is handled. Then requests may still go
-        // to the next one.
-        if (!this.#ending) resolve();
-      } else if (this.#state === "down") this.#connection.drop(this.downError());
-      else this.#connection.close();
-    });
+    if (this.#closed !== undefined) return this.#closed;
+    // Set before anything ends: a listener that hears of that may call this again.
+    this.#closed = new Promise<void>((resolve) => this.#closing = resolve);
+    clearTimeout(this.#probeTimer);
+    this.#bypass?.close();
+    if (this.#connection === undefined) this.#closeIfOver();
+    else if (this.#state === "down") this.#connection.drop(this.downError());
+    else this.#connection.close();
     return this.#closed;
+  }
+
+  /**
+   * It is closed when it has no connection. While the end of one is handled, requests may still go to the next
+   * one.
+   */
+  #closeIfOver(): void {
+    if (this.#ending === 0 && this.#connection === undefined) this.#closing?.();
   }
 
   // What the connection reports
@@ -178,7 +185,7 @@ export class Server implements ConnectionOwner {
     const { reason, interrupted, returned } = ending;
     // A proxy that does not know `mn`. That is no failure, and it must not be asked again.
     if (reason === "refused-meta") this.#dialect = "classic";
-    this.#ending = true;
+    this.#ending++;
     // A listener may call anything: send a request, which opens a connection, or close.
     this.#report("close", ending.error);
     if (reason === "refused-meta") {
@@ -192,8 +199,8 @@ export class Server implements ConnectionOwner {
       // One reconnect at once. If it fails, the server is down.
       this.#sendAll(returned, reason === "silent");
     }
-    this.#ending = false;
-    if (this.#connection === undefined) this.#closing?.();
+    this.#ending--;
+    this.#closeIfOver();
   }
 
   #isToBeReplaced(reason: Ending["reason"]): boolean {
@@ -221,12 +228,17 @@ export class Server implements ConnectionOwner {
    */
   #sendAll(requests: readonly Request<unknown>[], replacing = false): void {
     const open = this.#connection;
-    const connection = open ?? this.#open(replacing);
-    for (const request of requests) connection.send(request);
+    this.#ending++;
+    if (open === undefined) this.#open(replacing);
+    // If one is refused at once, a listener may close the connection before the next one is sent.
+    for (const request of requests) (this.#connection ?? this.#open(replacing)).send(request);
+    this.#ending--;
     // Publish last, when it has something to do: a listener may close the client.
     if (open === undefined) this.#report("open", undefined);
+    if (this.#closing === undefined) return;
     // It was opened for a call for many keys that began before the server left the list.
-    if (this.#closing !== undefined) connection.close();
+    this.#connection?.close();
+    this.#closeIfOver();
   }
 
   #open(replacing: boolean): Connection {

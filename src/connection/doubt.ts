@@ -19,9 +19,9 @@ import { Request } from "./request.ts";
 const READINGS: readonly EndAfterError[] = ["never", "several", "always"];
 
 /**
- * A command whose answer cannot be one to a get. Chance picks one of two: a proxy may answer either with
- * an error too, and a reading that takes such an error for the answer is off by one from there on. With
- * two different commands it soon meets a wrong answer.
+ * A command whose answer cannot be one to a get. We send one of two, at random. A proxy may answer it with an
+ * error, and a reading that takes another error for that answer is one reply off from there on. Because the
+ * commands differ, it soon meets an answer that does not fit.
  */
 export function proof(timeout: number): Request<void> {
   const operation = Math.random() < 0.5 ? "version" : "delete";
@@ -123,7 +123,7 @@ export class Doubt {
     return this.#readings.every(({ path }) => path === this.#readings[0]?.path);
   }
 
-  /** Separates readings of one path when a line has brought one of them further than another. */
+  /** Gives readings of one path different paths as soon as a line has brought them to different places. */
   #part(): void {
     const leaders = this.#readings.map((reading) =>
       this.#readings.find((other) => other.path === reading.path && other.isAt(reading))

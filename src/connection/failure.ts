@@ -142,7 +142,7 @@ export function laneGivenUp(): MemcachedError {
 
 /** The handshake took too long. */
 export function connectTimeout(server: ServerRef, ms: number): MemcachedError {
-  return new TimeoutError(`${server.address} was not connected within ${ms} ms`, {
+  return new TimeoutError(`it was not connected within ${ms} ms`, {
     server,
     phase: "connecting",
   });
@@ -156,7 +156,8 @@ export function timeout(
 ): MemcachedError {
   const { timeout, ambiguous } = request;
   // A command that is one of several has what remains of the time, which is seldom a whole number.
-  const message = `${server.address} did not answer within ${Math.ceil(timeout)} ms`;
+  const what = phase === "connecting" ? "was not connected" : "did not answer";
+  const message = `${server.address} ${what} within ${Math.ceil(timeout)} ms`;
   return new TimeoutError(message, { server, ambiguous, phase });
 }
 
@@ -165,6 +166,16 @@ export function unbound(server: ServerRef): MemcachedError {
   return new ConnectionLostError(
     `the connection to ${server.address} that gave the token has ended; nothing was sent`,
     { server },
+  );
+}
+
+/** The connection has ended. */
+export function gone(server: ServerRef): MemcachedError {
+  return new ConnectionLostError(
+    `the connection to ${server.address} has ended; nothing was sent`,
+    {
+      server,
+    },
   );
 }
 

@@ -9,7 +9,7 @@ const WORDS: ReadonlyArray<readonly [code: RegExp, words: string]> = [
   [/^EAI_AGAIN$/, "its name could not be looked up"],
   [/^(EACCES|ERR_ACCESS_DENIED)$/, "this process has no permission to connect"],
   // What Deno reports when a name is looked up. For an address it throws: see below.
-  [/^EPERM$/, "this process has no permission to connect, which in Deno --allow-net gives"],
+  [/^EPERM$/, "this process has no permission to connect; run Deno with --allow-net"],
   [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "its certificate is for another name"],
   [/^CERT_HAS_EXPIRED$/, "its certificate has expired"],
   [/^CERT_NOT_YET_VALID$/, "its certificate is not valid yet"],

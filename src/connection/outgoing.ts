@@ -1,15 +1,16 @@
 /**
- * Writing: puts requests into the batch of their tick, and the batch onto the socket. In the classic
- * dialect single gets of one tick share lines.
+ * Writing: puts requests into a batch, and the batch onto the socket. In the classic dialect single gets of
+ * one batch share lines.
  */
+import { Buffer } from "node:buffer";
 import type { Dialect } from "../protocol/dialect.ts";
 import { WriteBuffer } from "../protocol/write_buffer.ts";
-import { getLine } from "./get_line.ts";
+import { getLine, type LineWord, lineWordOf } from "./get_line.ts";
 import type { Pending } from "./pending.ts";
 import type { Request } from "./request.ts";
 import type { Socket } from "./socket.ts";
 
-// A batch of this size leaves before its tick ends.
+// A batch of this size leaves at once.
 const EARLY_FLUSH_BYTES = 64 * 1024;
 
 // The most that a paced chunk may have: see Socket.pace.
@@ -31,8 +32,10 @@ export class Outgoing {
   readonly #dialect: Dialect;
   #lineKeys: number;
   readonly #batch: WriteBuffer;
-  /** Gets of this tick that will share a line. */
-  #line: Request<unknown>[] = [];
+  /** Gets of this batch that will share a line, by the word that it begins with. */
+  readonly #lines: Record<LineWord, Request<unknown>[]> = { get: [], gets: [] };
+  /** How many they are. */
+  #lined = 0;
 
   constructor(socket: Socket, pending: Pending, { dialect, paced, alone }: WritingOptions) {
     this.#socket = socket;
@@ -50,14 +53,17 @@ export class Outgoing {
 
   /** Writes a request into the batch. */
   add(request: Request<unknown>): void {
-    if (request.operation === "get" && this.#lineKeys > 1) {
-      this.#line.push(request);
-      if (this.#line.length === this.#lineKeys) this.endLine();
+    const word = this.#lineKeys > 1 ? lineWordOf(request) : undefined;
+    if (word === undefined) {
+      // Requests leave in the order in which they were made. Only reads may change places.
+      if (this.#lined > 0) this.endLines();
+      this.#encode(request);
       return;
     }
-    // Requests leave in the order in which they were made.
-    if (this.#line.length > 0) this.endLine();
-    this.#encode(request);
+    const line = this.#lines[word];
+    line.push(request);
+    this.#lined++;
+    if (line.length === this.#lineKeys) this.#endLine(word);
   }
 
   /** Writes a get on a line of its own, and from now on every other get too. */
@@ -66,36 +72,67 @@ export class Outgoing {
     this.add(request);
   }
 
-  /** Writes the gets that were gathered as one line. */
-  endLine(): void {
-    const members = this.#line;
+  /** Writes the gets that were gathered. */
+  endLines(): void {
+    this.#endLine("get");
+    this.#endLine("gets");
+  }
+
+  #endLine(word: LineWord): void {
+    const members = this.#takeLine(word);
     if (members.length === 0) return;
-    this.#line = [];
-    this.#encode(members.length === 1 ? members[0]! : getLine(members));
+    this.#encode(members.length === 1 ? members[0]! : getLine(word, members));
   }
 
   /** Gives back the gets that were gathered and not written. */
-  takeLine(): Request<unknown>[] {
-    const members = this.#line;
-    this.#line = [];
+  takeLines(): Request<unknown>[] {
+    return [...this.#takeLine("get"), ...this.#takeLine("gets")];
+  }
+
+  #takeLine(word: LineWord): Request<unknown>[] {
+    const members = this.#lines[word];
+    if (members.length === 0) return members;
+    this.#lines[word] = [];
+    this.#lined -= members.length;
     return members;
   }
 
   /** Hands the batch to the socket. */
   flush(): void {
-    if (this.#line.length > 0) this.endLine();
+    if (this.#lined > 0) this.endLines();
+    this.#handOver();
+  }
+
+  /**
+   * The connection has ended, and what is in the batch may be sent over another one. Values that were copied
+   * are taken from the batch: the bytes that the request was given belong to others by now, and may have
+   * changed, even their number. See {@link Request.value}.
+   */
+  unwrite(): void {
+    const bytes = Buffer.concat(this.#batch.take());
+    for (let i = 0;; i++) {
+      const request = this.#pending.batchedAt(i);
+      if (request === undefined) return;
+      const { valueStart, valueEnd } = request;
+      if (valueEnd > 0) request.value = bytes.subarray(valueStart, valueEnd);
+    }
+  }
+
+  #handOver(): void {
     const chunks = this.#batch.take();
+    this.#pending.batchLeaves();
     if (chunks.length > 0) this.#socket.write(chunks);
   }
 
   #encode(request: Request<unknown>): void {
     this.#dialect.encode(request, this.#batch);
-    request.sent = true;
-    request.value = "";
-    request.items = null;
+    if (typeof request.value !== "string") {
+      request.valueStart = this.#batch.valueStart;
+      request.valueEnd = this.#batch.valueEnd;
+    }
     this.#pending.pushSent(request);
     if (this.#batch.size < EARLY_FLUSH_BYTES) return;
-    this.flush();
+    this.#handOver();
     this.restart();
   }
 }

@@ -28,7 +28,9 @@ export class Pending {
   readonly #sent: Ring<Request<unknown>> = new Ring();
   readonly #unsent: Ring<Request<unknown>> = new Ring();
   readonly #waiting: Ring<Request<unknown>> = new Ring();
-  /** Requests of this tick: their deadlines are set when it ends, by one look at the clock. */
+  /** The last so many of `sent` are in a batch that has not left: no server can have seen them. */
+  #batched = 0;
+  /** Requests of this batch: their deadlines are set when it leaves, by one look at the clock. */
   readonly #undated: Request<unknown>[] = [];
   #count = 0;
   #bytes = 0;
@@ -58,12 +60,12 @@ export class Pending {
 
   /** Whether replies are due. */
   get due(): boolean {
-    return this.#sent.length > 0;
+    return this.#sent.length > this.#batched;
   }
 
   /** The request that the next reply belongs to. */
   oldest(): Request<unknown> | undefined {
-    return this.#sent.peek();
+    return this.due ? this.#sent.peek() : undefined;
   }
 
   /** The reads that were written and that somebody waits for, without the oldest request. */
@@ -79,9 +81,14 @@ export class Pending {
     return found;
   }
 
-  /** The request that is `index` behind the oldest, if it was written. */
+  /** The request that is `index` behind the oldest, if it has left. */
   sentAt(index: number): Request<unknown> | undefined {
-    return this.#sent.at(index);
+    return index < this.#sent.length - this.#batched ? this.#sent.at(index) : undefined;
+  }
+
+  /** The request that is `index` behind the first of the batch that has not left. */
+  batchedAt(index: number): Request<unknown> | undefined {
+    return this.#sent.at(this.#sent.length - this.#batched + index);
   }
 
   /**
@@ -92,7 +99,7 @@ export class Pending {
     request.measure();
     if (request.waitsForRoom) return this.#admitMany(request);
     const { maxPending, maxPendingBytes } = this.#bounds;
-    const next = this.#waiting.peek();
+    const next = this.#nextWaiting();
     const count = this.#count + 1 + (next === undefined ? 0 : next.weight);
     const bytes = this.#bytes + request.size + (next === undefined ? 0 : next.size);
     if (count > maxPending) return "maxPending";
@@ -102,7 +109,7 @@ export class Pending {
   }
 
   #admitMany(request: Request<unknown>): "admitted" | "waits" | keyof Bounds {
-    if (this.#waiting.length === 0 && this.#hasRoomFor(request)) {
+    if (this.#nextWaiting() === undefined && this.#hasRoomFor(request)) {
       this.admitOwn(request);
       return "admitted";
     }
@@ -125,16 +132,17 @@ export class Pending {
 
   /** The next request that has waited for room, if there is room for it now. */
   shiftWaiting(): Request<unknown> | undefined {
-    for (;;) {
-      const request = this.#waiting.peek();
-      if (request === undefined || (!request.settled && !this.#hasRoomFor(request))) {
-        return undefined;
-      }
-      this.#waiting.shift();
-      if (request.settled) continue;
-      this.admitOwn(request);
-      return request;
-    }
+    const request = this.#nextWaiting();
+    if (request === undefined || !this.#hasRoomFor(request)) return undefined;
+    this.#waiting.shift();
+    this.admitOwn(request);
+    return request;
+  }
+
+  /** The next request that waits for room and that somebody still waits for. */
+  #nextWaiting(): Request<unknown> | undefined {
+    while (this.#waiting.peek()?.settled) this.#waiting.shift();
+    return this.#waiting.peek();
   }
 
   /**
@@ -152,9 +160,21 @@ export class Pending {
     else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
   }
 
-  /** The request was written. */
+  /** The request was written into the batch. */
   pushSent(request: Request<unknown>): void {
     this.#sent.push(request);
+    this.#batched++;
+  }
+
+  /** The batch leaves. From here on a server may act on its requests, and their values are not needed. */
+  batchLeaves(): void {
+    for (let i = this.#sent.length - this.#batched; i < this.#sent.length; i++) {
+      const request = this.#sent.at(i)!;
+      request.sent = true;
+      request.value = "";
+      request.items = null;
+    }
+    this.#batched = 0;
   }
 
   /** The request waits for the connection. */
@@ -163,8 +183,8 @@ export class Pending {
   }
 
   /**
-   * The only way into the two rings whose requests are encoded later: their values must not change
-   * meanwhile.
+   * Requests in these two rings are encoded later. So all of them are added here, where their values are
+   * copied first.
    */
   #putAside(ring: Ring<Request<unknown>>, request: Request<unknown>): void {
     request.keepValue();
@@ -186,7 +206,7 @@ export class Pending {
     if (request !== undefined) this.#release(request);
   }
 
-  /** Ends a tick: the deadlines of its calls are counted from here. */
+  /** A batch leaves: the deadlines of its calls are counted from here. */
   setDeadlines(now: number): void {
     for (const request of this.#undated) {
       request.deadline = now + request.timeout;
@@ -227,13 +247,16 @@ export class Pending {
     return deadline > 0 && Math.max(deadline - timeout, readyAt) < time;
   }
 
-  /** Takes out every request that still waits, the oldest first, and says whether it was written. */
+  /** Takes out every request that still waits, the oldest first, and says whether a server may have seen it. */
   *drain(): Generator<{ request: Request<unknown>; sent: boolean }> {
+    let { due: sent } = this;
     for (let entry = this.#sent.shift(); entry !== undefined; entry = this.#sent.shift()) {
       for (const request of entry.members ?? [entry]) {
-        if (!request.settled) yield { request, sent: true };
+        if (!request.settled) yield { request, sent };
       }
+      sent = this.due;
     }
+    this.#batched = 0;
     for (
       let request = this.#unsent.shift();
       request !== undefined;

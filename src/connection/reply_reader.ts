@@ -47,6 +47,7 @@ export class ReplyReader {
   read(dialect: Dialect, sink: ReplySink): boolean {
     const buffer = this.#buffer;
     const reply = this.#reply;
+    reply.reads(buffer.end);
     for (;;) {
       if (this.#pending !== null) {
         const ended = this.#endLarge(sink);
@@ -109,6 +110,7 @@ export class ReplyReader {
       reply.from = 0;
       reply.to = reply.size;
       reply.owned = true;
+      reply.reads(-1);
       buffer.endLarge();
     }
     const request = this.#pending!;

@@ -42,6 +42,7 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
   "gat",
   "has",
   "getMany",
+  "getsMany",
   "touch",
   "refresh",
   "delete",
@@ -51,7 +52,13 @@ const IDEMPOTENT: ReadonlySet<Operation> = new Set<Operation>([
 ]);
 
 // With a new exptime `gets` is a write too.
-const READ_ONLY: ReadonlySet<Operation> = new Set<Operation>(["get", "gets", "has", "getMany"]);
+const READ_ONLY: ReadonlySet<Operation> = new Set<Operation>([
+  "get",
+  "gets",
+  "has",
+  "getMany",
+  "getsMany",
+]);
 
 // A promise runs its executor at once, so one executor for all promises can leave the two functions here.
 // That is cheaper by 15 to 25 % than a closure for each promise. Promises of all types share it: hence
@@ -94,14 +101,14 @@ export class Request<T> implements Command {
   /** Milliseconds from the call to its deadline. */
   readonly timeout: number;
 
-  // Whoever makes the request, before it is sent. Outgoing empties `value` and `items` when they are
-  // encoded.
+  // Whoever makes the request, before it is sent. Pending empties `value` and `items` when their batch
+  // leaves.
   keys: readonly string[] | null = null;
   items: readonly StoredItem[] | null = null;
   /**
-   * UNCOPIED_BYTES or more are the request's own: the codecs see to that, since the socket keeps them as
-   * they are. Fewer belong to the caller, or to the codec's buffer, again as soon as the call has returned.
-   * So whoever puts the request aside, to be encoded after its call, calls {@link keepValue} first: Pending,
+   * A value of UNCOPIED_BYTES or more belongs to the request: the codecs see to that, since the socket keeps it
+   * as it is. A smaller one may change as soon as the call has returned, because it belongs to the caller or to
+   * the codec's buffer. So whoever keeps a request, to encode it later, calls {@link keepValue} first: Pending,
    * the window of fetchMany, the trace, and the wait for a first list of servers.
    */
   value: Uint8Array | string = "";
@@ -122,7 +129,7 @@ export class Request<T> implements Command {
 
   // Pending, when a connection takes it.
   /**
-   * When the call fails, on the sweep's clock; 0: not set yet. Pending sets it at the end of the tick,
+   * When the call fails, on the sweep's clock; 0: not set yet. Pending sets it when its batch leaves,
    * unless the call has, as one for many keys does.
    */
   deadline = 0;
@@ -138,7 +145,10 @@ export class Request<T> implements Command {
   connection: ConnectionRef | null = null;
   /** The gets that it stands for, if it is a line of them: see get_line.ts. */
   members: readonly Request<unknown>[] | null = null;
-  /** Outgoing: it was written, so a server may have acted on it. */
+  /** Outgoing: where its value is in its batch, if that is bytes and they were copied. */
+  valueStart = 0;
+  valueEnd = 0;
+  /** Pending: its batch has left, so a server may have acted on it. */
   sent = false;
   /** Incoming: a reply of it has come. Classic `getMany` has one for each key that is found. */
   begun = false;
@@ -177,6 +187,11 @@ export class Request<T> implements Command {
   /** Whether the value that comes with its reply is used. */
   get readsValue(): boolean {
     return this.operation !== "has" && this.operation !== "refresh";
+  }
+
+  /** Whether a stub is no miss for it. The gets on a line decide that for themselves. */
+  get takesStubs(): boolean {
+    return this.operation === "lease" || this.members !== null;
   }
 
   /** Whether nobody waits for it any more. */
@@ -265,7 +280,7 @@ export class Request<T> implements Command {
   /** Takes one reply, or ignores it if nobody waits for it any more. */
   take(reply: Reply): void {
     if (this.settled) return;
-    if (isStub(reply) && this.operation !== "lease") reply.kind = Kind.miss;
+    if (isStub(reply) && !this.takesStubs) reply.kind = Kind.miss;
     try {
       this.result = this.#finish(reply, this as never) as T;
     } catch (error) {

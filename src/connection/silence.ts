@@ -3,18 +3,23 @@
  * it.
  */
 import type { ServerRef } from "../server_ref.ts";
+import { afterReading } from "./clock.ts";
 import * as failure from "./failure.ts";
 import type { Pending } from "./pending.ts";
-import type { Sweep } from "./sweep.ts";
+import { type Sweep, SWEEP_INTERVAL } from "./sweep.ts";
 
 // After so many timeouts without a reply between them, a silence as long as the client's timeout ends a
 // connection.
 const MAX_TIMEOUTS = 3;
 
-// A silence of fewer round trips than this is no stall, but a stall begins before half of the client's
+// A silence of fewer round trips than this means nothing. But a stall begins before half of the client's
 // timeout is over: late enough for a slow server, early enough for reads to find another way in time.
-const STALLED_ROUND_TRIPS = 4;
+const ROUND_TRIPS = 4;
 const LATEST_STALL = 1 / 2;
+
+// While our event loop was blocked, the server could not send. On a busy machine it needs a while to catch up. We
+// assume that it has when nothing has come for this part of the time that the loop was blocked.
+const QUIET_PART = 1 / 10;
 
 /** What the silence of a connection is judged by. */
 interface SilenceSettings {
@@ -22,8 +27,6 @@ interface SilenceSettings {
   /** The client's own timeout, in ms. */
   readonly timeout: number;
   readonly sweep: Sweep;
-  /** Runs `then` when all sockets that have something to read have been read. */
-  readonly look: (then: () => void) => void;
   /** Whether a silence as long as the timeout is enough to end it, until it has answered a command. */
   readonly onTrial: boolean;
   /** A silence for this part of the timeout is a stall. */
@@ -52,6 +55,8 @@ export class Silence {
    * due.
    */
   #since = 0;
+  /** A silence of so many ms means nothing. 0 until the socket is connected. */
+  #roundTrips = 0;
   /** A silence of so many ms is a stall. */
   #patience = Infinity;
   /**
@@ -60,12 +65,17 @@ export class Silence {
    */
   #timeouts = 0;
   #stalled = false;
-  /** How often it was read from. */
-  #reads = 0;
-  /** The event loop was blocked, and the bytes that came meanwhile are still being read. */
+  /** Whether something was read since the last look. */
+  #read = false;
+  /** The event loop was blocked, and the replies that came meanwhile are still being read. */
   #behind = false;
   #behindUntil = 0;
-  #lookedAt = 0;
+  /** It is behind until then at most, however often the event loop is blocked meanwhile. */
+  #behindUntilLast = 0;
+  /** The replies have been read when nothing has come for so many ms. */
+  #quietFor = 0;
+  /** How many looks in a row have found nothing new while it was behind. */
+  #quietLooks = 0;
 
   constructor(settings: SilenceSettings, pending: Pending, events: SilenceEvents) {
     this.#settings = settings;
@@ -82,8 +92,11 @@ export class Silence {
   /** The socket is connected, which took a round trip, or two with TLS. */
   connected(): void {
     const { timeout, patience, sweep } = this.#settings;
-    const trips = STALLED_ROUND_TRIPS * (sweep.now() - this.#begunAt);
-    this.#patience = Math.min(timeout * LATEST_STALL, Math.max(timeout * patience, trips));
+    this.#roundTrips = ROUND_TRIPS * (sweep.now() - this.#begunAt);
+    this.#patience = Math.min(
+      timeout * LATEST_STALL,
+      Math.max(timeout * patience, this.#roundTrips),
+    );
   }
 
   /** From now on replies may be due. */
@@ -101,34 +114,49 @@ export class Silence {
   }
 
   heard(): void {
-    this.#reads++;
+    this.#read = true;
     this.#timeouts = 0;
     this.#stalled = false;
     this.#since = this.#settings.sweep.now();
   }
 
   /**
-   * Refuses calls that were overdue at `now`. `blocked`: for so many ms the event loop has not run, and
-   * replies may wait to be read. Then the calls are refused once a turn of the loop has read nothing
-   * more, or after as much time again, so that a stream of replies does not delay this for ever.
+   * Refuses calls that were overdue at `now`. `blocked` is how long the event loop has not run, in ms. Then
+   * replies may still be on their way. Calls that became overdue in that time are refused when nothing has come
+   * for a while, or after as much time again. If the loop is blocked again and again, that ends after the
+   * client's timeout. Calls that were overdue before are refused once the sockets have been read.
    */
   look(now: number, blocked: number): void {
-    this.#lookedAt = now;
-    if (blocked > 0) this.#behindUntil = this.#settings.sweep.now() + blocked;
-    if (this.#behind) return;
-    if (blocked > 0) this.#catchUp();
-    else this.#judge(now);
+    const read = this.#read;
+    this.#read = false;
+    if (blocked > 0 && !this.#behind) {
+      this.#fallBehind(blocked);
+      afterReading(() => this.#judge(now));
+    } else if (blocked > 0 && read) {
+      this.#behindUntil = Math.max(this.#behindUntil, this.#settings.sweep.now() + blocked);
+      this.#quietFor = Math.max(this.#quietFor, blocked * QUIET_PART);
+    }
+    if (this.#behind && this.#isBehind(read, blocked)) return;
+    this.#behind = false;
+    this.#judge(now);
   }
 
-  #catchUp(): void {
+  #fallBehind(blocked: number): void {
+    const { timeout, sweep } = this.#settings;
+    const now = sweep.now();
     this.#behind = true;
-    const reads = this.#reads;
-    const { look, sweep } = this.#settings;
-    look(() => {
-      if (this.#reads !== reads && sweep.now() < this.#behindUntil) return this.#catchUp();
-      this.#behind = false;
-      this.#judge(this.#lookedAt);
-    });
+    this.#behindUntil = now + blocked;
+    this.#behindUntilLast = now + Math.max(timeout, blocked);
+    this.#quietFor = Math.max(this.#roundTrips, blocked * QUIET_PART);
+    this.#quietLooks = 0;
+  }
+
+  #isBehind(read: boolean, blocked: number): boolean {
+    const { sweep } = this.#settings;
+    if (read) this.#quietLooks = 0;
+    else if (blocked === 0) this.#quietLooks++;
+    const quiet = this.#quietLooks > 0 && this.#quietLooks * SWEEP_INTERVAL >= this.#quietFor;
+    return !quiet && sweep.now() < Math.min(this.#behindUntil, this.#behindUntilLast);
   }
 
   #judge(now: number): void {

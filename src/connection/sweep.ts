@@ -5,13 +5,13 @@
 import { clearInterval, elapsed, setInterval } from "./clock.ts";
 
 /**
- * Milliseconds between two looks. A call is rejected by the second look after its deadline, which is 50
- * ms late at most.
+ * Milliseconds between two looks. The second look after a call's deadline rejects it. That is 50 ms late
+ * at most, even if both looks come a little late.
  */
-const SWEEP_INTERVAL = 20;
+export const SWEEP_INTERVAL = 15;
 
 // If a look comes this long after the one before, the event loop was blocked.
-const LATE_MS = 1.5 * SWEEP_INTERVAL;
+const LATE_MS = 2 * SWEEP_INTERVAL;
 
 /** What the sweep looks at. */
 export interface Swept {
@@ -49,7 +49,7 @@ export class Sweep {
     const time = this.#last;
     this.#last = this.now();
     const gap = this.#last - time;
-    const blocked = gap > LATE_MS ? gap : 0;
+    const blocked = gap > LATE_MS ? gap - SWEEP_INTERVAL : 0;
     for (const swept of this.#watched) {
       if (!swept.sweep(time, blocked)) this.#watched.delete(swept);
     }

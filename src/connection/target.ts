@@ -14,12 +14,6 @@ export interface ConnectionSettings extends Bounds {
   readonly maxValueBytes: number;
   readonly protocol: "auto" | DialectName;
   readonly sweep: Sweep;
-  /**
-   * Runs `flush` when the tick's microtasks are drained, so that the requests of a tick leave together.
-   */
-  readonly defer: (flush: () => void) => void;
-  /** Runs `then` when all sockets that have something to read have been read. */
-  readonly look: (then: () => void) => void;
 }
 
 /** Where a connection leads. */

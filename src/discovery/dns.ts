@@ -55,14 +55,16 @@ export function dns(name: string, options?: DnsOptions): Discovery {
   if (!/^[\w.-]+$/.test(checkText(name, "name")) || isIp(name)) {
     throw invalidType("name must be a DNS name, without a port");
   }
-  const srv = checkBoolean(given.srv ?? name.startsWith("_"), "srv");
-  if (srv && given.port !== undefined) {
+  const { srv = name.startsWith("_"), port = DEFAULT_PORT, interval = 30 } = given;
+  if (checkBoolean(srv, "srv") && given.port !== undefined) {
     throw invalidType("port cannot be combined with SRV records, which have their own ports");
   }
-  const port = checkWhole(given.port ?? DEFAULT_PORT, "port", 1, 65_535);
+  checkWhole(port, "port", 1, 65_535);
   const nameservers = checkNameservers(given.nameservers);
-  const interval = checkInterval(given.interval ?? 30);
-  return polling(() => new Names(name, srv ? undefined : port, nameservers), interval);
+  return polling(
+    () => new Names(name, srv ? undefined : port, nameservers),
+    checkInterval(interval),
+  );
 }
 
 function checkNameservers(nameservers: unknown): readonly string[] | undefined {

@@ -58,7 +58,7 @@ const OTHERS = 2;
  * import { MemcachedServer } from "memwire/testing";
  *
  * await using node = await MemcachedServer.start();
- * const [host, port] = node.address.split(":");
+ * const [host = "", port] = node.address.split(":");
  * node.setCluster(1, [{ host, port: Number(port) }]); // ElastiCache does this by itself
  *
  * await using memcached = new Memcached(elasticache(node.address));

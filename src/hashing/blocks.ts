@@ -22,13 +22,18 @@ export function eachBlock(
 ): void {
   const length = text.length;
   if (length > ONE_BLOCK) return eachBlockOf(utf8(text), endian, block, compress);
-  block.fill(0);
+  let word = 0;
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i);
     if (code > 0x7f) return eachBlockOf(utf8(text), endian, block, compress);
-    put(block, i, code, endian);
+    word |= code << shiftOf(i, endian);
+    if ((i & 3) < 3) continue;
+    block[i >> 2] = word;
+    word = 0;
   }
-  put(block, length, 0x80, endian);
+  block[length >> 2] = word | (0x80 << shiftOf(length, endian));
+  // A call of fill() for these few words takes 40 ns.
+  for (let i = (length >> 2) + 1; i < block.length; i++) block[i] = 0;
   block[endian === LITTLE_ENDIAN ? 14 : 15] = length << 3;
   compress();
 }
@@ -53,7 +58,12 @@ function eachBlockOf(
   }
 }
 
-function put(block: Int32Array, index: number, byte: number, endian: number): void {
+function put(block: Int32Array, index: number, byte: number, endian: Endian): void {
   const word = index >> 2;
-  block[word] = block[word]! | (byte << (((index & 3) ^ endian) << 3));
+  block[word] = block[word]! | (byte << shiftOf(index, endian));
+}
+
+/** How far a byte is shifted into its word. */
+function shiftOf(index: number, endian: Endian): number {
+  return ((index & 3) ^ endian) << 3;
 }

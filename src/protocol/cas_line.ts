@@ -18,7 +18,7 @@ export function encodeCas(
   { key, flags, exptime, value, cas }: Command,
   out: WriteBuffer,
 ): void {
-  out.store(`cas ${key} ${flags} ${exptime} `, value, ` ${cas}`);
+  out.store(`cas ${key} ${flags} ${exptime}`, value, ` ${cas}\r\n`);
 }
 
 /** Checks that the reply is one of a `cas` line, and translates it. */

@@ -80,7 +80,9 @@ export class ClassicDialect implements Dialect {
       case "lease":
         return out.text(`gets ${key}\r\n`);
       case "getMany":
-        return encodeGetMany(command, out);
+        return encodeGetMany("get", command, out);
+      case "getsMany":
+        return encodeGetMany("gets", command, out);
       case "setMany":
       case "deleteMany":
         return encodeMany(command, out);
@@ -90,9 +92,9 @@ export class ClassicDialect implements Dialect {
       case "append":
       case "prepend":
         return out.store(
-          `${operation} ${key} ${command.flags} ${command.exptime} `,
+          `${operation} ${key} ${command.flags} ${command.exptime}`,
           command.value,
-          "",
+          "\r\n",
         );
       case "cas":
         return encodeCas(command, out);
@@ -101,7 +103,7 @@ export class ClassicDialect implements Dialect {
       case "delete":
         return command.cas === ""
           ? out.text(`delete ${key}\r\n`)
-          : out.store(`cas ${key} 0 ${PAST_EXPTIME} `, "", ` ${command.cas}`);
+          : out.store(`cas ${key} 0 ${PAST_EXPTIME}`, "", ` ${command.cas}\r\n`);
       case "touch":
         return out.text(`touch ${key} ${command.exptime}\r\n`);
       case "refresh":
@@ -147,6 +149,7 @@ export class ClassicDialect implements Dialect {
       case "lease":
         return acceptGet(command, reply);
       case "getMany":
+      case "getsMany":
         return acceptGetMany(command, reply);
       case "setMany":
       case "deleteMany":
@@ -185,18 +188,19 @@ function keysOnLine(command: Command): number {
     case "refresh":
       return command.answered === NOTHING_YET ? 0 : 1; // first comes the answer to `touch`
     case "getMany":
+    case "getsMany":
       return command.lineEnd - command.answered;
     default:
       return 0;
   }
 }
 
-function encodeGetMany(command: Command, out: WriteBuffer): void {
+function encodeGetMany(word: "get" | "gets", command: Command, out: WriteBuffer): void {
   const keys = command.keys!;
   command.lineEnd = lineEnd(keys, 0);
   for (let from = 0; from < keys.length;) {
     const to = lineEnd(keys, from);
-    let line = "get";
+    let line: string = word;
     for (let i = from; i < to; i++) line += ` ${keys[i]}`;
     out.text(`${line}\r\n`);
     from = to;
@@ -208,7 +212,7 @@ function encodeMany({ keys, items, exptime }: Command, out: WriteBuffer): void {
   keys!.forEach((key, i) => {
     const item = items?.[i];
     if (item === undefined) out.text(`delete ${key}\r\n`);
-    else out.store(`set ${key} ${item.flags} ${exptime} `, item.value, "");
+    else out.store(`set ${key} ${item.flags} ${exptime}`, item.value, "\r\n");
   });
 }
 
@@ -280,7 +284,8 @@ function acceptGetMany(command: Command, reply: Reply): VerdictName {
   if (reply.kind !== Kind.miss && reply.kind !== Kind.error) return Verdict.wrong;
   reply.index = from;
   reply.upTo = command.answered = command.lineEnd;
-  if (reply.kind === Kind.miss) reply.kind = Kind.nothing;
+  // END: with tokens, whoever asked for a key without a value is told so.
+  if (reply.kind === Kind.miss && command.operation === "getMany") reply.kind = Kind.nothing;
   command.lineEnd = lineEnd(keys, command.answered);
   return command.answered === keys.length ? Verdict.last : Verdict.more;
 }
@@ -305,7 +310,7 @@ function findKey(keys: readonly string[], from: number, to: number, reply: Reply
  */
 type OneLine = Exclude<
   Operation,
-  "get" | "has" | "gets" | "gat" | "lease" | "getMany" | "refresh" | "cas"
+  "get" | "has" | "gets" | "gat" | "lease" | "getMany" | "getsMany" | "refresh" | "cas"
 >;
 
 /** The legal replies to each of them. */

@@ -9,6 +9,8 @@ export type Operation =
   | "getMany"
   | "setMany"
   | "deleteMany"
+  /** Classic: `getMany` with tokens. */
+  | "getsMany"
   | "set"
   | "add"
   | "replace"
@@ -75,6 +77,9 @@ export interface Command {
    * How many replies have been handled, or how many keys of a command for many. Written by the dialect.
    */
   answered: number;
-  /** Classic `getMany`: the end of the keys on the line that is being answered. Written by the dialect. */
+  /**
+   * Classic `getMany` and `getsMany`: the end of the keys on the line that is being answered. Written by
+   * the dialect.
+   */
   lineEnd: number;
 }

@@ -25,7 +25,7 @@ export type VerdictName = (typeof Verdict)[keyof typeof Verdict];
  */
 export interface Dialect {
   readonly name: DialectName;
-  /** How many single gets of one tick should share a line; 1: each has a line to itself. */
+  /** How many single gets of one batch should share a line; 1: each has a line to itself. */
   readonly lineKeys: number;
   /** Writes a command's bytes. */
   encode(command: Command, out: WriteBuffer): void;

@@ -22,12 +22,19 @@ import type { WriteBuffer } from "./write_buffer.ts";
 // right.
 const OPAQUES = 10_000;
 
-// Each text like ` O17` is made once: to make it again for each request takes 40 ns in Bun, and a tenth
-// of all CPU with the garbage.
-const opaqueTexts: string[] = [];
+// The ends of lines are made once for each opaque. To make a text for each request takes 40 ns in Bun. A line of
+// fewer pieces is cheaper too: with three instead of five a get takes 5 % less CPU.
+const ends: string[] = [];
+const getEnds: string[] = [];
 
-function textOf(opaque: number): string {
-  return opaqueTexts[opaque] ??= ` O${opaque}`;
+/** The end of every command's line. */
+function endOf(opaque: number): string {
+  return ends[opaque] ??= ` O${opaque}\r\n`;
+}
+
+/** The line of a get. */
+function mgLine(key: string, opaque: number): string {
+  return "mg " + key + (getEnds[opaque] ??= ` v f O${opaque}\r\n`);
 }
 
 /** The meta dialect on one connection. */
@@ -44,68 +51,69 @@ export class MetaDialect implements Dialect {
     if (operation === "cas") return encodeCas(command, out);
     const opaque = command.opaque = this.#nextOpaque;
     this.#nextOpaque = opaque + 1 === OPAQUES ? 0 : opaque + 1;
-    const mark = textOf(opaque);
+    if (operation === "get") return out.text(mgLine(key, opaque));
+    const end = endOf(opaque);
     switch (operation) {
-      case "get":
-        return out.text(`mg ${key} v f${mark}\r\n`);
       case "has":
         // Flags and size show whether it is a stub, and the token is needed to give a lease back: see
         // leases.ts.
-        return out.text(`mg ${key} s f c${mark}\r\n`);
+        return out.text(`mg ${key} s f c${end}`);
       case "gets":
       case "gat":
         // The server goes through the flags from left to right, so `t` before `T` returns the old ttl,
         // which a stub gets back.
-        return out.text(`mg ${key} v f c t${newExptime(command)}${mark}\r\n`);
+        return out.text(`mg ${key} v f c t${newExptime(command)}${end}`);
       case "set":
-        return store(key, command, "", command.exptime, mark, out);
+        return store(key, command, "", command.exptime, end, out);
       case "add":
-        return store(key, command, " ME", command.exptime, mark, out);
+        return store(key, command, " ME", command.exptime, end, out);
       case "replace":
-        return store(key, command, " MR", command.exptime, mark, out);
+        return store(key, command, " MR", command.exptime, end, out);
       case "append":
-        return store(key, command, " MA", command.exptime, mark, out);
+        return store(key, command, " MA", command.exptime, end, out);
       case "prepend":
-        return store(key, command, " MP", command.exptime, mark, out);
+        return store(key, command, " MP", command.exptime, end, out);
       case "delete":
-        return out.text(`md ${key}${command.cas === "" ? "" : ` C${command.cas}`}${mark}\r\n`);
+        return out.text(`md ${key}${command.cas === "" ? "" : ` C${command.cas}`}${end}`);
       case "touch":
-        return out.text(`mg ${key} s f c t${newExptime(command)}${mark}\r\n`);
+        return out.text(`mg ${key} s f c t${newExptime(command)}${end}`);
       case "token":
-        return out.text(`mg ${key} c${mark}\r\n`);
+        return out.text(`mg ${key} c${end}`);
       case "lease": {
         const recache = command.recache === 0 ? "" : ` R${command.recache}`;
-        return out.text(`mg ${key} v f c N${command.vivify}${recache}${mark}\r\n`);
+        return out.text(`mg ${key} v f c N${command.vivify}${recache}${end}`);
       }
       case "invalidate":
-        return out.text(`md ${key} I${newExptime(command)}${mark}\r\n`);
+        return out.text(`md ${key} I${newExptime(command)}${end}`);
       case "rearm":
-        return out.text(`md ${key} I C${command.cas}${mark}\r\n`);
+        return out.text(`md ${key} I C${command.cas}${end}`);
       case "restoreTtl":
-        return out.text(`mg ${key}${newExptime(command)}${mark}\r\n`);
+        return out.text(`mg ${key}${newExptime(command)}${end}`);
       case "refresh":
-        return out.text(`mg ${key} f c${newExptime(command)}${mark}\r\n`);
+        return out.text(`mg ${key} f c${newExptime(command)}${end}`);
       case "increment":
       case "decrement":
         return out.text(
-          `ma ${key} v${operation === "decrement" ? " MD" : ""} D${command.delta}${mark}\r\n`,
+          `ma ${key} v${operation === "decrement" ? " MD" : ""} D${command.delta}${end}`,
         );
       default:
-        // Those for many keys were written above.
-        operation satisfies "getMany" | "setMany" | "deleteMany";
+        // The others were written above.
+        operation satisfies "getMany" | "setMany" | "deleteMany" | "getsMany";
     }
   }
 
   /** Writes a command for each key, each with an opaque of its own. */
   #encodeMany(command: Command, keys: readonly string[], out: WriteBuffer): void {
     const { operation, items, exptime } = command;
+    if (operation === "getsMany") {
+      throw new TypeError("only the classic dialect has lines with tokens");
+    }
     let opaque = command.opaque = this.#nextOpaque;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
-      const mark = textOf(opaque);
-      if (operation === "getMany") out.text(`mg ${key} v f${mark}\r\n`);
-      else if (operation === "deleteMany") out.text(`md ${key}${mark}\r\n`);
-      else store(key, items?.[i]!, "", exptime, mark, out);
+      if (operation === "getMany") out.text(mgLine(key, opaque));
+      else if (operation === "deleteMany") out.text(`md ${key}${endOf(opaque)}`);
+      else store(key, items?.[i]!, "", exptime, endOf(opaque), out);
       if (++opaque === OPAQUES) opaque = 0;
     }
     this.#nextOpaque = opaque;
@@ -120,7 +128,7 @@ export class MetaDialect implements Dialect {
   accept(command: Command, reply: Reply): VerdictName {
     const { operation, answered } = command;
     if (operation === "cas") return acceptCas(reply);
-    if ((reply.kind & REPLIES[operation]) === 0) return Verdict.wrong;
+    if ((reply.kind & repliesTo(operation)) === 0) return Verdict.wrong;
     // An error line never carries the opaque, not even of a command that sent one.
     if ((reply.kind & (Kind.error | Kind.version)) === 0) {
       if (reply.opaque !== (command.opaque + answered) % OPAQUES) return Verdict.wrong;
@@ -141,31 +149,44 @@ export class MetaDialect implements Dialect {
   }
 }
 
-const REPLIES: Readonly<Record<Exclude<Command["operation"], "cas">, number>> = {
-  get: Kind.value | Kind.miss | Kind.error,
-  gets: Kind.value | Kind.miss | Kind.error,
-  gat: Kind.value | Kind.miss | Kind.error,
-  getMany: Kind.value | Kind.miss | Kind.error,
-  has: Kind.done | Kind.miss | Kind.error,
-  touch: Kind.done | Kind.miss | Kind.error,
-  token: Kind.done | Kind.miss | Kind.error,
-  lease: Kind.value | Kind.miss | Kind.error,
-  invalidate: Kind.done | Kind.notFound | Kind.error,
-  rearm: Kind.done | Kind.notFound | Kind.exists | Kind.error,
-  restoreTtl: Kind.done | Kind.miss | Kind.error,
-  refresh: Kind.done | Kind.miss | Kind.error,
-  set: Kind.done | Kind.error,
-  setMany: Kind.done | Kind.error,
-  add: Kind.done | Kind.notStored | Kind.error,
-  replace: Kind.done | Kind.notStored | Kind.error,
-  append: Kind.done | Kind.notStored | Kind.error,
-  prepend: Kind.done | Kind.notStored | Kind.error,
-  delete: Kind.done | Kind.notFound | Kind.exists | Kind.error,
-  deleteMany: Kind.done | Kind.notFound | Kind.error,
-  increment: Kind.value | Kind.notFound | Kind.notStored | Kind.error,
-  decrement: Kind.value | Kind.notFound | Kind.notStored | Kind.error,
-  version: Kind.version | Kind.error,
-};
+/** The kinds of reply that an operation may have. To look them up in a table by name takes 2 % of a get. */
+function repliesTo(operation: Exclude<Command["operation"], "cas">): number {
+  switch (operation) {
+    case "get":
+    case "gets":
+    case "gat":
+    case "getMany":
+    case "lease":
+      return Kind.value | Kind.miss | Kind.error;
+    case "set":
+    case "setMany":
+      return Kind.done | Kind.error;
+    case "add":
+    case "replace":
+    case "append":
+    case "prepend":
+      return Kind.done | Kind.notStored | Kind.error;
+    case "delete":
+    case "rearm":
+      return Kind.done | Kind.notFound | Kind.exists | Kind.error;
+    case "deleteMany":
+    case "invalidate":
+      return Kind.done | Kind.notFound | Kind.error;
+    case "has":
+    case "touch":
+    case "token":
+    case "restoreTtl":
+    case "refresh":
+      return Kind.done | Kind.miss | Kind.error;
+    case "increment":
+    case "decrement":
+      return Kind.value | Kind.notFound | Kind.notStored | Kind.error;
+    case "version":
+      return Kind.version | Kind.error;
+    case "getsMany":
+      return 0; // only classic has it
+  }
+}
 
 function newExptime(command: Command): string {
   return command.exptime === KEEP_EXPTIME ? "" : ` T${command.exptime}`;
@@ -176,10 +197,10 @@ function store(
   { value, flags }: StoredItem,
   mode: string,
   exptime: number,
-  mark: string,
+  end: string,
   out: WriteBuffer,
 ): void {
   const set = (flags === 0 ? "" : ` F${flags}`) +
     (exptime === KEEP_EXPTIME || exptime === 0 ? "" : ` T${exptime}`);
-  out.store(`ms ${key} `, value, `${mode}${set}${mark}`);
+  out.store("ms " + key, value, mode + set + end);
 }

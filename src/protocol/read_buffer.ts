@@ -5,7 +5,8 @@
 import { Buffer } from "node:buffer";
 import { LF } from "./ascii.ts";
 
-const CAPACITY = 64 * 1024;
+// With 64 KiB a get of 4 KiB takes 10 % more CPU when 50 are in flight, and with 256 KiB no less.
+const CAPACITY = 128 * 1024;
 
 /** A value of this many bytes or more gets a buffer of its own. */
 export const LARGE_BYTES: number = 16 * 1024;

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { MemcachedError } from "../errors.ts";
 import { CR, LF } from "./ascii.ts";
+import { isAscii } from "./text.ts";
 
 /** Kinds of reply, as bits, so that an operation's legal ones make one mask. */
 export const Kind = {
@@ -81,6 +82,9 @@ export class Reply {
   to = 0;
   /** Whether `bytes` holds this value alone and may be kept without a copy. */
   owned = false;
+  /** Where the received bytes end; -1: they were looked at, or `bytes` is not the receive buffer. */
+  #unseenTo = -1;
+  #ascii = false;
   /** A plain view on all of `#viewed`, made once for each receive buffer. */
   #view: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #viewed: Buffer | null = null;
@@ -99,6 +103,24 @@ export class Reply {
     this.opaque = -1;
     this.text = "";
     this.owned = false;
+  }
+
+  /** Notes that values will be in the receive buffer, which is filled up to `end`; -1: in another buffer. */
+  reads(end: number): void {
+    this.#unseenTo = end;
+    this.#ascii = false;
+  }
+
+  /**
+   * Whether the value is known to be ASCII: everything from its first byte to the end of what was received is.
+   * One look serves all replies that came together. Ask only for a value that is read as text.
+   */
+  get ascii(): boolean {
+    if (this.#unseenTo >= 0) {
+      this.#ascii = isAscii(this.bytes, this.from, this.#unseenTo);
+      this.#unseenTo = -1;
+    }
+    return this.#ascii;
   }
 
   /**

@@ -2,6 +2,7 @@
  * Text and bytes: the few conversions that the wire needs, each in the way that was measured to be
  * fastest.
  */
+import * as buffer from "node:buffer";
 import { Buffer } from "node:buffer";
 
 // ignoreBOM, or a leading U+FEFF of a value would be dropped.
@@ -13,14 +14,50 @@ export function byteLength(text: string): number {
   return Buffer.byteLength(text, "utf8");
 }
 
+type Latin1Slice = (this: Buffer, from: number, to: number) => string;
+
+// Not documented, but all runtimes have it. `toString("latin1")` has to find it by its name: for 100 bytes that
+// takes 150 ns instead of 110.
+const latin1Slice: Latin1Slice = (Buffer.prototype as { latin1Slice?: Latin1Slice }).latin1Slice ??
+  function (from, to): string {
+    return this.toString("latin1", from, to);
+  };
+
+/** Reads characters of one byte each. */
+export function decodeLatin1(bytes: Buffer, from: number, to: number): string {
+  return latin1Slice.call(bytes, from, to);
+}
+
+// Texts of more bytes are long.
+const SHORT_TEXT = 512;
+
+// Long ASCII is read by TextDecoder in Deno, where latin1Slice is no faster, and takes half a millisecond for 4 KiB
+// in Deno 2.0.
+const isDeno = "Deno" in globalThis;
+
+// Found by name, since to import what a runtime lacks is an error.
+const isAsciiOnly: ((bytes: Uint8Array) => boolean) | undefined = buffer.isAscii;
+
+/** Whether all of the bytes are ASCII; false also where the runtime cannot tell. */
+export function isAscii(bytes: Buffer, from: number, to: number): boolean {
+  return isAsciiOnly?.(bytes.subarray(from, to)) ?? false;
+}
+
+/** Reads bytes that are known to be ASCII: half of the time that UTF-8 takes (100 bytes and 4 KiB). */
+export function decodeAscii(bytes: Buffer, from: number, to: number): string {
+  return to - from > SHORT_TEXT && isDeno
+    ? decoder.decode(bytes.subarray(from, to))
+    : decodeLatin1(bytes, from, to);
+}
+
 /**
- * Reads UTF-8. `Buffer.toString` is faster up to 512 bytes in all runtimes, TextDecoder beyond: on
- * Deno 4 KiB take 0.65 us against 1.7.
+ * Reads UTF-8. For short text `Buffer.toString` is the fastest way in all runtimes. Most long text is ASCII, which a
+ * quick look shows; other long text is read faster by TextDecoder (4 KiB in Deno: 0.65 us, by `toString` 1.7).
  */
 export function decodeUtf8(bytes: Buffer, from: number, to: number): string {
-  return to - from <= 512
-    ? bytes.toString("utf8", from, to)
-    : decoder.decode(bytes.subarray(from, to));
+  if (to - from <= SHORT_TEXT) return bytes.toString("utf8", from, to);
+  const piece = bytes.subarray(from, to);
+  return !isDeno && isAsciiOnly?.(piece) ? decodeLatin1(bytes, from, to) : decoder.decode(piece);
 }
 
 // All runtimes have it, but it is of es2024, and TypeScript is told es2023: hence the cast.

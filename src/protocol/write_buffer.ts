@@ -1,7 +1,8 @@
 /**
- * Where requests are written until the tick ends: text is gathered as a string and encoded in one
+ * Where the requests of one batch are written: text is gathered as a string and encoded in one
  * native call, values are copied in behind it, and the socket gets as few chunks as can be.
  */
+import { Buffer } from "node:buffer";
 import { byteLength } from "./text.ts";
 
 const CAPACITY = 68 * 1024;
@@ -19,19 +20,30 @@ const MAX_TEXT = 16 * 1024;
 const encoder = new TextEncoder();
 const CRLF = encoder.encode("\r\n");
 
+// The texts of small sizes are made once, as the ends of lines are: see meta.ts.
+const sizeTexts: string[] = [];
+
+function sizeText(bytes: number): string {
+  return bytes <= SHORT_STRING ? sizeTexts[bytes] ??= ` ${bytes}` : ` ${bytes}`;
+}
+
 /**
  * Collects the bytes of one write. With a `chunkLimit` each chunk holds whole commands, at most that many
  * bytes or one larger command alone: connection/socket.ts says why.
  */
 export class WriteBuffer {
   readonly #chunkLimit: number;
-  #buffer: Uint8Array = new Uint8Array(CAPACITY);
+  // A Buffer, for Node wraps any other chunk in one.
+  #buffer: Buffer = Buffer.allocUnsafeSlow(CAPACITY);
   /** The bytes before this belong to chunks that are complete. */
   #from = 0;
   #to = 0;
   #text = "";
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
+  /** Where in this write the bytes are that {@link store} was given last; both are 0 if they were not copied. */
+  valueStart = 0;
+  valueEnd = 0;
 
   constructor(chunkLimit: number = Infinity) {
     this.#chunkLimit = chunkLimit;
@@ -39,7 +51,11 @@ export class WriteBuffer {
 
   /** Bytes collected, at least (text counts as ASCII until it is encoded). */
   get size(): number {
-    return this.#chunkBytes + this.#to - this.#from + this.#text.length;
+    return this.#bytesSoFar + this.#text.length;
+  }
+
+  get #bytesSoFar(): number {
+    return this.#chunkBytes + this.#to - this.#from;
   }
 
   /** Adds a command without a value. */
@@ -49,18 +65,23 @@ export class WriteBuffer {
     if (this.#text.length > MAX_TEXT) this.#encodeText();
   }
 
-  /** Adds a command with a value: `head`, the value's length in bytes, `tail`, CRLF, the value and CRLF. */
+  /**
+   * Adds a command with a value: `head`, a space, the value's length in bytes, `tail`, the value and CRLF. `tail`
+   * ends the line with CRLF.
+   */
   store(head: string, value: Uint8Array | string, tail: string): void {
     if (this.#chunkLimit !== Infinity) {
       const bytes = typeof value === "string" ? encoder.encode(value) : value;
-      const line = encoder.encode(`${head}${bytes.byteLength}${tail}\r\n`);
+      const line = encoder.encode(head + sizeText(bytes.byteLength) + tail);
       this.#whole(line, bytes, CRLF);
+      this.valueEnd = this.#bytesSoFar - CRLF.byteLength;
+      this.valueStart = this.valueEnd - bytes.byteLength;
     } else if (typeof value !== "string") {
-      this.#text += `${head}${value.byteLength}${tail}\r\n`;
+      this.#text += head + sizeText(value.byteLength) + tail;
       this.#bytes(value);
       this.#text = "\r\n";
     } else if (value.length <= SHORT_STRING) {
-      this.#text += `${head}${byteLength(value)}${tail}\r\n${value}\r\n`;
+      this.#text += head + sizeText(byteLength(value)) + tail + value + "\r\n";
       if (this.#text.length > MAX_TEXT) this.#encodeText();
     } else {
       this.#longString(head, value, tail);
@@ -106,6 +127,7 @@ export class WriteBuffer {
 
   #bytes(value: Uint8Array): void {
     this.#encodeText();
+    this.valueStart = this.valueEnd = 0;
     if (value.byteLength >= UNCOPIED_BYTES) {
       this.#cut();
       this.#add(value);
@@ -113,14 +135,16 @@ export class WriteBuffer {
     }
     this.#reserve(value.byteLength);
     this.#buffer.set(value, this.#to);
+    this.valueStart = this.#bytesSoFar;
     this.#to += value.byteLength;
+    this.valueEnd = this.#bytesSoFar;
   }
 
   /** Guesses that a long string is ASCII, and encodes it by itself if it is not. */
   #longString(head: string, value: string, tail: string): void {
     const before = this.#text + head;
     if (value.length < UNCOPIED_BYTES) {
-      const text = `${before}${value.length}${tail}\r\n`;
+      const text = before + sizeText(value.length) + tail;
       this.#reserve(text.length * 3 + value.length);
       const start = this.#to + encoder.encodeInto(text, this.#buffer.subarray(this.#to)).written;
       const { read, written } = encoder.encodeInto(value, this.#buffer.subarray(start));
@@ -131,7 +155,7 @@ export class WriteBuffer {
       }
     }
     const bytes = encoder.encode(value);
-    this.#text = `${before}${bytes.byteLength}${tail}\r\n`;
+    this.#text = before + sizeText(bytes.byteLength) + tail;
     this.#bytes(bytes);
     this.#text = "\r\n";
   }
@@ -140,7 +164,7 @@ export class WriteBuffer {
   #reserve(bytes: number): void {
     if (this.#to + bytes <= this.#buffer.byteLength) return;
     this.#cut();
-    this.#buffer = new Uint8Array(Math.max(CAPACITY, bytes));
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(CAPACITY, bytes));
     this.#from = this.#to = 0;
   }
 

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, Memcached, ServerDownError, TimeoutError } from "../../mod.ts";
 import type { ServerMessage } from "../../src/messages.ts";
-import { answer, DIALECTS, outcome, valueOf } from "../faults/rig.ts";
+import { answer, DIALECTS, outcome, outcomeAtOnce, valueOf } from "../faults/rig.ts";
 import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
 import { type Case, together } from "../support/together.ts";
 import { until } from "../support/until.ts";
@@ -102,14 +102,14 @@ inGroup("a proxy that answers in order, and one key whose reply never comes", (t
   test("no more than a few connections, and they go when it is over", async () => {
     await using server = await startScriptedServer(getStuck, { dialect: "classic" });
     await using client = new Memcached(server.address, { timeout: 300 });
-    const stuck = outcome(client.get("stuck"));
+    let over = false;
+    void outcome(client.get("stuck")).then(() => over = true);
     let most = 0;
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; !over; i++) {
       void outcome(client.get(`key-${i}`));
       if (i % 10 === 0) await sleep(20);
       most = Math.max(most, server.open);
     }
-    await stuck;
     assert.ok(most > 1 && most <= 10, `${most} open`);
     await until(async () => {
       await outcome(client.set("k", "v"));
@@ -164,9 +164,8 @@ inGroup("a server that is silent on the next connection too", (test) => {
       await until(async () => (await outcome(client.get("d"))).error instanceof ServerDownError);
       const took = performance.now() - start;
       assert.ok(took > 150 && took < 2_000, `${took} ms`);
-      const write = await outcome(client.set("e", "v"));
+      const write = await outcomeAtOnce(client.set("e", "v"));
       assert.ok(write.error instanceof ServerDownError && !write.error.ambiguous);
-      assert.ok(write.ms < 50, "known to be down");
     });
   }
 

@@ -146,7 +146,9 @@ const inBothDialects = (dialect: typeof DIALECTS[number]): Record<string, () => 
         for (const key of keys) {
           const { value, error, ms } = await outcome(client.get(key));
           if (!lost.includes(key)) assert.equal(value, key, "the others are fine");
-          else assert.ok(error instanceof ServerDownError && ms < 500, `${error} after ${ms} ms`);
+          else assert.ok(error instanceof ServerDownError, `${error}`);
+          // At once: a call that waited would take the 20 s of PATIENT.
+          assert.ok(ms < 2_000, `after ${ms} ms`);
         }
         await sleep(100);
       }

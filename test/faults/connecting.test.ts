@@ -20,7 +20,7 @@ import {
 } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
 import { until } from "../support/until.ts";
-import { answer, behave, outcome, valueOf } from "./rig.ts";
+import { answer, behave, outcome, outcomeAtOnce, valueOf } from "./rig.ts";
 
 /** A server whose script gets the handshake too. Its second connection behaves. */
 function wild(script: Script): Promise<ScriptedServer> {
@@ -48,9 +48,8 @@ async function assertDownThenUp(server: ScriptedServer, why: RegExp): Promise<vo
     assert.equal(error.server?.address, server.address);
     assert.equal(error.ambiguous, false, "nothing was sent");
   }
-  const { error, ms } = await outcome(client.get("a"));
+  const { error } = await outcomeAtOnce(client.get("a"));
   assert.ok(error instanceof ServerDownError);
-  assert.ok(ms < 50);
   await until(() => server.connections === 2);
   await until(async () => (await outcome(client.get("a"))).value === valueOf("a"));
 }
@@ -137,8 +136,7 @@ async function refusals(address: string, options: MemcachedOptions = {}): Promis
   });
   const calls = [client.get("a"), client.set("b", "v"), client.getAndTouch("c", 60)];
   const waited = await Promise.all(calls.map(outcome));
-  waited.push(await outcome(client.get("a")));
-  assert.ok((waited.at(-1)?.ms ?? 0) < 50, "known to be down");
+  waited.push(await outcomeAtOnce(client.get("a")));
   return waited.map(({ error }) => error);
 }
 

@@ -3,10 +3,18 @@
  * blocked loop fails no call whose reply has come.
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { nextTick } from "node:process";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CallOptions, Memcached, PartialError, TimeoutError } from "../../mod.ts";
+import {
+  type CallOptions,
+  Memcached,
+  PartialError,
+  type Serializer,
+  TimeoutError,
+} from "../../mod.ts";
 import { borrowMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
@@ -170,9 +178,9 @@ const cases = together({
 
 for (const [name, run] of cases) test(name, run);
 
-/** Blocks the event loop for so many ms, from the end of this tick, when its writes are done. */
+/** Blocks the event loop for so many ms, once the requests made so far have been written. */
 function block(ms: number): void {
-  nextTick(() =>
+  setImmediate(() =>
     nextTick(() =>
       nextTick(() => {
         const end = performance.now() + ms;
@@ -223,6 +231,55 @@ for (const protocol of DIALECTS) {
   });
 }
 
+/** A serializer whose values take `ms` each to read. */
+function slowToRead(ms: number): Serializer {
+  return {
+    serialize: (value) => ({ data: Buffer.from(value as string), flags: 0 }),
+    deserialize: (data) => {
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+      return Buffer.from(data).toString();
+    },
+  };
+}
+
+for (const protocol of DIALECTS) {
+  test(`replies that take longer to read than the loop was blocked are not lost, ${protocol}`, async (t) => {
+    const servers = await borrowMemcached();
+    t.after(() => servers.stop());
+    const client = new Memcached(servers.addresses as string[], {
+      protocol,
+      serializer: slowToRead(4),
+      ...PATIENT,
+    });
+    t.after(() => client.close());
+    const value = "v".repeat(60_000);
+    const keys = Array.from({ length: 200 }, (_, i) => `${protocol}-slow-${i}`);
+    await client.setMany(keys.map((key) => [key, value]));
+    const calls = keys.map((key) => outcome(client.get(key, { timeout: 50 })));
+    block(100);
+    const ends = await Promise.all(calls);
+    assert.deepEqual(ends.filter(({ error }) => error !== undefined), []);
+    assert.ok(ends.every((end) => end.value === value));
+  });
+
+  test(`a server that could not send while the loop was blocked may go on, ${protocol}`, async () => {
+    await using at = await rig(protocol, async (peer) => {
+      const replies: Uint8Array[] = [];
+      for (let i = 0; i < 20; i++) replies.push(answer(await peer.next()));
+      // What a network far away does: the rest comes a round trip after the client has read the beginning.
+      await peer.write(Buffer.concat(replies.slice(0, 10)));
+      await sleep(30);
+      await peer.write(Buffer.concat(replies.slice(10)));
+    });
+    const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    const calls = keys.map((key) => outcome(at.client.set(key, "v", { timeout: 200 })));
+    block(600);
+    const ends = await Promise.all(calls);
+    assert.deepEqual(ends.filter(({ error }) => error !== undefined), []);
+  });
+}
+
 test("bytes that keep coming after a blocked loop put a deadline off for a while only", async () => {
   await using at = await rig("meta", async (peer) => {
     const get = await peer.next();
@@ -233,6 +290,21 @@ test("bytes that keep coming after a blocked loop put a deadline off for a while
   await sleep(100);
   block(150);
   const { error, ms } = await call;
+  assert.ok(error instanceof TimeoutError, String(error));
+  assert.ok(ms < 1_500, `${ms} ms`);
+});
+
+test("a loop that is busy all the time still expires calls, even if bytes keep coming", async () => {
+  await using at = await rig("meta", async (peer) => {
+    const get = await peer.next();
+    const reply = answer({ ...get, key: "x".repeat(3_000) });
+    await peer.write(reply, { chunk: 1, every: 1 });
+  }, { timeout: 300 });
+  const call = outcome(at.client.get("k", { timeout: 200 }));
+  await sleep(100);
+  const busy = setInterval(() => block(60), 1);
+  const { error, ms } = await call;
+  clearInterval(busy);
   assert.ok(error instanceof TimeoutError, String(error));
   assert.ok(ms < 1_500, `${ms} ms`);
 });

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   Memcached,
   type MemcachedOptions,
@@ -176,6 +177,25 @@ test("a call for many keys waits for room that single calls have taken", async (
   assert.deepEqual(found, new Map(keys.map((key) => [key, valueOf(key)])));
   assert.equal((deleted as Map<string, boolean>).size, 300);
   await Promise.all(singles);
+});
+
+test("calls for many keys that are aborted after a rest leave their room to those that wait", async () => {
+  await using server = await startMemcached();
+  await using client = new Memcached(server.address, PATIENT);
+  await client.set("before", 1);
+  await sleep(1_100); // from then on the socket is read before the first write
+  const controller = new AbortController();
+  const { signal } = controller;
+  const keys = Array.from({ length: 4_000 }, (_, i) => `key${i}`);
+  const aborted = [
+    outcome(client.getMany(keys, { signal })),
+    outcome(client.getMany(keys, { signal })),
+  ];
+  const third = client.getMany([...keys, "before"]);
+  await Promise.resolve();
+  controller.abort(new Error("enough"));
+  for (const { error } of await Promise.all(aborted)) assert.equal(error?.message, "enough");
+  assert.deepEqual(await third, new Map([["before", 1]]));
 });
 
 for (const protocol of DIALECTS) {

@@ -101,3 +101,15 @@ export async function outcome(call: Promise<unknown>): Promise<Outcome> {
     return { error: error as Error, ms: performance.now() - start };
   }
 }
+
+// A call that sends nothing takes a few promises to settle.
+const MICROTASKS = 20;
+
+/** The outcome of a call that settles at once: before anything is read or written, and before any timer. */
+export async function outcomeAtOnce(call: Promise<unknown>): Promise<Outcome> {
+  let end: Outcome | undefined;
+  void outcome(call).then((found) => end = found);
+  for (let i = 0; i < MICROTASKS; i++) await undefined;
+  assert.ok(end !== undefined, "the call waits");
+  return end;
+}

@@ -105,18 +105,27 @@ export function feed(
       if (verdict === Verdict.last) done++;
     },
   };
-  let inStep = true;
+  const inStep = pour(pieces, buffer, () => reader.read(dialect, sink));
+  return { told, inStep, waiting: requests.length - done };
+}
+
+/** Puts the pieces into the buffer, and calls `read` after each, until that returns false. */
+export function pour(
+  pieces: readonly Uint8Array[],
+  buffer: ReadBuffer,
+  read: () => boolean,
+): boolean {
   for (const piece of pieces) {
-    for (let from = 0; from < piece.length && inStep;) {
+    for (let from = 0; from < piece.length;) {
       const place = buffer.place();
       const count = Math.min(place.length, piece.length - from);
       place.set(piece.subarray(from, from + count));
       buffer.received(count);
       from += count;
-      inStep = reader.read(dialect, sink);
+      if (!read()) return false;
     }
   }
-  return { told, inStep, waiting: requests.length - done };
+  return true;
 }
 
 function tell(reply: Reply, of: number, request: Request<unknown>, most: number): Told {

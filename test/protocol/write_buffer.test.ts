@@ -17,7 +17,7 @@ const CHARACTERS = ["x", "é", "€", "😀", "\ud83d"];
 
 function put(out: WriteBuffer, command: Command): void {
   if (typeof command === "string") out.text(command);
-  else out.store(`set ${command.key} 0 0 `, command.value, " tail");
+  else out.store(`set ${command.key} 0 0`, command.value, " tail\r\n");
 }
 
 /** Makes the bytes of a command without the buffer. */
@@ -109,6 +109,24 @@ describe("the write buffer", () => {
     const before = Buffer.concat(chunks);
     small.fill(3); // the caller may do this as soon as the call has returned
     assert.ok(Buffer.concat(chunks).equals(before));
+  });
+
+  test("tells where bytes that were copied end", () => {
+    for (const chunkLimit of [Infinity, 16_384]) {
+      const out = new WriteBuffer(chunkLimit);
+      const values = LENGTHS.map((length, i) => Buffer.alloc(length, i + 1));
+      const ends = values.map((value) => {
+        out.text("get k\r\n");
+        put(out, { key: "é", value });
+        return out.valueEnd;
+      });
+      const bytes = Buffer.concat(out.take());
+      for (const [i, value] of values.entries()) {
+        if (value.length >= UNCOPIED_BYTES) continue;
+        const end = ends[i] as number;
+        assert.ok(bytes.subarray(end - value.length, end).equals(value), `${value.length} bytes`);
+      }
+    }
   });
 
   test("leaves bytes that are still being sent alone", () => {
