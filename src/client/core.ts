@@ -242,16 +242,19 @@ export class Core {
     // Route first: a custom hashing may throw, and then nobody would handle the request's rejection.
     const server = this.cluster.route(request.key);
     if (options.signal !== undefined) abortWith(options.signal, request);
-    if (this.#closing !== undefined && (this.#shut || !options.begun)) {
-      request.refuse(failure.clientClosed());
-    }
+    if (this.#refuses(options)) request.refuse(failure.clientClosed());
     if (request.settled) return request.promise;
     if (traced()) {
       request.keepValue(); // a listener may store something too, and that uses the same buffer of the codec
       trace(request, server.ref);
+      if (this.#refuses(options)) request.refuse(failure.clientClosed()); // a listener has closed the client
     }
     server.send(request);
     return request.promise;
+  }
+
+  #refuses({ begun }: CheckedOptions): boolean {
+    return this.#closing !== undefined && (this.#shut || !begun);
   }
 
   /** Throws when the client has been closed. */
@@ -307,7 +310,12 @@ export class Core {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      // Set before anything ends: a listener that hears of that may call this again.
+      let follow!: (closing: Promise<void>) => void;
+      this.#closing = new Promise((resolve) => follow = resolve);
+      follow(this.#close());
+    }
     return this.#closing;
   }
 

@@ -35,6 +35,11 @@ export class Deadline {
     return new CheckedOptions(timeout, this.#signal, ttl, true);
   }
 
+  /** Whether the caller has given up. Then a rejection is the signal's reason, which may be any error at all. */
+  get aborted(): boolean {
+    return this.#signal?.aborted === true;
+  }
+
   /** Whether no time remains. */
   get passed(): boolean {
     return this.#clock.now() >= this.#end;

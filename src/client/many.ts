@@ -43,10 +43,16 @@ async function askMany<R>(
   take: TakeOne<R>,
 ): Promise<Map<string, R>> {
   const begun = core.sweep.now();
-  const names = new Set(checkIterable(keys, "keys"));
+  const given = checkIterable(keys, "keys");
   const call = core.callOptions(options);
+  const names = new Set<string>();
   const entries: Entry[] = [];
-  for (const name of names) entries.push({ name, key: core.wireKey(name), item: undefined });
+  for (const name of given) {
+    names.add(name);
+    // A key that was given twice is asked for once.
+    if (names.size === entries.length) continue;
+    entries.push({ name, key: core.wireKey(name), item: undefined });
+  }
   const gathered = new Gathered(entries, take);
   await send(core, call, {
     operation,
@@ -99,7 +105,7 @@ export async function setMany(
 function send<R>(core: Core, options: CheckedOptions, call: ManyCall<R>): Promise<void> {
   const { entries, signal, gathered } = call;
   return core.run(options, async () => {
-    let positions: readonly number[] = [...entries.keys()];
+    let positions = entries.map((_, i) => i);
     for (let again = false;; again = true) {
       signal?.throwIfAborted();
       const servers = [...positionsByServer(core, entries, positions)];
@@ -120,11 +126,16 @@ function positionsByServer(
   positions: readonly number[],
 ): Map<Server, number[]> {
   const byServer = new Map<Server, number[]>();
+  let last: Server | undefined;
+  let theirs: number[] = [];
   for (const i of positions) {
     const server = core.cluster.route(entries[i]!.key);
-    const theirs = byServer.get(server);
-    if (theirs === undefined) byServer.set(server, [i]);
-    else theirs.push(i);
+    if (server !== last) {
+      last = server;
+      theirs = byServer.get(server) ?? [];
+      if (theirs.length === 0) byServer.set(server, theirs);
+    }
+    theirs.push(i);
   }
   return byServer;
 }

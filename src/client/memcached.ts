@@ -351,7 +351,9 @@ export class Memcached implements AsyncDisposable {
    */
   fetchMany<T>(
     keys: Iterable<string>,
-    load: (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+    load: (
+      missing: readonly string[],
+    ) => ReadonlyMap<string, T> | Promise<ReadonlyMap<string, T>>,
     options: FetchOptions,
   ): Promise<Map<string, T>> {
     return fetchMany(this.#flights, keys, load, options);

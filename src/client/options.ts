@@ -152,7 +152,9 @@ export function resolveOptions(options: MemcachedOptions | undefined): ResolvedO
   checkPrefix(prefix, "prefix");
   if (unsafeKeys === "hash") checkHashedPrefix(prefix);
   // Room for two of the largest values, so that one does not keep all others out.
-  const { maxPendingBytes = Math.max(33_554_432, 2 * Number(maxValueBytes)) } = given;
+  const {
+    maxPendingBytes = Math.max(33_554_432, 2 * checkWhole(maxValueBytes, "maxValueBytes", 1)),
+  } = given;
   return {
     hashing,
     protocol: oneOf(protocol, ["auto", "meta", "classic"], "protocol"),

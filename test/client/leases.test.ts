@@ -254,3 +254,30 @@ test("a value that was written since is not marked stale", async () => {
   await client.set("x", 1);
   assert.deepEqual(lines, ["mg k v f", "mg k c", "ms x 1 F2"]);
 });
+
+for (const end of ["garbage behind the reply", "a reset"]) {
+  test(`a win that is given back as its connection ends by ${end} goes to no server without meta`, async () => {
+    const received: string[] = [];
+    await using server = await startScriptedServer(async (peer) => {
+      const meta = peer.index === 0;
+      for (;;) {
+        const command = await peer.next();
+        const { name, line } = command;
+        if (name === "version") await peer.write(`VERSION ${meta ? "1.6.18" : "1.5.22"}\r\n`);
+        else if (name === "mn") await peer.write(meta ? "MN\r\n" : "ERROR\r\n");
+        else if (meta) {
+          const stale = `VA 3 f16 O${command.opaque} W X\r\nold\r\n`;
+          await peer.write(end === "a reset" ? stale : `${stale}garbage\r\n`);
+          if (end === "a reset") return await peer.reset();
+        } else {
+          received.push(line);
+          await peer.write("END\r\n");
+        }
+      }
+    }, { dialect: "none" });
+    await using client = new Memcached(server.address, { timeout: 20_000, connectTimeout: 20_000 });
+    assert.equal(await client.get("a"), "old");
+    assert.equal(await client.get("b"), undefined);
+    assert.deepEqual(received, ["get b"]);
+  });
+}

@@ -294,9 +294,10 @@ export class Exchange {
   }
 
   /** Makes the next reader the winner, if the token is still there. */
-  async #rearm({ token }: Found): Promise<void> {
+  async #rearm({ token, connection }: Found): Promise<void> {
     const rearm = this.#request("rearm", doneResult);
     rearm.cas = token;
+    rearm.bind(connection); // another one may be to a server of the classic dialect, which has no such command
     await this.#send(rearm).catch(() => undefined); // the next read tells what is there
     this.#common.seen.forget(this.key);
   }
@@ -322,8 +323,9 @@ export class Exchange {
     return request;
   }
 
-  #send<T>(request: Request<T>): Promise<T> {
-    return this.#sender.send(request, this.#settings);
+  /** Rejects even if a custom hashing throws. */
+  async #send<T>(request: Request<T>): Promise<T> {
+    return await this.#sender.send(request, this.#settings);
   }
 }
 

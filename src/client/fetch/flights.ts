@@ -17,6 +17,7 @@ import { elapsed } from "../../connection/clock.ts";
 import type { Continuation, Finish } from "../../connection/request.ts";
 import { fetchEvents } from "../../diagnostics.ts";
 import type { Core } from "../core.ts";
+import type { ServerRef } from "../../server_ref.ts";
 import type { ClientCodec } from "../values/codec.ts";
 import {
   type Common,
@@ -103,7 +104,9 @@ export class Flights implements Common {
       return await this.#ride(caller, other, false);
     }
     const flight = new Flight(caller, found, this);
-    if (found.state !== "stale" && !found.old) this.#flights.set(key, flight);
+    // Nobody may join a flight whose caller has left already: it only gives back what was won.
+    const joins = !flight.abandoned && found.state !== "stale" && !found.old;
+    if (joins) this.#flights.set(key, flight);
     return await this.#ride(caller, flight, false);
   }
 
@@ -203,15 +206,24 @@ class Caller implements Continuation {
   /** Ends the call, and publishes that in its own context. */
   end(result: Outcome["result"], error: unknown): void {
     if (this.gone) return;
-    if (this.#since > 0) {
-      const { cluster } = this.#flights.core;
-      const listed = cluster.servers.length > 0;
-      const server = listed ? cluster.route(this.key).ref : { id: "", address: "" };
-      const duration = elapsed() - this.#since;
-      const message = { result, server, duration, ...(error === undefined ? {} : { error }) };
-      this.#context.runInAsyncScope(() => fetchEvents.publish(message));
-    }
     this.leave();
+    if (this.#since === 0) return;
+    const duration = elapsed() - this.#since;
+    const server = this.#server;
+    const message = { result, server, duration, ...(error === undefined ? {} : { error }) };
+    this.#context.runInAsyncScope(() => fetchEvents.publish(message));
+  }
+
+  /** The key's server. There is none if no list of servers is known, or if a custom hashing throws. */
+  get #server(): ServerRef {
+    const { cluster } = this.#flights.core;
+    const unknown = { id: "", address: "" };
+    if (cluster.servers.length === 0) return unknown;
+    try {
+      return cluster.route(this.key).ref;
+    } catch {
+      return unknown;
+    }
   }
 }
 

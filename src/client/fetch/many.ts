@@ -21,7 +21,9 @@ import { type FetchOptions, readFetchOptions } from "./options.ts";
 const WINDOW = 2000;
 
 /** Makes the values of several keys; a key that has none is left out. */
-type LoadMany<T> = (missing: readonly string[]) => Promise<ReadonlyMap<string, T>>;
+type LoadMany<T> = (
+  missing: readonly string[],
+) => ReadonlyMap<string, T> | Promise<ReadonlyMap<string, T>>;
 
 /** The values for the keys. */
 export async function fetchMany<T>(
@@ -102,6 +104,7 @@ class Batch<T> {
 class Window implements Sender {
   readonly #core: Core;
   #underway = 0;
+  #sending = false;
   readonly #waiting = new Ring<() => void>();
 
   constructor(core: Core) {
@@ -109,26 +112,49 @@ class Window implements Sender {
   }
 
   send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
-    request.onSettled(() => {
-      this.#underway--;
-      this.#waiting.shift()?.();
-    });
     if (this.#underway < WINDOW) return this.#send(request, options);
     request.keepValue();
-    this.#waiting.push(() => {
-      try {
-        this.#send(request, options).catch(() => undefined);
-      } catch (error) {
-        request.refuse(error); // a custom hashing has thrown
-      }
-    });
+    this.#waiting.push(() => this.#sendLater(request, options));
     return request.promise;
   }
 
   #send<T>(request: Request<T>, options: CheckedOptions): Promise<T> {
+    let underway = true;
+    const over = (): void => {
+      if (!underway) return;
+      underway = false;
+      this.#underway--;
+      this.#sendWaiting();
+    };
     this.#underway++;
+    request.onSettled(over);
     // The deadline counts while it waits for room, too.
     request.deadline = this.#core.sweep.now() + request.timeout;
-    return this.#core.send(request, options);
+    try {
+      return this.#core.send(request, options);
+    } catch (error) {
+      over(); // a custom hashing has thrown, and nobody will settle the request
+      throw error;
+    }
+  }
+
+  #sendLater(request: Request<unknown>, options: CheckedOptions): void {
+    try {
+      this.#send(request, options).catch(() => undefined);
+    } catch (error) {
+      request.refuse(error);
+    }
+  }
+
+  /** Sends as many as there is room for. A call within the call returns at once: one may be refused at once too. */
+  #sendWaiting(): void {
+    if (this.#sending) return;
+    this.#sending = true;
+    while (this.#underway < WINDOW) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      next();
+    }
+    this.#sending = false;
   }
 }

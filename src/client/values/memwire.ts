@@ -4,6 +4,7 @@
  */
 import type { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
+import { SPACE } from "../../protocol/ascii.ts";
 import { digitsEnd, isCount } from "../../protocol/digits.ts";
 import type { Reply } from "../../protocol/reply.ts";
 import { isWellFormed } from "../../protocol/text.ts";
@@ -63,8 +64,10 @@ export class MemwireCodec implements ClientCodec {
   decode(reply: Reply): unknown {
     const { bytes, from, to, flags } = reply;
     switch (flags) {
-      case Flags.text:
-        return readText(bytes, from, isCount(bytes, from, to) ? digitsEnd(bytes, from) : to, flags);
+      case Flags.text: {
+        const end = isCount(bytes, from, to) ? digitsEnd(bytes, from) : to;
+        return readText(bytes, from, end, flags, reply.ascii);
+      }
       case Flags.bytes:
         return reply.ownBytes();
       case Flags.v8:
@@ -147,5 +150,6 @@ export function pickle(flags: number): CorruptValueError {
  * as plain text, so a stored text that looks like this is a counter, and is read without the spaces.
  */
 function isPaddedCount(text: string): boolean {
-  return text.endsWith(" ") && /^[0-9]{1,19} +$/.test(text) && text.length <= 20;
+  if (text.charCodeAt(text.length - 1) !== SPACE) return false;
+  return /^[0-9]{1,19} +$/.test(text) && text.length <= 20;
 }

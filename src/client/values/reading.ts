@@ -1,10 +1,20 @@
 /** Reads text and numbers from stored bytes, in the forms that several clients share. */
 import type { Buffer } from "node:buffer";
 import { CorruptValueError } from "../../errors.ts";
-import { decodeUtf8, isUtf8 } from "../../protocol/text.ts";
+import { decodeAscii, decodeUtf8, isUtf8 } from "../../protocol/text.ts";
 
-/** Reads text, which must be UTF-8: PHP's clients use the flags of other clients' text for compressed values. */
-export function readText(bytes: Buffer, from: number, to: number, flags: number): string {
+/**
+ * Reads text, which must be UTF-8: PHP's clients use the flags of other clients' text for compressed values.
+ * `ascii`: it is known to be ASCII.
+ */
+export function readText(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  flags: number,
+  ascii: boolean = false,
+): string {
+  if (ascii) return decodeAscii(bytes, from, to);
   const text = readUtf8(bytes, from, to);
   if (text !== undefined) return text;
   throw new CorruptValueError(`flags ${flags}: the value is not UTF-8`, { flags });

@@ -241,6 +241,22 @@ test("the caller is gone before the answer: a win is given back, and nothing is 
   }
 });
 
+for (const protocol of ["meta", "classic"] as const) {
+  test(`a caller who leaves takes nothing from another caller of the key, ${protocol}`, async () => {
+    await using server = await startMemcached();
+    await using client = new Memcached(server.address, { protocol, ...PATIENT });
+    await client.set("connected", 1);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const first = client.fetch("k", () => "first", { ...OPTIONS, signal });
+    const second = client.fetch("k", () => "second", OPTIONS);
+    controller.abort(new Error("mine"));
+    await assert.rejects(first, /mine/);
+    assert.equal(await second, "second");
+    assert.equal(await client.get("k"), "second");
+  });
+}
+
 test("memcached 1.5.22, by script: the classic lease, token by token", async () => {
   // The script follows protocol.txt of 1.5.22, which counts tokens and knows no meta command.
   await converse("classic", [
