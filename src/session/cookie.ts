@@ -6,6 +6,9 @@ import { invalidRange, invalidType } from "../errors.ts";
 /** Browsers accept this prefix only with Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2). */
 const DEFAULT_NAME = "__Host-session";
 
+// 68 years. More is milliseconds by mistake.
+const MAX_AGE = 2 ** 31 - 1;
+
 // RFC 6265, 4.1.1: a name is a token, a value has no space, quote, comma, semicolon or backslash.
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
@@ -89,7 +92,10 @@ export function sessionCookie(id: string | undefined, options?: {
   const { name = DEFAULT_NAME, maxAge, secure = true, sameSite = "Lax" } = given;
   const { domain, path = "/", partitioned = false } = given;
   checkName(name);
-  if (id !== undefined && (typeof id !== "string" || !COOKIE_VALUE.test(id))) {
+  if (id !== undefined && typeof id !== "string") {
+    throw invalidType(`the id must be a string, or undefined, not ${kindOf(id)}`);
+  }
+  if (id !== undefined && !COOKIE_VALUE.test(id)) {
     throw invalidType("the id holds a character that a cookie's value may not hold");
   }
   checkBoolean(secure, "secure");
@@ -170,8 +176,8 @@ function wholeSeconds(maxAge: number): number {
   if (typeof maxAge !== "number") {
     throw invalidType(`maxAge must be a number of seconds, not ${kindOf(maxAge)}`);
   }
-  if (!Number.isFinite(maxAge)) {
-    throw invalidRange(`maxAge must be a finite number of seconds, not ${maxAge}`);
+  if (!Number.isFinite(maxAge) || maxAge > MAX_AGE) {
+    throw invalidRange(`maxAge must be a number of seconds up to ${MAX_AGE}, not ${maxAge}`);
   }
   return Math.max(0, Math.ceil(maxAge));
 }

@@ -1,5 +1,6 @@
 /** Makes new session ids, and the one key that belongs to each id. */
 import { createHash, randomBytes } from "node:crypto";
+import { kindOf } from "../checks/values.ts";
 import { looksHashed } from "../client/wire_key.ts";
 import { invalidType } from "../errors.ts";
 import { checkKey, MAX_KEY_BYTES } from "../protocol/key.ts";
@@ -50,8 +51,8 @@ export class Ids {
 
   /** Returns the id's key. Throws a `TypeError` if it is not a legal key, or if the id is empty. */
   key(id: string): string {
+    checkId(id);
     if (id === "") throw invalidType("an id must not be empty");
-    if (typeof id !== "string") throw invalidType(`an id must be a string, not ${typeof id}`);
     const key = this.#namespace + id;
     checkKey(key, this.#prefix);
     if (this.#hashes && !this.#hidden && looksHashed(key)) {
@@ -60,10 +61,14 @@ export class Ids {
     return this.#hidden ? this.#hide(id) : key;
   }
 
-  /** Returns the id's key, or undefined for an illegal id, under which nothing can be stored. */
+  /**
+   * Returns the id's key, or undefined for an illegal id, under which nothing can be stored. Throws a
+   * `TypeError` for anything but a string: whoever passes a session, or a promise, means another id.
+   */
   find(id: unknown): string | undefined {
+    checkId(id);
     try {
-      return this.key(id as string);
+      return this.key(id);
     } catch {
       return undefined;
     }
@@ -73,4 +78,8 @@ export class Ids {
     const hash = createHash("sha256").update(`memwire session id\0${this.#namespace}\0${id}`);
     return this.#namespace + hash.digest("base64url");
   }
+}
+
+function checkId(id: unknown): asserts id is string {
+  if (typeof id !== "string") throw invalidType(`an id must be a string, not ${kindOf(id)}`);
 }

@@ -16,9 +16,9 @@ export interface Lifetimes {
 export function hasEnded(
   createdAt: number,
   { absoluteTtl }: Lifetimes,
-  now: number = Date.now(),
+  now?: number,
 ): boolean {
-  return absoluteTtl !== Infinity && now >= createdAt + absoluteTtl * 1000;
+  return absoluteTtl !== Infinity && (now ?? Date.now()) >= createdAt + absoluteTtl * 1000;
 }
 
 /**

@@ -16,9 +16,12 @@ import {
 import { makeSession, type Session } from "./session.ts";
 import { type Home, SessionState } from "./state.ts";
 
-/** Opens the session of this id, or a new one if it is absent or the id makes no legal key. */
+/**
+ * Opens the session of this id, or a new one if it is absent or the id makes no legal key. An id that is no
+ * string makes none: a visitor may send an array where a framework expects text.
+ */
 export async function open<F>(home: Home, id: unknown, deadline: Deadline): Promise<Session<F>> {
-  const key = home.ids.find(id);
+  const key = typeof id === "string" ? home.ids.find(id) : undefined;
   if (key === undefined) return makeSession(newState(home));
   let found: Awaited<ReturnType<typeof readAndTouch>>;
   try {

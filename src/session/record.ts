@@ -46,7 +46,9 @@ export class Encoded {
   }
 
   equals(other: Encoded | undefined): boolean {
+    if (other === this) return true;
     return other !== undefined && other.flags === this.flags &&
+      other.plain.byteLength === this.plain.byteLength &&
       Buffer.compare(other.plain, this.plain) === 0;
   }
 }

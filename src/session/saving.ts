@@ -89,8 +89,8 @@ function write(
 ): Promise<boolean> {
   const { copy, source } = place;
   const writer = new Writer(home, shot, copy, deadline);
-  // Sealing with the newest secret alone must not overwrite what others have changed, so that goes by cas,
-  // except on a server without tokens (-C).
+  // A save that only seals with the newest secret must not overwrite what others have changed, so it goes by
+  // cas, except on a server without tokens (-C).
   if (home.lastWriteWins && (changed || copy.version === 0n)) return overwrite(writer, place);
   if (source !== undefined) return move(home, place, source, shot, deadline);
   return copy.stage === "there" ? writer.cas() : writer.add();

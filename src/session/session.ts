@@ -1,4 +1,5 @@
 /** The session that the caller works with: fields with names. */
+import { checkBoolean, kindOf } from "../checks/values.ts";
 import { invalidType } from "../errors.ts";
 import { toExptime } from "../protocol/exptime.ts";
 import { newId } from "./ids.ts";
@@ -22,7 +23,8 @@ export let makeSession: <F>(state: SessionState) => Session<F>;
 /**
  * A session in memory, made by `store.open` or `store.create`. Nothing reaches memcached before
  * `store.storeSession`. It is stored as the V8 array [fields, createdAt, ttl] with flags 256 | 512. A plain
- * object that `set` has stored opens as a session created now.
+ * object that `set` has stored opens as a session created now. `session.user = "ada"` throws a `TypeError`, since
+ * only `set` stores a field.
  *
  * @example
  * ```ts
@@ -45,6 +47,8 @@ export class Session<F = Record<string, unknown>> {
 
   private constructor(state: SessionState) {
     this.#state = state;
+    // `session.user = "ada"` would be lost, since a field is set by `set`. So it throws.
+    Object.preventExtensions(this);
   }
 
   /** The id, which the cookie carries. regenerate() changes it at once. */
@@ -75,13 +79,14 @@ export class Session<F = Record<string, unknown>> {
 
   /** Returns the field's value, or undefined if it is absent. */
   get<K extends keyof F & string>(name: K): F[K] | undefined {
+    checkName(name);
     const { fields } = this.#state;
     return Object.hasOwn(fields, name) ? fields[name] as F[K] : undefined;
   }
 
   /** Sets a field. */
   set<K extends keyof F & string>(name: K, value: F[K]): this {
-    if (typeof name !== "string") throw invalidType("a field's name must be a string");
+    checkName(name);
     const { fields, updates } = this.#state;
     setField(fields, name, value);
     updates.delete(name);
@@ -102,8 +107,11 @@ export class Session<F = Record<string, unknown>> {
    *
    * @example `session.update("cart", (cart = []) => [...cart, "tea"]);`
    */
-  update<K extends keyof F & string>(name: K, fn: (current: F[K] | undefined) => F[K]): this {
-    if (typeof name !== "string") throw invalidType("a field's name must be a string");
+  update<K extends keyof F & string>(
+    name: K,
+    fn: (current: F[K] | undefined) => F[K] | undefined,
+  ): this {
+    checkName(name);
     if (typeof fn !== "function") throw invalidType("a session's update needs a function");
     const { fields, updates, destroyed, home: { codec } } = this.#state;
     if (destroyed) return this;
@@ -120,11 +128,13 @@ export class Session<F = Record<string, unknown>> {
 
   /** Whether the session has the field. */
   has(name: keyof F & string): boolean {
+    checkName(name);
     return Object.hasOwn(this.#state.fields, name);
   }
 
   /** Removes a field. Returns true if it was there. */
   delete(name: keyof F & string): boolean {
+    checkName(name);
     const { fields, updates } = this.#state;
     updates.delete(name);
     if (!Object.hasOwn(fields, name)) return false;
@@ -155,7 +165,7 @@ export class Session<F = Record<string, unknown>> {
 
   /** Marks the session as changed, or with false as unchanged. */
   setDirty(dirty: boolean = true): void {
-    this.#state.dirty = dirty;
+    this.#state.dirty = checkBoolean(dirty, "dirty");
   }
 
   /** Whether expiring() was called or absoluteTtl has passed. */
@@ -183,8 +193,8 @@ export class Session<F = Record<string, unknown>> {
    * Gives the session a new id at once; the next storeSession moves it there. Until then other requests may
    * use the old id: fields that they store are merged, and after their logout storeSession says "gone". If
    * storeSession cannot confirm the move, it rejects, the session stays dirty and the next storeSession goes
-   * on. Until the move is confirmed both ids may have the session, but never neither, provided that the old
-   * id's server keeps for a minute what it was given.
+   * on. Until the move is confirmed the session may exist under both ids. It always exists under one at
+   * least, unless the old id's server loses within a minute what it was given.
    */
   regenerate(): void {
     const state = this.#state;
@@ -193,4 +203,9 @@ export class Session<F = Record<string, unknown>> {
     state.barred = false;
     state.dirty = true;
   }
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === "string") return;
+  throw invalidType(`a field's name must be a string, not ${kindOf(name)}`);
 }

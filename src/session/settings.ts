@@ -67,7 +67,10 @@ export function optionsFromSettings(
   };
 }
 
-function policyOf(setting: string | null): "warning" | "error" | "none" {
-  if (!setting) return "none";
+function policyOf(setting: unknown): "warning" | "error" | "none" {
+  if (!setting) return "none"; // Python's None, "" and False
+  if (typeof setting !== "string") {
+    throw invalidType(`MemcachedOnIteration must be a string or null, not ${kindOf(setting)}`);
+  }
   return setting === "Error" ? "error" : "warning";
 }

@@ -177,15 +177,18 @@ export class Copy {
     this.outdated = outdated;
   }
 
-  /** Notes a record that is being sent. Returns a function that forgets it, to be called if it was refused. */
-  sending(record: Encoded): () => void {
+  /** Notes a record that is being sent. False: the same one was sent before. */
+  sending(record: Encoded): boolean {
     this.version = undefined;
-    if (this.sent.some((other) => other.equals(record))) return () => undefined;
+    if (this.sent.some((other) => other.equals(record))) return false;
     if (this.sent.push(record) > MAX_SENT) this.sent.shift();
-    return () => {
-      const at = this.sent.indexOf(record);
-      if (at >= 0) this.sent.splice(at, 1);
-    };
+    return true;
+  }
+
+  /** Forgets a record that was sent and certainly not stored. */
+  refused(record: Encoded): void {
+    const at = this.sent.indexOf(record);
+    if (at >= 0) this.sent.splice(at, 1);
   }
 
   /** Notes that the record has arrived. */

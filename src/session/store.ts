@@ -107,13 +107,15 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   /**
    * Reads the value, or the fields of a Session; the ttl stays as it is. For an id that makes no legal key,
    * such as the empty one, this method and has, delete, pop, touch and open report an absent value and send
-   * nothing.
+   * nothing. They reject with a `TypeError` if the id is not a string.
    */
   get(id: string, options?: CallOptions): Promise<V | undefined> {
-    const { commands, ids } = this.#home;
-    const key = ids.find(id);
-    if (key === undefined) return Promise.resolve(undefined);
-    return commands.get(key, options).then((stored) => this.#valueOf(stored));
+    const { commands } = this.#home;
+    return this.#under(
+      id,
+      undefined,
+      (key) => commands.get(key, options).then((stored) => this.#valueOf(stored)),
+    );
   }
 
   /** Stores a value whatever is there. It can bring back a deleted session: use storeSession for sessions. */
@@ -128,16 +130,12 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
 
   /** Whether a value is stored under this id. */
   has(id: string, options?: CallOptions): Promise<boolean> {
-    const { commands, ids } = this.#home;
-    const key = ids.find(id);
-    return key === undefined ? Promise.resolve(false) : commands.has(key, options);
+    return this.#under(id, false, (key) => this.#home.commands.has(key, options));
   }
 
   /** Deletes by one command, without reading or calling `expiring()`. Resolves to true if a value was there. */
   delete(id: string, options?: CallOptions): Promise<boolean> {
-    const { commands, ids } = this.#home;
-    const key = ids.find(id);
-    return key === undefined ? Promise.resolve(false) : commands.delete(key, options);
+    return this.#under(id, false, (key) => this.#home.commands.delete(key, options));
   }
 
   /** Returns the stored value, or stores `value` by `add` if there is none. All callers get the same value. */
@@ -147,8 +145,9 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         if (await commands.add(key, record, deadline.options(ttl))) return value;
         const stored = await commands.get(key, deadline.options());
-        if (stored?.marker) throw moved();
-        if (stored !== undefined) return stored.value as V;
+        if (stored === undefined) continue;
+        if (isOver(stored, this.#home)) throw moved();
+        return stored.value as V;
       }
       throw new ConflictError(`others kept adding and deleting: gave up after ${MAX_TRIES} tries`);
     });
@@ -156,10 +155,8 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
 
   /** Reads and deletes a value. If several callers do so at once, only one of them gets it. */
   pop(id: string, options?: CallOptions): Promise<V | undefined> {
-    const { commands, ids } = this.#home;
-    const key = ids.find(id);
-    if (key === undefined) return Promise.resolve(undefined);
-    return commands.core.run(options, async (deadline) => {
+    const { commands } = this.#home;
+    const take = async (key: string, deadline: Deadline): Promise<V | undefined> => {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         const item = await commands.getItem(key, deadline.options());
         const value = this.#valueOf(item?.value);
@@ -168,7 +165,12 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
         if (outcome !== "exists") return outcome === "deleted" ? value : undefined;
       }
       throw new ConflictError(`others kept writing the value: gave up after ${MAX_TRIES} tries`);
-    });
+    };
+    return this.#under(
+      id,
+      undefined,
+      (key) => commands.core.run(options, (deadline) => take(key, deadline)),
+    );
   }
 
   /**
@@ -176,16 +178,19 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    * if the value is absent.
    */
   touch(id: string, ttl: number = this.#home.ttl, options?: CallOptions): Promise<boolean> {
-    const { commands, ids } = this.#home;
-    const key = ids.find(id);
-    if (key === undefined) return Promise.resolve(false);
-    return commands.core.run(options, async (deadline) => {
+    const { commands } = this.#home;
+    const touch = async (key: string, deadline: Deadline): Promise<boolean> => {
       toExptime(ttl);
       // Look first: the marker of a session that has moved must not live longer.
       if (!await commands.has(key, deadline.options())) return false;
       const there = await refresh(this.#home, key, ttl, deadline);
       return there !== undefined && there !== "moved";
-    });
+    };
+    return this.#under(
+      id,
+      false,
+      (key) => commands.core.run(options, (deadline) => touch(key, deadline)),
+    );
   }
 
   /**
@@ -304,6 +309,16 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
   /** Does what {@link SessionStore.close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Runs a call under the id's key, or resolves to `absent` for an id that makes no legal key. */
+  #under<T>(id: string, absent: T, call: (key: string) => Promise<T>): Promise<T> {
+    try {
+      const key = this.#home.ids.find(id);
+      return key === undefined ? Promise.resolve(absent) : call(key);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Returns the value; undefined if there is none, only a marker, or a Session past its absolute end. */

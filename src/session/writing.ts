@@ -108,14 +108,16 @@ export class Writer {
   async #send<T>(record: Encoded, command: (options: CheckedOptions) => Promise<T>): Promise<T> {
     const { ttl, createdAt } = this.shot;
     const options = this.deadline.options(secondsToLive(ttl, createdAt, this.home));
-    const forget = this.copy.sending(record);
+    const { copy } = this;
+    // If it was sent before, that attempt may still arrive, whatever becomes of this one.
+    const first = copy.sending(record);
     try {
       const outcome = await command(options);
-      if (outcome === "stored") this.copy.arrived(record);
-      else if (outcome !== true) forget();
+      if (outcome === "stored") copy.arrived(record);
+      else if (outcome !== true && first) copy.refused(record);
       return outcome;
     } catch (error) {
-      if (isDefinite(error)) forget();
+      if (first && !this.deadline.aborted && isDefinite(error)) copy.refused(record);
       throw error;
     }
   }
@@ -133,13 +135,13 @@ export async function insist<T>(
       if (outcome !== undefined) return outcome;
     } catch (error) {
       // If earlier tries used up the time and this one has certainly written nothing, the reason is a conflict.
-      const late = tries > 0 && isTimeout(error) && !error.ambiguous;
-      throw late && deadline.passed ? conflict() : error;
+      const late = tries > 0 && deadline.passed && !deadline.aborted;
+      throw late && isTimeout(error) && !error.ambiguous ? conflict() : error;
     }
     const took = elapsed() - begun;
     await deadline.pause(Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, took) * 2 ** tries)).catch(
       (error: unknown) => {
-        throw isTimeout(error) ? conflict() : error;
+        throw isTimeout(error) && !deadline.aborted ? conflict() : error;
       },
     );
   }

@@ -4,11 +4,13 @@ import {
   ConflictError,
   Memcached,
   MemcachedError,
+  ServerDownError,
   ServerError,
   type SessionStore,
   ValueTooLargeError,
 } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
+import { until } from "../support/until.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { ADD, CAS } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, storedSession } from "./stores.ts";
@@ -27,6 +29,24 @@ describeDialects("a write whose outcome is unknown", (stores) => {
     t.after(() => gate.stop());
     return { gate, store: stores.make({ servers: gate.address }), other: stores.make() };
   }
+
+  test("add, aborted by another call's error: the next save settles it", async (t) => {
+    const { gate, store, other } = await setUp(t);
+    const invalid = Object.assign(new TypeError("another call's"), {
+      code: "ERR_INVALID_ARGUMENT",
+    });
+    for (const reason of [new ServerDownError("another call's"), invalid]) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const session = await store.open();
+      session.set("a", 1);
+      gate.before(ADD, () => controller.abort(reason));
+      await assert.rejects(store.storeSession(session, { signal }), (error) => error === reason);
+      await until(() => other.has(session.id));
+      assert.equal(await store.storeSession(session), "stored");
+      assert.deepEqual(await other.get(session.id), { a: 1 });
+    }
+  });
 
   for (const lost of LOSSES) {
     test(`add, ${lost} lost: still new and dirty; the next save settles it`, async (t) => {

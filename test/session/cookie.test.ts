@@ -89,7 +89,7 @@ describe("sessionCookie", () => {
   test("maxAge: whole seconds, rounded up, never negative", () => {
     assert.match(sessionCookie("a", { maxAge: 0.2 }), /; Max-Age=1;/);
     assert.match(sessionCookie("a", { maxAge: -5 }), /; Max-Age=0;/);
-    for (const maxAge of [NaN, Infinity]) {
+    for (const maxAge of [NaN, Infinity, 1e300, Date.now()]) { // the last is in milliseconds
       assert.throws(() => sessionCookie("a", { maxAge }), {
         name: "RangeError",
         code: "ERR_INVALID_ARGUMENT",

@@ -145,6 +145,19 @@ describeDialects("ids", (stores) => {
     assert.equal(gate.received.length, 0);
   });
 
+  test("other calls refuse an id that is not a string: a session in its place was no logout", async (t) => {
+    const { gate, store } = await behindGate(t);
+    const strange = [undefined, null, 5, {}, ["abc"], store.create(), Promise.resolve("abc")];
+    for (const id of strange as string[]) {
+      await assert.rejects(store.get(id), REFUSED);
+      await assert.rejects(store.has(id), REFUSED);
+      await assert.rejects(store.delete(id), REFUSED);
+      await assert.rejects(store.pop(id), REFUSED);
+      await assert.rejects(store.touch(id), REFUSED);
+    }
+    assert.equal(gate.received.length, 0);
+  });
+
   test("no byte gets through that a key may not have", async (t) => {
     const { gate, store } = await behindGate(t);
     for (const id of [...IDS, ...OTHER_IDS]) {

@@ -56,6 +56,24 @@ describeDialects("a session", (stores) => {
     assert.deepEqual(fieldsOf(await store.open(session.id)), {});
   });
 
+  test("values: a property that is assigned is refused, since it would not be stored", () => {
+    const session = stores.make<{ user: string }>().create();
+    assert.throws(() => (session as unknown as { user: string }).user = "ada", TypeError);
+  });
+
+  test("values: wrong arguments are refused", () => {
+    const session = stores.make().create();
+    const refused = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
+    for (const name of [undefined, null, 5, {}] as unknown as string[]) {
+      assert.throws(() => session.get(name), refused);
+      assert.throws(() => session.set(name, 1), refused);
+      assert.throws(() => session.has(name), refused);
+      assert.throws(() => session.delete(name), refused);
+      assert.throws(() => session.update(name, () => 1), refused);
+    }
+    assert.throws(() => session.setDirty("no" as never), refused);
+  });
+
   test("values: names that every object inherits are not fields", async () => {
     const store = stores.make();
     const session = await store.open();
