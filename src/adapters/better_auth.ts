@@ -14,10 +14,12 @@
  * @module
  */
 import { readOptions } from "../checks/options.ts";
+import { kindOf } from "../checks/values.ts";
+import { coreOf } from "../client/copies.ts";
 import type { Memcached } from "../client/memcached.ts";
-import { ConflictError } from "../errors.ts";
+import { ConflictError, invalidType } from "../errors.ts";
 import { checkPrefix } from "../protocol/key.ts";
-import { anyKey } from "./any_key.ts";
+import { anyKey, checkAnyKey } from "./any_key.ts";
 
 /** The storage that better-auth calls. Keys may be any text. Each method rejects if memcached cannot be reached. */
 export interface BetterAuthStorage {
@@ -63,8 +65,16 @@ export function secondaryStorage(
 ): BetterAuthStorage {
   const { prefix = "better-auth:" } = readOptions(options, { prefix: undefined });
   checkPrefix(prefix, "prefix");
+  if ((coreOf(client).options.values ?? "memwire") !== "memwire") {
+    throw invalidType(
+      'the client\'s values must be "memwire": with other tables a text may come back as bytes',
+    );
+  }
   const toKey = anyKey(client);
-  const keyOf = (key: string): string => toKey(prefix + key);
+  const keyOf = (key: string): string => {
+    checkAnyKey(key);
+    return toKey(prefix + key);
+  };
   return {
     async get(key): Promise<string | null> {
       return textOf(await client.get(keyOf(key)));
@@ -85,7 +95,10 @@ export function secondaryStorage(
     },
     async set(key, value, ttl): Promise<void> {
       const name = keyOf(key);
-      if (ttl !== undefined && ttl <= 0) await client.delete(name);
+      if (typeof value !== "string") {
+        throw invalidType(`a value must be a string, not ${kindOf(value)}`);
+      }
+      if (typeof ttl === "number" && ttl <= 0) await client.delete(name);
       else await client.set(name, value, { ttl });
     },
     async delete(key): Promise<void> {

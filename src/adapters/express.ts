@@ -21,6 +21,7 @@ import { checkBoolean, kindOf } from "../checks/values.ts";
 import type { Memcached } from "../client/memcached.ts";
 import { nextTick } from "../connection/clock.ts";
 import { invalidRange, invalidType } from "../errors.ts";
+import { checkPrefix } from "../protocol/key.ts";
 import { SessionStore } from "../session/store.ts";
 import {
   changeLife,
@@ -28,6 +29,7 @@ import {
   isOver,
   type Lifetime,
   lifetimeOf,
+  type LifetimeRules,
   readView,
   setView,
   shownFields,
@@ -36,7 +38,7 @@ import {
   type View,
   viewOf,
 } from "./express_session.ts";
-import { isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
+import { checkStore, isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
 
 export type { StoredCookie, StoredSession };
 
@@ -68,14 +70,15 @@ export interface ExpressStore {
   /** The same, for a callback. */
   get<S = StoredSession>(id: string, callback: ExpressCallback<S | null>): void;
   /**
-   * Stores the session until its cookie ends. One that `get` has read is merged with what others have
-   * written since, field by field, and stays ended if it was destroyed meanwhile; any other session
-   * replaces what is there.
+   * Stores the session for its cookie's `originalMaxAge` or, if that is no number, until the cookie ends. With
+   * `@fastify/session` an earlier end that the application has given the cookie ends it too. If it has ended,
+   * the session is deleted. One that `get` has read is merged with what others have written since, field by
+   * field. If it has ended or was destroyed meanwhile, it stays so. Any other session replaces what is there.
    */
   set(id: string, session: object): Promise<void>;
   /** The same, for a callback. */
   set(id: string, session: object, callback: ExpressCallback<void> | undefined): void;
-  /** Sets the time that is left, unless reading the session has done that in this request. */
+  /** Sets how long the session lives, as `set` does, unless reading it has done that in this request. */
   touch(id: string, session: object): Promise<void>;
   /** The same, for a callback. */
   touch(id: string, session: object, callback: ExpressCallback<void> | undefined): void;
@@ -160,15 +163,13 @@ export function createMemwireStore<S extends { Store: unknown }>(
 
   class MemwireStore extends (Store as new () => Base) {
     readonly #store: SessionStore;
-    readonly #ttl: number | ((session: StoredSession) => number);
-    readonly #disableTouch: boolean;
+    readonly #rules: LifetimeRules;
 
     constructor(options: ExpressStoreOptions) {
       super();
       const { store, ttl, disableTouch } = resolve(options);
       this.#store = store;
-      this.#ttl = ttl;
-      this.#disableTouch = disableTouch;
+      this.#rules = { ttl, disableTouch, hasOwnEnds: super.createSession === undefined };
     }
 
     get(id: string, callback?: ExpressCallback<StoredSession | null>): unknown {
@@ -228,10 +229,11 @@ export function createMemwireStore<S extends { Store: unknown }>(
     }
 
     async #set(id: string, session: StoredSession): Promise<void> {
-      const life = this.#lifetime(session);
+      const life = lifetimeOf(session, this.#rules);
       if (life === undefined) return await this.#destroy(id);
       const known = viewOf(session);
       if (known?.handle.id === id) {
+        if (isOver(known.handle) && await this.#hasEnded(id)) return;
         changeSession(known, session, life);
         await this.#store.storeSession(known.handle); // "gone": it has ended, and stays so
         return;
@@ -242,34 +244,41 @@ export function createMemwireStore<S extends { Store: unknown }>(
     /** Writes a session that was not read here; what is there is overwritten. */
     async #replace(id: string, session: StoredSession, life: Lifetime): Promise<View> {
       for (let tries = 1;; tries++) {
-        const made: View = { handle: this.#store.create(id), seen: new Map() };
+        const handle = this.#store.create(id);
+        const made: View = { handle, seen: new Map(), life: undefined, since: Date.now() };
         changeSession(made, session, life);
         try {
-          await this.#store.storeSession(made.handle);
+          await this.#store.storeSession(handle);
           return made;
         } catch (error) {
           if ((error as { code?: unknown }).code !== "CONFLICT" || tries === MAX_TRIES) throw error;
         }
-        const handle = await this.#store.open(id);
-        if (handle.isNew) continue;
-        const { view } = readView(handle, false);
+        const there = await this.#store.open(id);
+        if (there.isNew) continue;
+        const { view } = readView(there, false);
         changeSession(view, session, life);
-        if (await this.#store.storeSession(handle) !== "gone") return view;
+        if (await this.#store.storeSession(there) !== "gone") return view;
       }
     }
 
     async #touch(id: string, session: StoredSession): Promise<void> {
-      if (this.#disableTouch) return;
-      const life = this.#lifetime(session);
+      if (this.#rules.disableTouch) return;
+      const life = lifetimeOf(session, this.#rules);
       if (life === undefined) return await this.#destroy(id);
       let view = viewOf(session);
       if (view?.handle.id !== id) {
         const handle = await this.#store.open(id);
-        if (handle.isNew) return;
+        if (handle.isNew || isOver(handle)) return;
         view = readView(handle, false).view;
-      }
+      } else if (isOver(view.handle) && await this.#hasEnded(id)) return;
       changeLife(view, session, life);
       await this.#store.storeSession(view.handle);
+    }
+
+    /** Whether a session has ended: another request may have given it a later end than this one has read. */
+    async #hasEnded(id: string): Promise<boolean> {
+      const fields = await this.#store.get(id);
+      return fields === undefined || shownFields(fields) === undefined;
     }
 
     async #destroy(id: string): Promise<void> {
@@ -289,10 +298,6 @@ export function createMemwireStore<S extends { Store: unknown }>(
       const ids: string[] = [];
       for await (const id of this.#store.keys()) ids.push(id);
       return ids;
-    }
-
-    #lifetime(session: StoredSession): Lifetime | undefined {
-      return lifetimeOf(session, this.#ttl, this.#disableTouch);
     }
   }
 
@@ -321,6 +326,7 @@ function resolve(options: ExpressStoreOptions): Resolved {
   if ((store === undefined) === (client === undefined)) {
     throw invalidType("a session store needs either client or store");
   }
+  if (store !== undefined) checkStore(store);
   if (store !== undefined && prefix !== undefined) {
     throw invalidType("prefix cannot be combined with store: use the store's namespace");
   }
@@ -332,14 +338,13 @@ function resolve(options: ExpressStoreOptions): Resolved {
   }
   const kept = store ?? new SessionStore({
     client,
-    namespace: prefix ?? "sess:",
+    namespace: prefix === undefined ? "sess:" : checkPrefix(prefix, "prefix"),
     ttl: typeof ttl === "number" ? ttl : 86_400,
     onIteration: "scan",
   });
-  if (typeof kept?.create !== "function") throw invalidType("store must be a SessionStore");
   return {
     store: kept,
-    ttl: ttl ?? kept.create().ttl,
+    ttl: ttl ?? (kept.create().ttl || Infinity), // a store's 0 means for ever, and here 0 has ended
     disableTouch: checkBoolean(disableTouch, "disableTouch"),
   };
 }

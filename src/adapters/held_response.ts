@@ -1,44 +1,28 @@
-/** A `node:http` response that is held back until the session is stored. */
-import { varyCookie } from "./visit.ts";
-
-/** The parts of an `http.ServerResponse` that memwire uses. */
-export interface ServerResponseLike {
-  /** The status to send. */
-  statusCode: number;
-  /** Whether the headers were sent. */
-  readonly headersSent: boolean;
-  /** Sets a header. */
-  setHeader(name: string, value: string | readonly string[]): unknown;
-  /** Returns a header that was set. */
-  getHeader(name: string): unknown;
-  /** Returns the names of the headers that were set. */
-  getHeaderNames(): string[];
-  /** Removes a header. */
-  removeHeader(name: string): void;
-  /** Begins the response. */
-  writeHead(...args: never[]): unknown;
-  /** Sends a piece of the body. */
-  write(...args: never[]): boolean;
-  /** Ends the response. */
-  end(...args: never[]): unknown;
-  /** Sends the headers. */
-  flushHeaders(): void;
-  /** Calls the listener once, when the response is closed. */
-  once(event: "close", listener: () => void): unknown;
-  /** Tells writers that they may go on. */
-  emit(event: "drain"): unknown;
-}
-
-/** Stores the session, and then has the Set-Cookie header to send, if there is one. */
-export interface Storing {
-  readonly setCookie: string | undefined;
-  store(): Promise<unknown>;
-}
-
-type Method = "writeHead" | "write" | "end" | "flushHeaders";
-type Call = (...args: unknown[]) => unknown;
-
-const METHODS: readonly Method[] = ["writeHead", "write", "end", "flushHeaders"];
+/**
+ * A `node:http` response that is held back until the session is stored.
+ *
+ * Other middleware patches responses as well, and calls the methods that it found. So nothing here is ever taken
+ * off a response again. A call passes, from the top:
+ *
+ *     what the handler's middleware has patched
+ *     HeldResponse        keeps calls until the session is stored, and then passes them on
+ *     layHeaders          adds the session's headers when the head is written
+ *     what the response had before
+ */
+import { soon } from "../connection/clock.ts";
+import {
+  type Call,
+  layHeaders,
+  type Method,
+  METHODS,
+  own,
+  ownGetter,
+  patch,
+  patchHeaders,
+  type ServerResponseLike,
+  type Storing,
+} from "./response_layers.ts";
+import type { StoreOutcome } from "./visit.ts";
 
 /** Holds back what the handler writes until the session is stored, which the first write starts. */
 export class HeldResponse {
@@ -46,86 +30,248 @@ export class HeldResponse {
   readonly begun: Promise<void>;
   readonly #response: ServerResponseLike;
   readonly #storing: Storing;
+  /** The methods that the response had before. */
+  readonly #below: Record<Method, Call>;
+  readonly #on: ServerResponseLike["on"];
+  /** Calls are kept, passed on, or dropped because the visitor gets another answer. */
+  #state: "holding" | "passing" | "dropping" = "holding";
   readonly #calls: (readonly [method: Method, args: unknown[]])[] = [];
+  /** Resolves to why the calls were dropped, when the other answer has ended or the response was closed. */
+  readonly #dropped: Promise<unknown>;
+  #written = false;
+  /** Its end is held too. */
+  #ended = false;
+  /** Middleware is told that the head is written. */
+  #telling = false;
+  /** The other answer is calling. */
+  #answering = false;
+  /** The status at the first write. */
+  #status = 0;
+  /** Who waits for "drain", but not at the response. */
+  readonly #diverted: (() => void)[] = [];
+  /** Every store that was started, by the first write or by the handler. */
+  readonly #stores: Promise<unknown>[] = [];
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
+  #explain!: (error: unknown) => void;
 
   constructor(response: ServerResponseLike, storing: Storing) {
     this.#response = response;
     this.#storing = storing;
+    this.#dropped = new Promise((resolve) => this.#explain = resolve);
     this.begun = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     this.begun.catch(() => undefined); // nobody awaits it if the handler throws first
-    response.once("close", this.#resolve);
+    response.on("close", this.#resolve);
+    if ((response as { destroyed?: boolean }).destroyed) this.#resolve(); // the visitor has gone already
+    layHeaders(response, storing);
+    this.#closeHead();
+    own(response, "on", this.#on = this.#watchDrain());
+    this.#below = patch(response, (method) => (...args) => this.#call(method, args));
+  }
+
+  /** Notes the listeners that middleware takes for a stream of its own, as compression does. */
+  #watchDrain(): ServerResponseLike["on"] {
+    const response = this.#response;
+    const { on } = response;
+    return (event, listener) => {
+      const result = on.call(response, event, listener);
+      if (event === "drain" && this.#state === "holding") {
+        if (!response.rawListeners(event).includes(listener)) this.#diverted.push(listener);
+      }
+      return result;
+    };
+  }
+
+  /**
+   * Makes the response look as if what is held were sent: whoever asks whether there is an answer already gets a
+   * yes, and headers are refused from then on. Otherwise an error page, or a second `send`, would change the head
+   * of an answer whose body is held, and the visitor would get a body of another length than the head says.
+   */
+  #closeHead(): void {
+    const response = this.#response;
+    ownGetter(response, "headersSent", (sent) => this.#isHeld || sent());
+    ownGetter(response, "writableEnded", (ended) => (this.#isHeld && this.#ended) || ended());
+    // After the end they are ignored. Express answers an error by closing the connection, and would take the
+    // held answer with it, where without us that had been sent.
+    patchHeaders(response, () => {
+      if (this.#isHeld && !this.#ended) throw headersSent();
+      return !this.#isHeld;
+    });
+  }
+
+  get #isHeld(): boolean {
+    return this.#state === "holding" && this.#written;
+  }
+
+  /** Stores the session. */
+  async store(): Promise<StoreOutcome> {
+    const stored = this.#storing.store();
+    this.#stores.push(stored);
+    return await stored;
+  }
+
+  /**
+   * Drops the handler's answer because of this error. Resolves to whether there may be another answer, which is not
+   * so once the response has begun. It waits for stores that are in flight, because one that succeeds may have moved
+   * the session, and then the other answer must tell the visitor the new id.
+   */
+  async abandon(error: unknown): Promise<boolean> {
+    if (this.#state === "passing") return false;
+    this.#state = "dropping";
+    this.#on("close", () => this.#explain(error));
+    for (const [, args] of this.#calls.splice(0)) this.#drop(args);
+    await Promise.allSettled(this.#stores);
+    if (!this.#written) this.#state = "passing";
+    return !this.#response.headersSent;
+  }
+
+  /** The response for another answer. What the handler still writes to its own is dropped. */
+  other(error: unknown): ServerResponseLike {
+    if (!this.#written) return this.#response;
+    const methods: Record<string | symbol, Call> = { on: this.#on as Call };
     for (const method of METHODS) {
-      const hold: Call = (...args) => this.#hold(method, args);
-      Object.defineProperty(response, method, { value: hold, configurable: true, writable: true });
+      methods[method] = (...args): unknown => {
+        this.#answering = true; // node:http itself calls writeHead
+        try {
+          return this.#below[method](...args);
+        } finally {
+          this.#answering = false;
+          if (method === "end") this.#explain(error);
+        }
+      };
     }
+    const other: ServerResponseLike = new Proxy(this.#response, {
+      get: (response, name) => {
+        const value = methods[name] ?? Reflect.get(response, name);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]): unknown => {
+          const self = name === "once" ? other : response; // it calls `on`
+          const result: unknown = value.apply(self, args);
+          return result === response ? other : result; // for `writeHead(500).end()`
+        };
+      },
+      set: (response, name, value) => Reflect.set(response, name, value),
+    });
+    return other;
   }
 
-  /** Gives the response its own methods back, and drops what was held. */
-  release(): void {
-    this.#calls.length = 0;
-    for (const method of METHODS) delete (this.#response as Partial<ServerResponseLike>)[method];
+  /**
+   * Gives the response methods for an answer of somebody else's, such as an error page of the framework. The
+   * handler's middleware cannot be part of it: its state is that of the dropped answer, which may have ended.
+   * Methods that it has captured keep dropping what they get. The handler may still be writing, so what comes
+   * after the other answer's end is dropped as well.
+   */
+  startAgain(error: unknown): void {
+    if (!this.#written || this.#state !== "dropping") return;
+    let ended = false;
+    own(this.#response, "on", this.#on);
+    patch(this.#response, (method) => (...args) => {
+      if (ended) {
+        this.#drop(args);
+        return method === "write" ? false : this.#response;
+      }
+      const result = this.#below[method](...args);
+      if (method === "end") {
+        ended = true;
+        this.#explain(error);
+      }
+      return result;
+    });
   }
 
-  #hold(method: Method, args: unknown[]): unknown {
-    this.#calls.push([method, args]);
-    if (this.#calls.length === 1) {
-      this.#storing.store().then(() => this.#begin()).catch(this.#reject);
+  #call(method: Method, args: unknown[]): unknown {
+    if (this.#state === "passing" || this.#answering) return this.#below[method](...args);
+    if (this.#telling) return this.#response;
+    const first = !this.#written;
+    if (first) {
+      if (method !== "writeHead") this.#tellHead();
+      this.#status = this.#response.statusCode;
+    }
+    this.#written = true;
+    if (!first && method === "writeHead" && this.#isImplicit(args)) return this.#response;
+    if (this.#ended && this.#state === "holding") return this.#refuse(method, args);
+    if (method === "end") this.#ended = true;
+    if (this.#state === "dropping") this.#drop(args);
+    else this.#calls.push([method, args]);
+    if (first && this.#state === "holding") {
+      this.store().then(() => this.#begin()).catch(this.#reject);
     }
     return method === "write" ? false : this.#response; // false makes the writer wait for "drain"
   }
 
+  /**
+   * Whether these are the arguments with which middleware begins a response whose headers it has not seen sent.
+   * They are held already, or come with the first write.
+   */
+  #isImplicit(args: readonly unknown[]): boolean {
+    return args.length === 1 && args[0] === this.#response.statusCode;
+  }
+
+  /**
+   * Calls writeHead for a first write without one, as node:http does. So middleware that has patched it sees that
+   * the head is written. The call itself is not kept: node:http makes it again, and knows the body's length then.
+   */
+  #tellHead(): void {
+    this.#telling = true;
+    try {
+      (this.#response.writeHead as Call)(this.#response.statusCode);
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  /** What comes after the end of the answer: the callback, if there is one, gets an error. */
+  #refuse(method: Method, args: readonly unknown[]): unknown {
+    const callback = args.at(-1);
+    if (typeof callback === "function") soon(() => callback(writtenAfterEnd()));
+    return method === "write" ? false : this.#response;
+  }
+
   #begin(): void {
-    const response = this.#response;
-    const { setCookie } = this.#storing;
-    const calls = [...this.#calls];
-    this.release();
+    if (this.#state !== "holding") return;
+    this.#state = "passing";
+    this.#response.statusCode = this.#status;
     let wrote: unknown;
-    for (const [method, args] of calls) {
-      if (method === "writeHead") setHeaders(response, args);
-      if (!response.headersSent) addHeaders(response, setCookie);
-      const result = (response[method] as Call).apply(response, args);
-      if (method === "write") wrote = result;
+    let passed = 0;
+    try {
+      for (const [method, args] of this.#calls) {
+        passed++;
+        const result = this.#below[method](...args);
+        if (method === "write") wrote = result;
+      }
+    } catch (error) {
+      this.#state = "dropping";
+      throw error;
+    } finally {
+      this.#calls.splice(0, passed);
     }
     this.#resolve();
-    if (wrote === true) response.emit("drain");
+    if (wrote === true) this.#drain();
+  }
+
+  /** Tells writers that they may go on, because what is below will not: it has taken all without a pause. */
+  #drain(): void {
+    const reached = this.#response.rawListeners("drain");
+    this.#response.emit("drain");
+    for (const listener of this.#diverted) if (!reached.includes(listener)) listener();
+  }
+
+  /** Forgets a call. Its callback, if it has one, is told why when the other answer is through. */
+  #drop(args: readonly unknown[]): void {
+    const callback = args.at(-1);
+    if (typeof callback === "function") void this.#dropped.then((error) => callback(error));
   }
 }
 
-/** Moves the headers from writeHead's arguments to the response, so that they cannot replace ours. */
-function setHeaders(response: ServerResponseLike, args: unknown[]): void {
-  const headers = args.at(-1);
-  if (args.length < 2 || typeof headers !== "object" || headers === null) return;
-  args.pop();
-  const all = new Map<string, string[]>();
-  for (const [name, value] of Array.isArray(headers) ? pairs(headers) : Object.entries(headers)) {
-    const before = all.get(name.toLowerCase());
-    const values = [value].flat().map(String);
-    if (before === undefined) all.set(name.toLowerCase(), values);
-    else before.push(...values);
-    response.setHeader(name, listed(all.get(name.toLowerCase()) as string[]));
-  }
+/** What node:http throws for headers that come too late. */
+function headersSent(): Error {
+  const error = new Error("Cannot set headers after they are sent to the client");
+  return Object.assign(error, { code: "ERR_HTTP_HEADERS_SENT" });
 }
 
-/** Yields the pairs of `[name, value, name, value]` or `[[name, value]]`. */
-function* pairs(list: readonly unknown[]): Generator<[string, unknown]> {
-  const flat = Array.isArray(list[0]) ? list.flatMap((pair) => pair as unknown[]) : list;
-  for (let at = 0; at + 1 < flat.length; at += 2) yield [String(flat[at]), flat[at + 1]];
-}
-
-function addHeaders(response: ServerResponseLike, setCookie: string | undefined): void {
-  const vary = response.getHeader("Vary");
-  response.setHeader("Vary", varyCookie(vary === undefined ? undefined : [vary].flat().join(", ")));
-  if (setCookie === undefined) return;
-  const others = response.getHeader("Set-Cookie");
-  const cookies = others === undefined ? [] : [others].flat().map(String);
-  if (!cookies.includes(setCookie)) response.setHeader("Set-Cookie", [...cookies, setCookie]);
-}
-
-function listed(values: string[]): string | string[] {
-  return values.length === 1 ? values[0]! : values;
+function writtenAfterEnd(): Error {
+  return Object.assign(new Error("write after end"), { code: "ERR_STREAM_WRITE_AFTER_END" });
 }

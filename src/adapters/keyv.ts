@@ -15,13 +15,16 @@
  * @module
  */
 import { readOptions } from "../checks/options.ts";
+import { kindOf } from "../checks/values.ts";
 import { coreOf } from "../client/copies.ts";
 import { deleteListed, getListed } from "../client/listed.ts";
 import type { Memcached } from "../client/memcached.ts";
 import { safeKey } from "../client/wire_key.ts";
-import { isMemcachedError, type PartialError } from "../errors.ts";
+import { invalidRange, invalidType, isMemcachedError, type PartialError } from "../errors.ts";
 import { MAX_EXPTIME } from "../protocol/exptime.ts";
 import { checkPrefix } from "../protocol/key.ts";
+import { byteLength } from "../protocol/text.ts";
+import { checkAnyKey } from "./any_key.ts";
 
 /** An entry of {@linkcode MemwireKeyv.setMany}. */
 export interface KeyvEntry {
@@ -35,6 +38,12 @@ export interface KeyvEntry {
 
 /** The value, its end in ms since 1970 (because memcached counts in seconds), and the key if it was hashed. */
 type Envelope = [value: unknown, end: number | null, key?: string];
+
+// The end of an entry is in ms since 1970, so it is later than this moment of 2001.
+const EARLIEST_END = 1e12;
+
+// A hashed key begins with the first 206 bytes of the key, and `clear` finds it by the namespace and ":".
+const MAX_NAMESPACE_BYTES = 205;
 
 // How many keys are read or deleted together.
 const BATCH = 100;
@@ -62,7 +71,10 @@ const LAST_MS = (MAX_EXPTIME - 60) * 1000;
  * ```
  */
 export class MemwireKeyv {
-  /** Put before every key, followed by ":". Keyv sets its own namespace here. */
+  /**
+   * Put before every key, followed by ":". Keyv sets its own namespace here. "shop" includes the keys of
+   * "shop:eu", so neither may be the beginning of the other.
+   */
   namespace: string | undefined;
   /** Keyv 5 reads this: it iterates only over stores of a fixed list, which has "redis" on it. */
   readonly opts: Record<string, unknown> = { dialect: "redis", url: "" };
@@ -124,16 +136,20 @@ export class MemwireKeyv {
     const failed = new Map<string, unknown>();
     const groups = new Map<number | undefined, Map<string, Envelope>>();
     const over: string[] = [];
-    const sent = entries.map(({ key, value, ttl }) => {
-      const { sent, hashed } = this.#place(key);
-      const life = lifeOf(ttl);
-      if (life === undefined) over.push(sent);
-      else {
-        const group = groups.get(life.seconds) ?? new Map<string, Envelope>();
-        groups.set(life.seconds, group.set(sent, envelope(value, life.end, hashed)));
-      }
-      return sent;
+    const placed = entries.map(({ key, value, ttl }) => {
+      return { ...this.#place(key), value, life: lifeOf(ttl) };
     });
+    const sent = placed.map((entry) => entry.sent);
+    // If a key comes several times, the last entry counts.
+    const last = new Map(placed.map((entry) => [entry.sent, entry]));
+    for (const { sent, hashed, value, life } of last.values()) {
+      if (life === undefined) {
+        over.push(sent);
+        continue;
+      }
+      const group = groups.get(life.seconds) ?? new Map<string, Envelope>();
+      groups.set(life.seconds, group.set(sent, envelope(value, life.end, hashed)));
+    }
     const calls = Array.from(groups, ([ttl, group]) => this.#client.setMany(group, { ttl }));
     for (const call of await Promise.allSettled([...calls, this.#client.deleteMany(over)])) {
       if (call.status === "fulfilled") continue;
@@ -181,11 +197,20 @@ export class MemwireKeyv {
   async disconnect(): Promise<void> {}
 
   get #prefix(): string {
-    return this.namespace === undefined || this.namespace === "" ? "" : `${this.namespace}:`;
+    const { namespace } = this;
+    if (namespace === undefined || namespace === "") return "";
+    const { prefix } = coreOf(this.#client).options;
+    if (byteLength(prefix + namespace) > MAX_NAMESPACE_BYTES) {
+      throw invalidType(
+        `a namespace must have at most ${MAX_NAMESPACE_BYTES} bytes with the client's prefix`,
+      );
+    }
+    return `${namespace}:`;
   }
 
   /** `sent` is the key for the client; `hashed` is the whole key if it goes over the wire as a hash. */
   #place(key: string): { sent: string; hashed: string | undefined } {
+    checkAnyKey(key);
     const whole = this.#prefix + key;
     const { prefix, unsafeKeys } = coreOf(this.#client).options;
     const safe = safeKey(whole, prefix).slice(prefix.length);
@@ -195,8 +220,8 @@ export class MemwireKeyv {
 
   /** The value in an envelope, if it has not expired. Values that other programs stored are returned unchanged. */
   #valueOf(stored: unknown): unknown {
-    if (!Array.isArray(stored)) return stored;
-    const [value, end] = stored as Envelope;
+    if (!isEnvelope(stored)) return stored;
+    const [value, end] = stored;
     return end !== null && end <= Date.now() ? undefined : value;
   }
 
@@ -211,6 +236,14 @@ export class MemwireKeyv {
   }
 }
 
+/** Another program may have stored an array of its own. */
+function isEnvelope(stored: unknown): stored is Envelope {
+  if (!Array.isArray(stored) || stored.length < 2 || stored.length > 3) return false;
+  const [, end, key] = stored as unknown[];
+  return (end === null || (typeof end === "number" && end > EARLIEST_END)) &&
+    (key === undefined || typeof key === "string");
+}
+
 function envelope(value: unknown, end: number | null, key: string | undefined): Envelope {
   return key === undefined ? [value, end] : [value, end, key];
 }
@@ -220,6 +253,10 @@ function lifeOf(
   ttl: number | undefined | null,
 ): { seconds: number; end: number | null } | undefined {
   if (ttl === undefined || ttl === null) return { seconds: 0, end: null };
+  if (typeof ttl !== "number") {
+    throw invalidType(`ttl must be a number of milliseconds, not ${kindOf(ttl)}`);
+  }
+  if (Number.isNaN(ttl)) throw invalidRange("ttl must be a number of milliseconds, not NaN");
   if (ttl <= 0) return undefined;
   const end = Date.now() + ttl;
   // Add a second, because memcached may expire an item up to a second early.

@@ -23,8 +23,11 @@ import type { MemcachedError } from "../errors.ts";
 import type { sessionCookie } from "../session/cookie.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
-import { HeldResponse, type ServerResponseLike } from "./held_response.ts";
+import { HeldResponse } from "./held_response.ts";
+import type { ServerResponseLike } from "./response_layers.ts";
 import {
+  checkOnUnavailable,
+  checkStore,
   isUnreachable,
   resolveCookie,
   RETRY_AFTER,
@@ -70,13 +73,16 @@ export interface NodeResponse extends ServerResponseLike {
 /**
  * Wraps a handler so that it gets the session of each request. The session is opened from the cookie, and
  * stored before the response begins. What the handler writes (`writeHead`, `write`, `end`, `flushHeaders`) is
- * held back until the session is stored, because the cookie is a header. Changes after the first write are
- * not stored.
+ * held back until the session is stored, because the cookie is a header. Meanwhile the response looks as if it
+ * were sent: `headersSent` is true, and what comes after its end is ignored. Changes of the session after the
+ * first write are not stored.
  *
  * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),
  * cleared after `session.destroy()`, and otherwise left alone, so that a slow request never undoes a login or
  * a logout. Every response gets `Vary: Cookie`. If memcached cannot be reached, the visitor gets 503 with
- * Retry-After: 1, or the answer of `onUnavailable`, and the cookie is left alone.
+ * Retry-After: 1, or the answer of `onUnavailable`, and the cookie is left alone. But if the session was stored
+ * under a new id before, that answer sets the cookie too, as does the framework's error page, because otherwise
+ * the visitor would not know the new id.
  *
  * @param store The store of the sessions.
  * @param handler Makes the response. It can call `save` to store the session before its first write. `save`
@@ -85,7 +91,8 @@ export interface NodeResponse extends ServerResponseLike {
  * @param options `cookie`: the cookie's attributes. By default its name is the strictest that they allow.
  * `onUnavailable`: answers if memcached cannot be reached. Headers that the handler has set are removed first.
  * @returns A request listener. It resolves when the response has begun or was closed. It rejects with what the
- * handler throws, and with every error of the store but those that are answered with 503.
+ * handler throws, and with every error of the store but those that are answered with 503. If the session cannot
+ * be stored, it does not wait for the handler: what the handler then writes or throws is dropped.
  *
  * @example
  * ```ts
@@ -119,6 +126,7 @@ export function withNodeSession<
     onUnavailable?: (error: MemcachedError, request: Q, response: S) => void | Promise<void>;
   },
 ): (request: Q, response: S) => Promise<void> {
+  checkStore(store);
   if (typeof handler !== "function") throw invalidType("withNodeSession needs a handler function");
   const given = readOptions<NonNullable<typeof options>>(options, {
     cookie: undefined,
@@ -126,18 +134,26 @@ export function withNodeSession<
   });
   const cookie = resolveCookie(given.cookie);
   const { onUnavailable = unavailable } = given;
+  checkOnUnavailable(onUnavailable);
   return async (request, response) => {
     let held: HeldResponse | undefined;
     try {
       const visit = await Visit.open(store, cookie, request.headers.cookie);
-      held = new HeldResponse(response, visit);
-      await handler(request, response, visit.session, () => visit.store());
-      await held.begun;
+      const holding = held = new HeldResponse(response, visit);
+      // If the session cannot be stored, a handler that waits until its output is sent never returns.
+      await Promise.all([
+        handler(request, response, visit.session, () => holding.store()),
+        held.begun,
+      ]);
     } catch (error) {
-      held?.release();
-      if (!isUnreachable(error) || response.headersSent) throw error;
+      const unanswered = held === undefined ? !response.headersSent : await held.abandon(error);
+      if (!isUnreachable(error) || !unanswered) {
+        held?.startAgain(error);
+        throw error;
+      }
       for (const name of response.getHeaderNames()) response.removeHeader(name);
-      await onUnavailable(error as MemcachedError, request, response);
+      const other = held === undefined ? response : held.other(error) as S;
+      await onUnavailable(error as MemcachedError, request, other);
     }
   };
 }

@@ -19,7 +19,7 @@ import { checkMs, oneOf } from "../checks/values.ts";
 import type { Memcached } from "../client/memcached.ts";
 import { invalidType, type MemcachedError } from "../errors.ts";
 import { checkPrefix } from "../protocol/key.ts";
-import { anyKey } from "./any_key.ts";
+import { anyKey, checkAnyKey } from "./any_key.ts";
 import { isUnreachable, UNAVAILABLE_STATUS } from "./visit.ts";
 
 /** Options of a {@linkcode RateLimitStore}. */
@@ -94,8 +94,8 @@ export class RateLimitStore {
   /** Resolves to this client's count in this window; undefined: no request yet. Rejects as the client does. */
   async get(key: string): Promise<RateLimitInfo | undefined> {
     const { name, resetTime } = this.#place(key);
-    const hits = await this.#client.get(name);
-    return hits === undefined ? undefined : { totalHits: Number(hits), resetTime };
+    const hits = countOf(await this.#client.get(name));
+    return hits === undefined ? undefined : { totalHits: hits, resetTime };
   }
 
   /** Counts a request. If it cannot be counted, rejects or resolves to one hit, as `onUnavailable` says. */
@@ -112,9 +112,17 @@ export class RateLimitStore {
     }
   }
 
-  /** Subtracts one request from this window. Rejects as the client does. */
+  /**
+   * Subtracts one request from this window. If memcached cannot be reached, it rejects, or the request stays
+   * counted, as `onUnavailable` says. express-rate-limit before version 8 does not catch the rejection.
+   */
   async decrement(key: string): Promise<void> {
-    await this.#client.decrement(this.#place(key).name);
+    try {
+      await this.#client.decrement(this.#place(key).name);
+    } catch (error) {
+      if (!isUnreachable(error) || !this.#passes) throw error;
+      this.#warn(error as MemcachedError);
+    }
   }
 
   /** Resets this client's count in this window. Rejects as the client does. */
@@ -125,6 +133,7 @@ export class RateLimitStore {
   #place(key: string): { name: string; resetTime: Date; ttl: number } {
     const windowMs = this.#windowMs;
     if (windowMs === undefined) throw invalidType("init must be called first, with windowMs");
+    checkAnyKey(key);
     const now = Date.now();
     const window = Math.floor(now / windowMs);
     const end = (window + 1) * windowMs;
@@ -140,9 +149,15 @@ export class RateLimitStore {
     const window = Math.floor(Date.now() / (this.#windowMs as number));
     if (window === this.#warned) return;
     this.#warned = window;
-    process.emitWarning(`memcached cannot be reached (${code}): requests are not counted`, {
+    process.emitWarning(`memcached cannot be reached (${code}): requests are not counted exactly`, {
       type: "MemwireWarning",
       code: "MEMWIRE_RATE_LIMIT",
     });
   }
+}
+
+/** The count. With another table of values the client reads its digits as text or as bytes. */
+function countOf(stored: unknown): number | undefined {
+  if (stored === undefined) return undefined;
+  return Number(stored instanceof Uint8Array ? new TextDecoder().decode(stored) : stored);
 }

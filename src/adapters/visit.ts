@@ -1,4 +1,8 @@
 /** The session of a request and its cookie. This part is the same for every kind of server. */
+import { checkObject, checkPlain } from "../checks/options.ts";
+import { checkFunction, kindOf } from "../checks/values.ts";
+import { elapsed, setTimeout } from "../connection/clock.ts";
+import { invalidType, isMemcachedError } from "../errors.ts";
 import { readCookie, sessionCookie } from "../session/cookie.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
@@ -15,6 +19,11 @@ export const RETRY_AFTER = "1";
 /** What the visitor reads in that case. */
 export const UNAVAILABLE = "Service unavailable. Try again in a moment.\n";
 
+// How long a session that moves is tried again, and after which pauses. A server that was restarted is found
+// again after 100 ms (cluster/backoff.ts).
+const MOVE_MS = 1_000;
+const FIRST_PAUSE_MS = 50;
+
 /** By these an error makes Express, Fastify and NestJS answer with 503, and show nobody its message. */
 export const UNAVAILABLE_STATUS = { status: 503, statusCode: 503, expose: false } as const;
 
@@ -25,13 +34,27 @@ const UNREACHABLE: readonly unknown[] = [
   "OVERLOADED",
 ];
 
-/** Whether memcached could not be reached. The code decides: another copy of memwire may have made the error. */
+/** Whether memcached could not be reached. Other libraries have a code TIMEOUT too, and their errors are not ours. */
 export function isUnreachable(error: unknown): boolean {
-  return error instanceof Error && UNREACHABLE.includes((error as { code?: unknown }).code);
+  return isMemcachedError(error) && UNREACHABLE.includes(error.code);
+}
+
+/** Refuses what is no SessionStore. One that another copy of memwire has made is fine. */
+export function checkStore(store: unknown): void {
+  const { open, storeSession } = (store ?? {}) as Record<string, unknown>;
+  if (typeof open === "function" && typeof storeSession === "function") return;
+  throw invalidType(`store must be a SessionStore, not ${kindOf(store)}`);
+}
+
+/** Refuses an `onUnavailable` that is no function. */
+export function checkOnUnavailable(answer: unknown): void {
+  checkFunction(answer, `onUnavailable must be a function, not ${kindOf(answer)}`);
 }
 
 /** Checks the cookie's options, and chooses a name whose rules they keep if none is given. */
 export function resolveCookie(options: CookieOptions = {}): CookieOptions & { name: string } {
+  checkObject(options, "cookie");
+  checkPlain(options, "cookie");
   const { secure = true, path = "/", domain } = options;
   const host = secure && path === "/" && domain === undefined;
   const { name = host ? "__Host-session" : secure ? "__Secure-session" : "session" } = options;
@@ -46,6 +69,8 @@ export class Visit<F> {
   readonly #store: SessionStore<F>;
   readonly #cookie: CookieOptions;
   readonly #brought: string | undefined;
+  /** The session's id before the handler ran. */
+  readonly #opened: string;
   /** The Set-Cookie header to send, if there is one. */
   setCookie: string | undefined;
 
@@ -58,6 +83,7 @@ export class Visit<F> {
     this.#store = store;
     this.#cookie = cookie;
     this.#brought = brought;
+    this.#opened = session.id;
     this.session = session;
   }
 
@@ -79,14 +105,56 @@ export class Visit<F> {
   async store(): Promise<StoreOutcome> {
     const cookie = this.#cookie;
     const { id } = this.session;
-    const saved = await this.#store.storeSession(this.session);
+    const saved = await this.#save();
     if (saved === "deleted") {
       this.setCookie = this.#brought === undefined ? undefined : sessionCookie(undefined, cookie);
-    } else if (saved === "stored" && (id !== this.#brought || cookie.maxAge !== undefined)) {
-      this.setCookie = sessionCookie(id, cookie);
+    } else if (saved === "stored") {
+      const isNews = id !== this.#brought || cookie.maxAge !== undefined;
+      if (isNews) this.setCookie = sessionCookie(id, cookie);
+    } else if (saved === "gone" || !await this.#isStillRight(id)) {
+      this.setCookie = undefined;
     }
     return saved;
   }
+
+  /**
+   * Stores the session. If it has a new id and the server cannot be reached, tries again for a while: the session
+   * may be under the new id already, of which the visitor would not hear.
+   */
+  async #save(): Promise<StoreOutcome> {
+    const end = elapsed() + MOVE_MS;
+    for (let pause = FIRST_PAUSE_MS;; pause *= 2) {
+      try {
+        return await this.#store.storeSession(this.session);
+      } catch (error) {
+        const moves = this.#brought !== undefined && this.session.id !== this.#opened;
+        const first = pause === FIRST_PAUSE_MS; // it may have taken the whole timeout
+        if (!moves || !isUnreachable(error) || (!first && elapsed() >= end)) throw error;
+      }
+      await new Promise<void>((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  /**
+   * Whether a cookie that an earlier save has chosen may still be sent. If it only renews the one that the
+   * request brought, another request may have given the visitor a new id since, or logged out.
+   */
+  async #isStillRight(id: string): Promise<boolean> {
+    if (this.setCookie === undefined || id !== this.#brought) return true;
+    return await this.#store.has(id).catch(() => false);
+  }
+}
+
+/**
+ * Returns the Cache-Control header of a response that sets a cookie. Without `private`, a cache that many
+ * visitors share may keep the response, and hand one visitor's cookie to another: a visitor without a cookie
+ * looks to it like any other, whatever Vary says. undefined: there is none to change.
+ */
+export function privateCaching(cacheControl: string | null | undefined): string | undefined {
+  const directives = (cacheControl ?? "").split(",").map((part) => part.trim()).filter(Boolean);
+  if (directives.length === 0) return undefined;
+  const kept = directives.filter((one) => !/^(public|private|s-maxage\b.*)$/i.test(one));
+  return ["private", ...kept].join(", ");
 }
 
 /** Returns the Vary header with Cookie added to it. */

@@ -25,7 +25,10 @@ import type { sessionCookie } from "../session/cookie.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionStore } from "../session/store.ts";
 import {
+  checkOnUnavailable,
+  checkStore,
   isUnreachable,
+  privateCaching,
   resolveCookie,
   RETRY_AFTER,
   UNAVAILABLE,
@@ -56,10 +59,11 @@ export interface WithSessionOptions {
  *
  * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),
  * cleared after `session.destroy()`, and otherwise left alone, so that a slow request never undoes a login or
- * a logout. Every response gets `Vary: Cookie`.
+ * a logout. Every response gets `Vary: Cookie`, and a Cache-Control of one that sets the cookie gets `private`.
  *
  * @param store The store of the sessions.
- * @param handler Makes the response. If it throws, nothing is stored.
+ * @param handler Makes the response. If it throws, or returns what cannot be copied (nothing, or a body that was
+ * read already), nothing is stored.
  * @param options The cookie's attributes, and the answer if memcached cannot be reached.
  * @returns A request handler. It rejects with what the wrapped handler throws, and with every error of the
  * store but those that `onUnavailable` answers.
@@ -85,6 +89,7 @@ export function withSession<F>(
   handler: (request: Request, session: Session<F>) => Response | Promise<Response>,
   options?: WithSessionOptions,
 ): (request: Request) => Promise<Response> {
+  checkStore(store);
   if (typeof handler !== "function") throw invalidType("withSession needs a handler function");
   const given = readOptions<WithSessionOptions>(options, {
     cookie: undefined,
@@ -92,12 +97,22 @@ export function withSession<F>(
   });
   const cookie = resolveCookie(given.cookie);
   const { onUnavailable = unavailable } = given;
+  checkOnUnavailable(onUnavailable);
   return async (request) => {
     try {
       const visit = await Visit.open(store, cookie, request.headers.get("cookie"));
-      const response = await handler(request, visit.session);
-      await visit.store();
-      return answer(response, visit.setCookie);
+      // The copy comes first. If it cannot be made, nothing is stored: a session that has moved to a new id
+      // would be lost with the answer that tells the visitor.
+      const response = copyOf(await handler(request, visit.session));
+      try {
+        await visit.store();
+      } catch (error) {
+        response.body?.cancel().catch(() => undefined); // nobody will read it
+        throw error;
+      }
+      const { setCookie } = visit;
+      if (setCookie !== undefined && response.status >= 200) addCookie(response.headers, setCookie);
+      return response;
     } catch (error) {
       if (!isUnreachable(error)) throw error;
       return await onUnavailable(error as MemcachedError, request);
@@ -109,13 +124,18 @@ function unavailable(): Response {
   return new Response(UNAVAILABLE, { status: 503, headers: { "retry-after": RETRY_AFTER } });
 }
 
-/** Copies the response and adds our headers. The handler may return one response to several visitors. */
-function answer(response: Response, setCookie: string | undefined): Response {
+/** Copies the response and adds Vary. The handler may return one response to several visitors. */
+function copyOf(response: Response): Response {
   const { body, status, statusText } = response;
   // A response that takes over the connection (101) cannot be copied, and nobody caches it.
-  if (status < 200) return response;
+  if (status > 0 && status < 200) return response;
   const headers = new Headers(response.headers);
   headers.set("vary", varyCookie(headers.get("vary")));
-  if (setCookie !== undefined) headers.append("set-cookie", setCookie);
   return new Response(body, { status, statusText, headers });
+}
+
+function addCookie(headers: Headers, setCookie: string): void {
+  headers.append("set-cookie", setCookie);
+  const caching = privateCaching(headers.get("cache-control"));
+  if (caching !== undefined) headers.set("cache-control", caching);
 }

@@ -98,7 +98,14 @@ test("secondaryStorage checks what it is given, and rejects when memcached is do
     assert.throws(() => secondaryStorage(client, options as { prefix: string }), REFUSED);
   }
   assert.throws(() => secondaryStorage({} as Memcached), REFUSED);
+  await using memjs = new Memcached("localhost", { values: "memjs" });
+  assert.throws(() => secondaryStorage(memjs), REFUSED, "it would read a text as bytes");
   const storage = secondaryStorage(client);
+  for (const wrong of [undefined, null, { a: 1 }, 5n] as never[]) {
+    await assert.rejects(storage.get(wrong), REFUSED);
+    await assert.rejects(storage.set("k", wrong), REFUSED);
+  }
+  await assert.rejects(storage.set("k", "v", Symbol("a") as never), REFUSED);
   const calls = [
     storage.get("a"),
     storage.set("a", "b"),

@@ -10,6 +10,7 @@ import {
   createMemwireStore,
   type ExpressStore,
   type ExpressStoreOptions,
+  type StoredCookie,
   type StoredSession,
 } from "../../src/adapters/express.ts";
 import { runInChild } from "../support/child.ts";
@@ -55,6 +56,25 @@ describe("createMemwireStore", () => {
     return store.createSession({}, data) as StoredSession;
   }
 
+  /** A store under a base class without createSession, as @fastify/session's is. */
+  function makeForFastify(options: Partial<ExpressStoreOptions> = {}): ExpressStore {
+    const prefix = `s${stores++}:`;
+    return new (createMemwireStore({ Store: EventEmitter }))({ client, prefix, ...options });
+  }
+
+  /** The session as a request of @fastify/session has it: its cookie's end is set when it is read. */
+  async function fastifyRequest(store: ExpressStore, id: string): Promise<StoredSession> {
+    const data = await store.get(id);
+    assert.ok(data !== null);
+    const { originalMaxAge, expires } = data.cookie;
+    const cookie = {
+      ...JSON.parse(JSON.stringify(data.cookie)),
+      expires: inMs(originalMaxAge ?? NaN),
+      originalExpires: new Date(expires ?? NaN),
+    };
+    return { ...data, [Symbol("cookieOpts")]: { ...data.cookie }, cookie } as StoredSession;
+  }
+
   const ttlOf = async (key: string): Promise<number> => {
     const { ttl } = await plain.getItem(key) as { ttl: number };
     return ttl;
@@ -86,6 +106,9 @@ describe("createMemwireStore", () => {
       { client, ttl: "60" },
       { client, disableTouch: 1 },
       { client, prefix: "a b" },
+      { client, prefix: null },
+      { store: null },
+      { store: {} },
     ];
     for (const options of wrong) {
       assert.throws(() => new MemwireStore(options as ExpressStoreOptions), REFUSED);
@@ -153,7 +176,8 @@ describe("createMemwireStore", () => {
       [undefined, () => ({ originalMaxAge: null, expires: null }), 86_400],
       [undefined, () => ({ originalMaxAge: 60_000, expires: inMs(60_000) }), 60],
       [undefined, () => ({ originalMaxAge: 60_000, expires: inMs(58_000) }), 60],
-      [undefined, () => ({ originalMaxAge: 60_000, expires: inMs(30_000) }), 30],
+      [undefined, () => ({ originalMaxAge: 60_000, expires: inMs(30_000) }), 60],
+      [undefined, () => ({ originalMaxAge: 60_000, expires: inMs(90_000) }), 90],
       [undefined, () => ({ expires: inMs(90_000).toISOString() }), 90],
       [undefined, () => ({ expires: "never" }), 86_400],
       [500, () => ({}), 500],
@@ -186,16 +210,27 @@ describe("createMemwireStore", () => {
     const store = new MemwireStore({ store: kept });
     await store.set("a", { cookie: {} });
     assert.ok([299, 300].includes(await ttlOf("kept:a")));
+    for (const ttl of [0, Infinity]) {
+      const eternal = new SessionStore({ client, namespace: "eternal:", ttl });
+      const of = new MemwireStore({ store: eternal });
+      await of.set("a", { cookie: {}, user: "ada" });
+      assert.deepEqual(await of.get("a"), { cookie: {}, user: "ada" });
+      assert.equal(await ttlOf("eternal:a"), Infinity);
+    }
   });
 
   test("what has no time left is deleted", async () => {
     const { store } = make();
-    await store.set("a", { cookie: {} });
-    await store.set("a", { cookie: { expires: inMs(-1) } });
-    assert.equal(await store.get("a"), null);
-    await store.set("a", { cookie: {} });
-    await store.touch("a", { cookie: { expires: inMs(-1) } });
-    assert.equal(await store.get("a"), null);
+    // express-session makes the negative maxAge of an end that has passed.
+    for (const cookie of [{}, { originalMaxAge: null }, { originalMaxAge: -1 }]) {
+      const session = { cookie: { ...cookie, expires: inMs(-1) } };
+      await store.set("a", { cookie: {} });
+      await store.set("a", session);
+      assert.equal(await store.get("a"), null);
+      await store.set("a", { cookie: {} });
+      await store.touch("a", session);
+      assert.equal(await store.get("a"), null);
+    }
     const { store: other } = make({ ttl: () => -1 });
     await other.set("a", { cookie: {} });
     assert.equal(await other.get("a"), null);
@@ -221,6 +256,190 @@ describe("createMemwireStore", () => {
     both[1]["three"] = 3;
     await store.set("a", both[1]);
     assert.deepEqual({ ...await store.get("a") }, { ...merged, three: 3 });
+  });
+
+  test("a cookie that one request changes stays so when another one saves that has only read it", async () => {
+    const day = 86_400_001; // a millisecond less makes a second less
+    const sliding = (ms: number): StoredCookie => ({ originalMaxAge: ms, expires: inMs(ms) });
+    const fixed = (ms: number): StoredCookie => ({ originalMaxAge: null, expires: inMs(ms) });
+    for (const disableTouch of [false, true]) {
+      for (const cookieOf of [sliding, fixed]) {
+        for (const [from, to] of [[day, 30 * day], [30 * day, day]] as const) {
+          const { store, prefix } = make({ disableTouch });
+          await store.set("a", { cookie: cookieOf(from) });
+          const [old, other] = [await request(store, "a"), await request(store, "a")];
+          // express-session sets a sliding cookie's end again before it saves, and loses a millisecond by it.
+          if (cookieOf === sliding) old.cookie = { ...sliding(from), originalMaxAge: from - 1 };
+          other.cookie = cookieOf(to);
+          other["remember"] = true;
+          await store.set("a", other);
+          for (const cart of [1, 2]) {
+            old["cart"] = cart;
+            await store.set("a", old);
+            await store.touch("a", old);
+            const read = await store.get("a");
+            assert.ok(read !== null);
+            const { cookie, ...rest } = read;
+            assert.deepEqual({ ...rest }, { remember: true, cart });
+            assert.equal(cookie.originalMaxAge, other.cookie.originalMaxAge);
+            const seconds = Math.ceil(to / 1000);
+            const left = (Number(new Date(cookie.expires ?? 0)) - Date.now()) / 1000;
+            assert.ok(left <= seconds && left >= seconds - 60, `the cookie has ${left} s left`);
+            const ttl = await ttlOf(`${prefix}a`);
+            assert.ok(ttl <= seconds + 1 && ttl >= seconds - 60, `memcached has ${ttl} s left`);
+          }
+        }
+      }
+    }
+  });
+
+  test("when two requests change the cookie, the session lives as the stored cookie says", async () => {
+    const hour = 3_600_000;
+    const day = 86_400_000;
+    const ages: [first: number, one: number, other: number, isFixed?: boolean][] = [
+      [60_000, 1500, hour], // the shorter one has an end of its own
+      [60_000, hour, 1500],
+      [1500, hour, 60_000],
+      [hour, day, 1900],
+      [60_000, 10_000, hour, true],
+      [60_000, 10_000, 59_500, true], // as many seconds as before
+    ];
+    for (const disableTouch of [false, true]) {
+      for (const [first, one, other, isFixed] of ages) {
+        const { store, prefix } = make({ disableTouch });
+        const maxAge = (ms: number): number | null => isFixed ? null : ms;
+        const cookie = (ms: number): StoredCookie => ({
+          originalMaxAge: maxAge(ms),
+          expires: inMs(ms),
+        });
+        await store.set("a", { cookie: cookie(first) });
+        const both = [await request(store, "a"), await request(store, "a")] as const;
+        both[0].cookie = cookie(one);
+        both[1].cookie = cookie(other);
+        await store.set("a", both[0]);
+        await store.set("a", both[1]);
+        const read = await store.get("a");
+        assert.equal(read?.cookie.originalMaxAge, maxAge(other));
+        const left = Number(new Date(read.cookie.expires ?? NaN)) - Date.now();
+        assert.ok(left <= other && left > other - 500, `${left} ms left of ${other}`);
+        const ttl = await ttlOf(`${prefix}a`);
+        assert.ok(
+          ttl <= other / 1000 + 2 && ttl >= other / 1000 - 2,
+          `${ttl} s left of ${other} ms`,
+        );
+      }
+    }
+  });
+
+  test("requests at once keep each other's parts of the cookie", async () => {
+    for (const maxAgeFirst of [true, false]) {
+      const { store, prefix } = make();
+      const cookie = { originalMaxAge: 4000, expires: inMs(4000), path: "/", priority: "low" };
+      await store.set("a", { cookie });
+      const both = [await request(store, "a"), await request(store, "a")] as const;
+      both[0].cookie = { ...cookie, originalMaxAge: 3_600_000, expires: inMs(3_600_000) };
+      const { priority: _, ...rest } = cookie;
+      both[1].cookie = { ...rest, sameSite: "strict" };
+      for (const session of maxAgeFirst ? both : [both[1], both[0]]) await store.set("a", session);
+      const { expires, ...parts } = (await store.get("a"))?.cookie ?? {};
+      assert.deepEqual(parts, { originalMaxAge: 3_600_000, path: "/", sameSite: "strict" });
+      assert.ok(Number(new Date(expires ?? NaN)) > Date.now() + 3_500_000);
+      assert.ok(await ttlOf(`${prefix}a`) > 3500);
+    }
+  });
+
+  test("a request that is older than its cookie neither ends its session nor shortens it", async () => {
+    // express-session has set the cookie's end when the response began, and that response was long.
+    for (const disableTouch of [false, true]) {
+      for (const left of [-1, 500, 30_000]) {
+        const { store, prefix } = make({ disableTouch });
+        const cookie = (): StoredCookie => ({ originalMaxAge: 60_000, expires: inMs(left) });
+        const check = async (): Promise<void> => {
+          const read = await store.get("a");
+          assert.ok(read !== null, `it has ended, of a request with ${left} ms left`);
+          assert.ok(Number(new Date(read.cookie.expires ?? 0)) > Date.now() + 50_000);
+          assert.ok(await ttlOf(`${prefix}a`) > 50);
+        };
+        await store.set("a", { cookie: cookie() });
+        await check();
+        const old = await request(store, "a");
+        const other = await request(store, "a");
+        other["cart"] = 1;
+        await store.set("a", other);
+        old.cookie = cookie();
+        await store.touch("a", old);
+        await check();
+        old["note"] = 1;
+        await store.set("a", old);
+        await check();
+        await store.touch("a", { cookie: cookie() }); // read by nobody
+        await check();
+        assert.equal((await store.get("a"))?.["note"], 1);
+      }
+    }
+    // The store itself keeps the end of so short a life, since memcached counts whole seconds.
+    const { store } = make();
+    await store.set("a", { cookie: { originalMaxAge: 2000, expires: inMs(2000) } });
+    const old = await request(store, "a");
+    old.cookie = { originalMaxAge: 2000, expires: inMs(-1) };
+    await store.touch("a", old);
+    assert.notEqual(await store.get("a"), null);
+  });
+
+  test("an end that an application of @fastify/session sets is kept", async () => {
+    for (const disableTouch of [false, true]) {
+      for (const wasRead of [false, true]) {
+        const store = makeForFastify({ disableTouch });
+        const endOf = async (): Promise<number> =>
+          Number(new Date((await store.get("a"))?.cookie.expires ?? NaN));
+        const cookie = (): StoredCookie => ({ originalMaxAge: 60_000, expires: inMs(60_000) });
+        let session: StoredSession = { cookie: cookie() };
+        if (wasRead) {
+          await store.set("a", session);
+          session = await fastifyRequest(store, "a");
+        }
+        const end = inMs(1900);
+        session.cookie.expires = end;
+        for (const note of [1, 2]) {
+          session["note"] = note;
+          await store.set("a", session);
+          assert.equal(await endOf(), end.getTime());
+        }
+        await store.set("a", await store.get("a") ?? {}); // by one that sets no end anew
+        await sleep(1000);
+        assert.equal(await endOf(), end.getTime());
+        await sleep(1000);
+        assert.equal(await store.get("a"), null);
+      }
+    }
+  });
+
+  test("a session of @fastify/session slides again when its cookie's end is set anew", async () => {
+    const store = makeForFastify();
+    await store.set("a", { cookie: { originalMaxAge: 60_000, expires: inMs(1500) } });
+    await store.set("a", await fastifyRequest(store, "a")); // as with `rolling`
+    await sleep(1600);
+    assert.ok(
+      Number(new Date((await store.get("a"))?.cookie.expires ?? NaN)) > Date.now() + 50_000,
+    );
+  });
+
+  test("a session of @fastify/session outlives a request that takes longer than maxAge", async () => {
+    const store = makeForFastify();
+    for (const maxAge of [2000, 4000]) {
+      await store.set("a", { cookie: { originalMaxAge: maxAge, expires: inMs(maxAge) } });
+      const slow = await fastifyRequest(store, "a");
+      for (let waited = 0; waited < maxAge + 500; waited += 500) {
+        await sleep(500);
+        assert.notEqual(await store.get("a"), null);
+        await store.set("a", await fastifyRequest(store, "a"));
+      }
+      slow["note"] = 1;
+      await store.set("a", slow);
+      const read = await store.get("a");
+      assert.equal(read?.["note"], 1);
+      assert.ok(Number(new Date(read?.cookie.expires ?? NaN)) > Date.now() + maxAge - 1000);
+    }
   });
 
   test("a session in memory is the request's own", async () => {
@@ -268,7 +487,7 @@ describe("createMemwireStore", () => {
     assert.equal((await store.get("a"))?.cookie.originalMaxAge, 90_000);
     assert.ok(await ttlOf(`${prefix}a`) >= 89);
     await store.touch("a", { cookie: { ...cookie, expires: inMs(30_000) } }); // read by nobody
-    assert.ok(await ttlOf(`${prefix}a`) <= 30);
+    assert.ok(await ttlOf(`${prefix}a`) <= 60);
     await store.touch("nobody", { cookie });
     assert.equal(await store.get("nobody"), null);
   });
@@ -296,6 +515,36 @@ describe("createMemwireStore", () => {
     await store.set("b", await request(store, "b"));
     await sleep(1800);
     assert.notEqual(await store.get("b"), null, "a save counts");
+  });
+
+  test("a slow request does not bring back a session that has ended meanwhile", async () => {
+    for (const disableTouch of [false, true]) {
+      const { store } = make({ disableTouch });
+      // Of so short a life the store keeps the end, and memcached has the session for a while longer.
+      const cookie = (): StoredCookie => ({ originalMaxAge: 1500, expires: inMs(1500) });
+      await store.set("a", { cookie: cookie() });
+      await store.set("kept", { cookie: cookie() });
+      const slow = await request(store, "a");
+      const alsoSlow = await request(store, "kept");
+      await sleep(1000);
+      const other = await request(store, "kept");
+      other.cookie = cookie();
+      other["cart"] = 1;
+      await store.set("kept", other);
+      await sleep(600);
+      for (const [id, session] of [["a", slow], ["kept", alsoSlow]] as const) {
+        session["note"] = 1;
+        session.cookie = cookie();
+        await store.set(id, session);
+        await store.touch(id, session);
+      }
+      await store.touch("a", { cookie: cookie() }); // read by nobody
+      assert.equal(await store.get("a"), null);
+      const { cookie: _, ...kept } = await store.get("kept") ?? {};
+      assert.deepEqual({ ...kept }, { cart: 1, note: 1 });
+      await store.set("a", { cookie: cookie() });
+      assert.notEqual(await store.get("a"), null, "a session that nobody has read is a new one");
+    }
   });
 
   test("all, ids, length and clear are of this prefix", async () => {

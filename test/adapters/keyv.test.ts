@@ -108,6 +108,20 @@ for (const unsafeKeys of ["reject", "hash"] as const) {
       await client.set("other:a", "abc");
       assert.equal(await store.get("a"), "abc");
       assert.deepEqual(await entriesOf(store), new Map([["a", "abc"]]));
+      for (const list of [[1, 2], ["ada"], ["ada", "eve"], ["ada", null, 3], []]) {
+        await client.set("other:list", list);
+        assert.deepEqual(await store.get("list"), list);
+      }
+    });
+
+    test("setMany: if a key comes twice, the last entry counts", async () => {
+      const store = new MemwireKeyv(client, { namespace: "twice" });
+      const first = { key: "a", value: 1 };
+      const over = { key: "a", value: 2, ttl: 0 };
+      await store.setMany([over, first]);
+      assert.equal(await store.get("a"), 1);
+      await store.setMany([first, over]);
+      assert.equal(await store.get("a"), undefined);
     });
   });
 }
@@ -118,7 +132,20 @@ test("MemwireKeyv checks what it is given", async () => {
     assert.throws(() => new MemwireKeyv(client, options as { namespace: string }), REFUSED);
   }
   assert.throws(() => new MemwireKeyv({} as Memcached), REFUSED);
-  await assert.rejects(new MemwireKeyv(client).delete("\ud800"), REFUSED);
+  const store = new MemwireKeyv(client);
+  await assert.rejects(store.delete("\ud800"), REFUSED);
+  for (const key of [undefined, null, {}, Symbol("a")] as never[]) {
+    await assert.rejects(store.get(key), REFUSED);
+    await assert.rejects(store.set(key, 1), REFUSED);
+  }
+  for (const ttl of ["5000", true, 5n, Symbol("a"), {}] as never[]) {
+    await assert.rejects(store.set("a", 1, ttl), REFUSED);
+    await assert.rejects(store.setMany([{ key: "a", value: 1, ttl }]), REFUSED);
+  }
+  await assert.rejects(store.set("a", 1, NaN), { ...REFUSED, name: "RangeError" });
+  store.namespace = "n".repeat(206); // Keyv sets it
+  await assert.rejects(store.get("a"), REFUSED);
+  await assert.rejects(store.clear(), REFUSED);
 });
 
 test("what cannot be reached rejects; of many that failed in part the error is emitted", async () => {

@@ -107,6 +107,7 @@ describe("withNodeSession", () => {
     "an object": [201, { "Set-Cookie": ["a=1", "b=2"], "X-Own": "1", Vary: "Accept" }],
     "a message and an object": [201, "Fine", { "set-cookie": "a=1", "x-own": "1" }],
     "a flat list": [201, ["Set-Cookie", "a=1", "Set-Cookie", "b=2", "X-Own", "1"]],
+    "an object and undefined": [201, { "Set-Cookie": ["a=1", "b=2"], "X-Own": "1" }, undefined],
     "no headers": [201],
   };
 
@@ -259,9 +260,26 @@ describe("withNodeSession", () => {
     await over;
   });
 
+  test("a response that sets the cookie is for no shared cache", async (t) => {
+    const { visitor } = await serve(t, (request, response, session) => {
+      if (request.url === "/set") session.set("note", "new");
+      response.writeHead(200, { "Cache-Control": "public, max-age=60" }).end();
+    });
+    const caching = async (path: string): Promise<string | null> =>
+      (await visitor.visit(path)).headers.get("cache-control");
+    assert.equal(await caching("/"), "public, max-age=60");
+    assert.equal(await caching("/set"), "private, max-age=60");
+  });
+
   test("wrong arguments are refused at once", () => {
     assert.throws(() => withNodeSession(store, undefined as never), REFUSED);
     assert.throws(() => withNodeSession(store, () => {}, { name: "sid" } as never), REFUSED);
     assert.throws(() => withNodeSession(store, () => {}, { cookie: { name: "a b" } }), REFUSED);
+    assert.throws(() => withNodeSession({} as never, () => {}), REFUSED);
+    assert.throws(
+      () => withNodeSession(store, () => {}, { onUnavailable: null } as never),
+      REFUSED,
+    );
+    assert.throws(() => withNodeSession(store, () => {}, { cookie: new Map() } as never), REFUSED);
   });
 });

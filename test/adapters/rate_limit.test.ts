@@ -92,6 +92,9 @@ describe("RateLimitStore", () => {
     for (const options of wrong) {
       assert.throws(() => new RateLimitStore(options as RateLimitStoreOptions), REFUSED);
     }
+    for (const key of [undefined, null, {}] as never[]) {
+      await assert.rejects(make(1_000).increment(key), REFUSED, "one counter for all");
+    }
     const store = new RateLimitStore({ client });
     for (const call of [store.increment("a"), store.get("a"), store.decrement("a")]) {
       await assert.rejects(call, /init must be called first/);
@@ -116,11 +119,21 @@ describe("RateLimitStore", () => {
     await using down = new Memcached(`127.0.0.1:${await freePort()}`);
     const store = make(3_600_000, { client: down, onUnavailable: "pass" });
     for (let i = 0; i < 5; i++) assert.equal((await store.increment("visitor")).totalHits, 1);
+    await store.decrement("visitor");
     await sleep(50);
     const [warning = "", ...others] = warnings;
     assert.deepEqual(others, []);
     assert.match(warning, /MEMWIRE_RATE_LIMIT .*SERVER_DOWN/);
     assert.doesNotMatch(warning, /visitor/);
+  });
+
+  test("the count is right whatever the client's table of values", async () => {
+    for (const values of ["memjs", "dalli", "php"] as const) {
+      await using other = new Memcached(server.address, { values, prefix: `${values}:` });
+      const store = make(3_600_000, { client: other });
+      for (let i = 0; i < 5; i++) await store.increment("a");
+      assert.equal((await store.get("a"))?.totalHits, 5);
+    }
   });
 
   test('with "pass" other errors still reject', async () => {

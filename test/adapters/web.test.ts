@@ -81,6 +81,61 @@ describe("withSession", () => {
     assert.equal((await sid.visit("/")).text, "nobody tea", "and it is read");
   });
 
+  test("an answer that cannot be copied: nothing is stored, so the visitor keeps the session", async () => {
+    const shared = new Response("shared");
+    await shared.text();
+    for (const wrong of [undefined, shared, Response.error()] as Response[]) {
+      const visitor = new Visitor(
+        "http://localhost",
+        withSession(store, (request, session) => {
+          if (!request.url.endsWith("/login")) return new Response(session.get("note") ?? "none");
+          session.regenerate();
+          return wrong;
+        }),
+      );
+      const session = await store.open();
+      session.set("note", "kept");
+      await store.storeSession(session);
+      visitor.cookie = `__Host-session=${session.id}`;
+      await assert.rejects(visitor.visit("/login"));
+      assert.equal((await visitor.visit("/")).text, "kept");
+    }
+  });
+
+  test("the body of an answer that is dropped for a 503 is cancelled", async () => {
+    await using down = new SessionStore<Shop>({ servers: `127.0.0.1:${await freePort()}` });
+    let cancelled = false;
+    const body = new ReadableStream({ cancel: () => void (cancelled = true) });
+    const handler = withSession(down, (_request, session) => {
+      session.set("note", "x");
+      return new Response(body);
+    });
+    assert.equal((await handler(new Request("http://localhost"))).status, 503);
+    assert.ok(cancelled);
+  });
+
+  test("a response that sets the cookie is for no shared cache", async () => {
+    const table = [
+      ["public, max-age=60, s-maxage=600", "private, max-age=60"],
+      ["max-age=60", "private, max-age=60"],
+      ["no-store", "private, no-store"],
+      ["private", "private"],
+      [undefined, null],
+    ] as const;
+    for (const [given, sent] of table) {
+      const handler = withSession(store, (request, session) => {
+        if (request.url.endsWith("/set")) session.set("note", "new");
+        return new Response("", given === undefined ? {} : { headers: { "cache-control": given } });
+      });
+      const visitor = new Visitor("http://localhost", handler);
+      const plain = await visitor.visit("/");
+      assert.equal(plain.headers.get("cache-control"), given ?? null, "no cookie");
+      const set = await visitor.visit("/set");
+      assert.equal(set.setCookie.length, 1);
+      assert.equal(set.headers.get("cache-control"), sent);
+    }
+  });
+
   test("Cookie is added to an existing Vary header", async () => {
     const varied: readonly [given: string | undefined, sent: string][] = [
       [undefined, "Cookie"],
@@ -187,5 +242,14 @@ describe("withSession", () => {
       () => withSession(store, ok, { cookie: { name: "__Host-x", path: "/a" } }),
       REFUSED,
     );
+    for (const other of [null, undefined, {}, "localhost:11211"]) {
+      assert.throws(() => withSession(other as never, ok), REFUSED);
+    }
+    for (const onUnavailable of [null, "503", NaN, {}]) {
+      assert.throws(() => withSession(store, ok, { onUnavailable } as never), REFUSED);
+    }
+    for (const cookie of [null, true, NaN, "sid", [], new Map([["secure", false]])]) {
+      assert.throws(() => withSession(store, ok, { cookie } as never), REFUSED);
+    }
   });
 });
