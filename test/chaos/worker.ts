@@ -58,7 +58,7 @@ channel("memwire:server").subscribe((message) => {
   if (down.size >= servers.length - 1) strayed = true;
 });
 
-// How late timers were, and when: this is what the machine adds to every deadline.
+// How late timers were, and at what time they ran: this is what the machine adds to every deadline.
 const lags: { at: number; ms: number }[] = [];
 let looked = performance.now();
 const lagTimer = setInterval(() => {
@@ -69,12 +69,13 @@ const lagTimer = setInterval(() => {
 }, 5);
 
 /**
- * Returns how late timers were at a call's beginning, when its deadline is set, and at its end, together. After the
- * event loop was blocked, the client reads for the same time what arrived meanwhile, before it gives up a call.
+ * Returns how late timers were at a call's beginning, when its deadline is set, and at its end, together. The event
+ * loop was blocked from `at - ms` to `at`: if that had begun when the call was made, its deadline was set afterwards.
+ * After the loop was blocked, the client reads for the same time what arrived meanwhile, before it gives up a call.
  */
 function lagOf(start: number): number {
   const near = ({ at, ms }: { at: number; ms: number }): boolean =>
-    at < start + 100 || at + ms > start + TIMEOUT - 50;
+    at - ms < start + 100 || at + ms > start + TIMEOUT - 50;
   const seen = lags.filter((lag) => lag.at >= start && near(lag));
   const sum = seen.reduce((total, { ms }) => total + ms, 0);
   return sum + Math.max(0, performance.now() - looked - 5);
