@@ -1,6 +1,6 @@
 /**
- * The process of one contender. It reads a job from each line and answers with a line. So each contender has its
- * own compiler, heap and memory peak, and is idle while another one runs.
+ * The process of one contender for one workload. It reads a job from each line and answers with a line. So each has
+ * its own compiler, heap and memory peak, and is idle while another one runs.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -27,6 +27,9 @@ export interface Result {
   readonly p99?: number;
 }
 
+/** How long each workload runs before it is measured: the engine still compiles after half a second. */
+const WARM_UP_MS = 1000;
+
 const sources: Readonly<Record<string, () => Promise<Contender>>> = {
   floor: async () => (await import("./floor.ts")).floor,
   memwire: async () => (await import("./memwire.ts")).memwire,
@@ -42,7 +45,7 @@ const sources: Readonly<Record<string, () => Promise<Contender>>> = {
 
 const contender = await (sources[process.argv[2] as string] as () => Promise<Contender>)();
 let running: Running | undefined;
-let current = "";
+let ready = false;
 
 for await (const line of createInterface({ input: process.stdin })) {
   const job = JSON.parse(line) as Job;
@@ -51,11 +54,10 @@ for await (const line of createInterface({ input: process.stdin })) {
 process.exit(0);
 
 async function perform({ workload, place, ms }: Job): Promise<Result> {
-  if (current !== workload.name) {
-    await running?.close();
+  if (!ready) {
+    ready = true;
     running = await contender(workload, place);
-    current = workload.name;
-    await running?.run(200); // so that the code is compiled before the first round
+    await running?.run(WARM_UP_MS);
   }
   const nothing = {
     able: running !== undefined,

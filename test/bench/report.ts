@@ -19,6 +19,19 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2;
 }
 
+/** Joins the slices of a round, which all took the same time. */
+export function joined(slices: readonly Result[]): Result {
+  const [first] = slices as [Result];
+  const speed = slices.reduce((sum, { opsPerSecond }) => sum + opsPerSecond, 0);
+  const cpu = slices.reduce((sum, one) => sum + one.cpuMicrosPerOp * one.opsPerSecond, 0);
+  return {
+    ...first,
+    opsPerSecond: speed / slices.length,
+    cpuMicrosPerOp: cpu / speed,
+    rssMiB: Math.max(...slices.map(({ rssMiB }) => rssMiB)),
+  };
+}
+
 /** Returns the medians of one contender's rounds; undefined if it cannot do the workload. */
 export function medians(rounds: readonly Result[] | undefined): Result | undefined {
   if (rounds === undefined) return undefined;
