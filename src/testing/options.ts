@@ -104,8 +104,8 @@ export function checkOptions(options: MemcachedServerOptions | undefined): Check
 function placeOf({ host, port, path }: Given<MemcachedServerOptions>): Place {
   if (path === undefined) {
     return {
-      host: checkText(host ?? "127.0.0.1", "host"),
-      port: checkWhole(port ?? 0, "port", 0, 65_535),
+      host: host === undefined ? "127.0.0.1" : checkText(host, "host"),
+      port: port === undefined ? 0 : checkWhole(port, "port", 0, 65_535),
     };
   }
   if (port !== undefined || host !== undefined) {

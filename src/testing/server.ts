@@ -175,9 +175,10 @@ export class MemcachedServer implements AsyncDisposable {
    */
   cut(cut?: { after?: number | undefined; reset?: boolean | undefined }): void {
     const given = readOptions<Cut>(cut, { after: undefined, reset: undefined });
+    const { after = 0, reset = false } = given;
     this.#faults.orderCut({
-      after: checkWhole(given.after ?? 0, "after", 0),
-      reset: checkBoolean(given.reset ?? false, "reset"),
+      after: checkWhole(after, "after", 0),
+      reset: checkBoolean(reset, "reset"),
     });
   }
 
@@ -269,7 +270,7 @@ export class MemcachedServer implements AsyncDisposable {
     const { times = 1 } = readOptions<{ times?: number | undefined }>(options, {
       times: undefined,
     });
-    if (!COMMAND_NAMES.includes(command)) {
+    if (!COMMAND_NAMES.includes(checkText(command, "command"))) {
       throw invalidType(`there is no command "${command}", only ${COMMAND_NAMES.join(", ")}`);
     }
     if (/[\r\n]/.test(checkText(line, "line"))) {

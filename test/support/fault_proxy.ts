@@ -102,6 +102,11 @@ export class FaultProxy implements AsyncDisposable {
     this.#stalled = undefined;
   }
 
+  /** Ends all connections with a FIN, before it returns. New ones are accepted. */
+  endAll(): void {
+    for (const client of this.#clients) client.destroy();
+  }
+
   /** Breaks all connections with a RST. New ones are accepted. */
   async breakAll(): Promise<void> {
     await Promise.all([...this.#clients].map(reset));

@@ -80,7 +80,10 @@ export async function record(
   options: MemcachedServerOptions = {},
 ): Promise<Recording> {
   const { auth } = options;
-  const server = await startMemcached({ args: argumentsOf(options), ...(auth && { auth }) });
+  const server = await startMemcached({
+    args: [...argumentsOf(options), "-t", "1"],
+    ...(auth && { auth }),
+  });
   const control = await Control.open(server.address, auth);
   try {
     const stats = await control.stats();
@@ -124,7 +127,7 @@ async function playOnce(
       answers.push([time - startedAt, ""]);
       continue;
     }
-    const reply = await play(address, step);
+    const reply = await play(address, step, control);
     answers.push([time - startedAt, digest(sortDump(reply))]);
     if (await now() !== time || reply.includes("BUSY")) {
       return { id: idOf(one), clear: false, answers };
@@ -152,7 +155,7 @@ export async function compare(
         embedded.clock.advance(startedAt + seconds - embedded.clock.now());
         if (number === 0) await embedded.control.ask("flush_all");
         if (isWait(step)) continue;
-        const reply = digest(sortDump(await play(embedded.server.address, step)));
+        const reply = digest(sortDump(await play(embedded.server.address, step, embedded.control)));
         if (!clear || reply === expected) continue;
         differences.push(
           `${nameOf(one)}, step ${number}:\n  memcached ${JSON.stringify(expected)}\n` +

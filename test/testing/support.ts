@@ -10,7 +10,7 @@ import {
 } from "../../src/testing/mod.ts";
 import { chunksOf, type Line } from "./cases/case.ts";
 
-/** A pause that is long enough for a server to read what was sent before. */
+/** A pause after which a server that is not held up has read what was sent before. */
 const BETWEEN_CHUNKS = 15;
 
 /** Opens a connection to "host:port", "[v6]:port" or "unix:/path". */
@@ -24,18 +24,25 @@ export async function dial(address: string): Promise<Socket> {
 
 /**
  * Sends bytes over a new connection, closes it for writing and resolves to everything that came back, one
- * character per byte. A reset ends the reply as a close does.
+ * character per byte. A reset ends the reply as a close does. `control` is a connection to the same server, if
+ * that has one thread: it has read each chunk by itself once it has answered there.
  */
-export async function play(address: string, line: Line): Promise<string> {
+export async function play(address: string, line: Line, control?: Control): Promise<string> {
+  const chunks = chunksOf(line);
+  const before = chunks.length > 1 ? await control?.connections() : undefined;
   const socket = await dial(address);
+  // memcached's thread for connections hands each to the thread that reads.
+  while (before !== undefined && await control?.connections() === before);
   const received: Uint8Array[] = [];
   const closed = new Promise<void>((resolve) => {
     socket.on("data", (bytes: Uint8Array) => received.push(bytes));
     socket.on("error", () => resolve()).on("close", () => resolve());
   });
-  const chunks = chunksOf(line);
   for (const [index, chunk] of chunks.entries()) {
-    if (index > 0) await sleep(BETWEEN_CHUNKS);
+    if (index > 0) {
+      await sleep(BETWEEN_CHUNKS);
+      await control?.ask("version");
+    }
     if (!socket.destroyed) socket.write(Buffer.from(chunk, "latin1"));
   }
   if (!socket.destroyed) socket.end();
@@ -84,6 +91,11 @@ export class Control {
     return new Map([...text.matchAll(/^STAT (\S+) (.*)\r$/gm)].map(([, name, value]) => {
       return [name as string, value as string];
     }));
+  }
+
+  /** How many connections the server has read from so far. */
+  async connections(): Promise<number> {
+    return Number((await this.stats()).get("total_connections"));
   }
 
   close(): void {
