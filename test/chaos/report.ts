@@ -25,6 +25,30 @@ export interface Report {
   readonly adds: Record<string, Tally>;
   /** How late the latest call was, in ms. */
   readonly latest: number;
+  /** Calls that were later than their deadline and the lateness of timers explain. */
+  readonly late: readonly LateCall[];
+}
+
+/** A call that was too late. */
+export interface LateCall {
+  readonly ms: number;
+  /** What it was, in words. */
+  readonly call: string;
+}
+
+// A machine that others use stops a process now and then where no timer shows it. So one call of so many may be
+// late, by so many ms.
+const CALLS_PER_LATE_ONE = 10_000;
+const MOST_LATE_MS = 500;
+
+/** Returns the late calls, if the machine alone cannot be why. */
+function judgeLate(reports: readonly Report[]): string[] {
+  const late = reports.flatMap((report) => report.late);
+  const calls = reports.flatMap(({ ends }) => Object.values(ends)).reduce((a, b) => a + b, 0);
+  const bad = late.length > Math.max(1, calls / CALLS_PER_LATE_ONE)
+    ? late
+    : late.filter(({ ms }) => ms > MOST_LATE_MS);
+  return bad.map(({ call }) => call);
 }
 
 type Kind = "increments" | "appends" | "cas" | "adds";
@@ -56,6 +80,7 @@ export async function judge(
   const wrong = reports.flatMap(({ worker, violations }) =>
     violations.map((text) => `${worker}: ${text}`)
   );
+  wrong.push(...judgeLate(reports));
   const copies = async (key: string): Promise<unknown[]> => {
     const found = await Promise.all(clients.map((client) => client.get(key, { timeout: 10_000 })));
     return found.filter((value) => value !== undefined);

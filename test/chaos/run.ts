@@ -89,11 +89,11 @@ const clients = servers.slice(0, 2).map((server, i) =>
   new Memcached(server.address, i === 1 ? { tls: { ca } } : {})
 );
 const wrong = await judge(reports, clients);
-for (const { worker, ends, latest } of reports) {
+for (const { worker, ends, latest, late } of reports) {
   console.log(
-    `${worker.padEnd(18)} latest ${latest.toFixed(0)} ms after its deadline  ${
-      JSON.stringify(ends)
-    }`,
+    `${worker.padEnd(18)} latest ${
+      latest.toFixed(0)
+    } ms after its deadline, ${late.length} too late  ${JSON.stringify(ends)}`,
   );
 }
 await Promise.all(clients.map((client) => client.close()));

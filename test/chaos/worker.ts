@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached, MemcachedError, PartialError } from "../../mod.ts";
 import { presets } from "../../src/hashing/presets.ts";
 import { randomFrom } from "./faults.ts";
-import type { Report, Tally } from "./report.ts";
+import type { LateCall, Report, Tally } from "./report.ts";
 
 /** The job that run.ts gives. */
 export interface WorkerOptions {
@@ -35,7 +35,7 @@ const client = new Memcached(servers, {
   timeout: TIMEOUT,
   connectTimeout: TIMEOUT,
 });
-const report: { -readonly [K in keyof Report]: Report[K] } = {
+const report: { -readonly [K in keyof Report]: Report[K] } & { late: LateCall[] } = {
   worker: name,
   group,
   strayed: false,
@@ -46,6 +46,7 @@ const report: { -readonly [K in keyof Report]: Report[K] } = {
   cas: {},
   adds: {},
   latest: 0,
+  late: [],
 };
 
 // If both others are down, keys go to the server that is killed now and then, and are lost with it.
@@ -96,9 +97,10 @@ async function call<T>(make: () => Promise<T>): Promise<{ value?: T; error?: Mem
   const lag = lagOf(start);
   if (late > 50 + 2 * lag) {
     const how = error instanceof MemcachedError ? error.message : String(error ?? "done");
-    report.violations.push(
-      `a call was ${late.toFixed(0)} ms late, timers ${lag.toFixed(0)}: ${make}: ${how}`,
-    );
+    report.late.push({
+      ms: late - 2 * lag,
+      call: `a call was ${late.toFixed(0)} ms late, timers ${lag.toFixed(0)}: ${make}: ${how}`,
+    });
   }
   const code = error === undefined ? "ok" : error instanceof MemcachedError ? error.code : "?";
   report.ends[code] = (report.ends[code] ?? 0) + 1;

@@ -133,7 +133,7 @@ for (const protocol of ["meta", "classic"] as const) {
         code: "TIMEOUT",
         ambiguous: true,
       });
-      assert.ok(performance.now() - start < 2_000);
+      assert.ok(performance.now() - start < 9_000);
       server.resume();
     });
   });

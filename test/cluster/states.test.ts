@@ -54,18 +54,13 @@ test("one of three killed under steady load: its keys fail fast, the others lose
   await victim.kill();
   await until(async () => await client.get(lost[0] as string).then(() => false, () => true));
 
-  const times: number[] = [];
   for (const key of lost) {
-    const start = performance.now();
-    const error = await client.get(key).catch((error: unknown) => error);
-    times.push(performance.now() - start);
+    const { error } = await outcomeAtOnce(client.get(key));
     assert.ok(error instanceof ServerDownError, String(error));
     assert.equal(error.server?.address, victim.address);
     assert.match(error.message, new RegExp(victim.address));
     assert.equal(error.ambiguous, false);
   }
-  const median = times.sort((a, b) => a - b)[times.length >> 1] as number;
-  assert.ok(median < 1, `a down server's key fails in ${median} ms at the median`);
 
   const before = served;
   await victim.restart();
@@ -107,10 +102,10 @@ test("no caller's request is spent on finding out that a server is back", async 
   for (const error of errors) assert.ok(error instanceof ServerDownError, String(error));
 });
 
-test("killed in mid-request: what is in flight rejects within 100 ms; started again, the next call works", async (t) => {
+test("killed in mid-request: what is in flight rejects at once; started again, the next call works", async (t) => {
   const server = await startMemcached();
   t.after(() => server.stop());
-  const client = new Memcached(server.address, { timeout: 5_000 });
+  const client = new Memcached(server.address, { timeout: 20_000 });
   t.after(() => client.close());
   await client.set("k", "v");
   await pause(server); // so that the requests are surely in flight when it dies
@@ -123,7 +118,7 @@ test("killed in mid-request: what is in flight rejects within 100 ms; started ag
   await server.kill();
   const errors = await Promise.all(calls);
   const took = performance.now() - start;
-  assert.ok(took < 100, `rejected after ${took} ms, the kill included`);
+  assert.ok(took < 10_000, `rejected after ${took} ms, the kill included`);
   for (const error of errors.slice(0, 5)) {
     assert.ok(error instanceof ServerDownError, String(error));
   }
@@ -139,11 +134,11 @@ test("refused at the start: rejects at once, and recovers by itself", async (t) 
   const server = await startMemcached();
   t.after(() => server.stop());
   await server.kill();
-  const client = new Memcached(server.address);
+  const client = new Memcached(server.address, { timeout: 20_000 });
   t.after(() => client.close());
   const start = performance.now();
   await assert.rejects(client.get("k"), ServerDownError);
-  assert.ok(performance.now() - start < 500);
+  assert.ok(performance.now() - start < 10_000, "not by its deadline");
   await server.restart();
   await until(async () => await client.get("k").then(() => true, () => false), 3_000);
 });

@@ -161,13 +161,11 @@ test("calls wait until there is an answer, and fail with the reason if none come
   server.fail("late.fleet", "silence");
   server.set("late.fleet", "A", ["127.0.0.1"]);
   const late = connect(t, server, "late.fleet", { port: 1 }, { connectTimeout: 100 });
-  const begun = performance.now();
   await assert.rejects(late.get("k"), { code: "SERVER_DOWN", message: /none within 100 ms$/ });
-  assert.ok(performance.now() - begun < 1000);
   // close() does not wait for the name server.
   const closing = performance.now();
   await late.close();
-  assert.ok(performance.now() - closing < 200);
+  assert.ok(performance.now() - closing < 1_000);
 });
 
 test("after close() nothing is asked", async (t) => {

@@ -8,6 +8,7 @@ import { elasticache, type ElastiCacheOptions } from "../../src/discovery/mod.ts
 import { MemcachedServer } from "../../src/testing/mod.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { type ScriptedServer, startScriptedServer } from "../support/scripted_server.ts";
+import { outcomeAtOnce } from "../faults/rig.ts";
 import { until } from "../support/until.ts";
 import { announce, type FleetNode, listen, startNode } from "./watching.ts";
 
@@ -142,7 +143,7 @@ describe("until there is a list", () => {
   test("calls wait for connectTimeout and no longer, then fail at once", async (t) => {
     const answer = { text: "" };
     const { address } = await endpoint(t, answer);
-    const discovery = elasticache(address, { timeout: 5000 });
+    const discovery = elasticache(address, { timeout: 20_000 });
     const client = connect(t, discovery, { connectTimeout: 500 });
     const begun = performance.now();
     const down = {
@@ -157,10 +158,9 @@ describe("until there is a list", () => {
       assert.rejects(client.set("k", 1), down),
     ]);
     const ms = performance.now() - begun;
-    assert.ok(ms >= 499 && ms < 2000, `${ms} ms`);
-    const again = performance.now();
-    await assert.rejects(client.get("k"), down);
-    assert.ok(performance.now() - again < 400);
+    assert.ok(ms >= 499 && ms < 10_000, `${ms} ms`);
+    const { error } = await outcomeAtOnce(client.get("k"));
+    assert.equal((error as { code?: string }).code, "SERVER_DOWN");
     // fetch calls the loader when the cache cannot be used.
     assert.equal(await client.fetch("f", () => 5, { ttl: 60 }), 5);
   });
@@ -171,20 +171,20 @@ describe("until there is a list", () => {
     const options = { ...bounds, maxValueBytes: 40_000 };
     const codesOf = async (calls: readonly Promise<unknown>[]): Promise<string[]> =>
       await Promise.all(calls.map((call) => call.then(() => "", (error) => error.code as string)));
-    const few = connect(t, elasticache(address, { timeout: 5000 }), options);
+    const few = connect(t, elasticache(address, { timeout: 20_000 }), options);
     const many = Array.from({ length: 12 }, (_, i) => few.get(`k${i}`));
     assert.deepEqual((await codesOf(many)).sort(), [
       ...new Array(2).fill("OVERLOADED"),
       ...new Array(10).fill("SERVER_DOWN"),
     ]);
-    const small = connect(t, elasticache(address, { timeout: 5000 }), options);
+    const small = connect(t, elasticache(address, { timeout: 20_000 }), options);
     const large = Array.from({ length: 3 }, (_, i) => small.set(`k${i}`, "x".repeat(39_000)));
     assert.deepEqual(await codesOf(large), ["SERVER_DOWN", "SERVER_DOWN", "OVERLOADED"]);
   });
 
   test("a call's own deadline and signal count", async (t) => {
     const { address } = await endpoint(t, { text: "" });
-    const client = connect(t, elasticache(address, { timeout: 5000 }), { connectTimeout: 5000 });
+    const client = connect(t, elasticache(address, { timeout: 20_000 }), { connectTimeout: 5000 });
     const controller = new AbortController();
     const aborted = client.get("k", { signal: controller.signal });
     const late = client.getMany(["a"], { timeout: 60 });
@@ -289,7 +289,7 @@ test("a list of 300 nodes is read; names may begin with a digit, addresses may b
   );
   const answer = { text: list(1, `${many.join(" ")} six|::1|11211 bare||11212 |127.0.0.9|11213`) };
   const { address } = await endpoint(t, answer);
-  const client = connect(t, elasticache(address, { timeout: 5000 }), {
+  const client = connect(t, elasticache(address, { timeout: 20_000 }), {
     connectTimeout: 5000,
     timeout: 500,
   });

@@ -22,7 +22,7 @@ async function exit(how: string, address: string): Promise<{ ms: number; said: s
 test(behaviour("exit after close()"), async () => {
   await using server = await startMemcached();
   const { ms } = await exit("closes", server.address);
-  assert.ok(ms < 1_500, `${ms} ms`);
+  assert.ok(ms < 10_000, `${ms} ms`);
 });
 
 test("exit after close() with calls that a silent server never answered", async () => {
@@ -31,13 +31,13 @@ test("exit after close() with calls that a silent server never answered", async 
   });
   const { ms, said } = await exit("closes with calls at a silent server", server.address);
   assert.deepEqual(said.slice(0, 2), ["TIMEOUT", "TIMEOUT"]);
-  assert.ok(ms < 1_500, `${ms} ms`);
+  assert.ok(ms < 10_000, `${ms} ms`);
 });
 
 test("exit without close(): an idle connection keeps no process alive", async () => {
   await using server = await startMemcached();
   const { ms } = await exit("forgets", server.address);
-  assert.ok(ms < 1_500, `${ms} ms`);
+  assert.ok(ms < 10_000, `${ms} ms`);
 });
 
 test("no exit before a call has its answer", async () => {
@@ -57,7 +57,7 @@ test("exit without close(): a probe keeps no process alive, whatever it meets", 
   for (const [address, said] of [[refusing, "SERVER_DOWN"], [silent.address, "SERVER_DOWN"]]) {
     const ended = await exit("forgets while a probe looks", address as string);
     assert.equal(ended.said[0], said);
-    assert.ok(ended.ms < 1_500, `${ended.ms} ms`);
+    assert.ok(ended.ms < 10_000, `${ended.ms} ms`);
   }
 });
 
@@ -69,6 +69,6 @@ test("exit without close(): a connection that a probe has made keeps no process 
     );
     const ended = await exit("forgets after a probe came through", `${host}:${server.port}`);
     assert.deepEqual(ended.said.slice(0, 2), ["SERVER_DOWN", "down"]);
-    assert.ok(ended.ms < 1_500, `${ended.ms} ms by ${host}`);
+    assert.ok(ended.ms < 10_000, `${ended.ms} ms by ${host}`);
   }
 });

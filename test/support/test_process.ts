@@ -5,7 +5,8 @@
  * a file that hangs is ended and named, and several can run at once.
  */
 import { execFileSync, spawn } from "node:child_process";
-import { basename, resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import process from "node:process";
 import { findProgram } from "./find_memcached.ts";
 
@@ -84,7 +85,8 @@ export async function runTestFile(
   const child = spawn(path, args(file, name), {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true, // in a process group of its own, so that the whole group can be killed afterwards
-    env: { ...process.env, NO_COLOR: "1" },
+    // Node 24 needs half of the time to load files that it has compiled before.
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), "memwire-compiled"), ...process.env, NO_COLOR: "1" },
   });
   const group = child.pid;
   if (group !== undefined) groups.add(group);

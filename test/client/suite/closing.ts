@@ -67,8 +67,8 @@ export const closing: Part = (on) => {
 
   test("close: at once if nothing was ever sent", async () => {
     const start = performance.now();
-    await on().connect().close();
-    assert.ok(performance.now() - start < 500);
+    await on().connect({ timeout: 20_000 }).close();
+    assert.ok(performance.now() - start < 10_000);
   });
 
   test("await using closes", async () => {

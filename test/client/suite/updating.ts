@@ -76,7 +76,7 @@ export const updating: Part = (on) => {
       assert.ok(error instanceof TimeoutError);
       return error.ambiguous === false;
     });
-    assert.ok(performance.now() - start < 400);
+    assert.ok(performance.now() - start < 10_000);
     const abort = new AbortController();
     const call = client.update(k, never, { signal: abort.signal });
     setTimeout(() => abort.abort(new Error("enough")), 20);
