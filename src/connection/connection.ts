@@ -12,7 +12,8 @@ import type { Dialect, DialectName } from "../protocol/dialect.ts";
 import { MetaDialect } from "../protocol/meta.ts";
 import { ReadBuffer } from "../protocol/read_buffer.ts";
 import { isAtLeast, UNPACED_SINCE } from "../protocol/version.ts";
-import { afterReading, clearInterval, setImmediate, setInterval, wallClock } from "./clock.ts";
+import { Batches } from "./batches.ts";
+import { clearInterval, setInterval } from "./clock.ts";
 import { type Ending, type EndReason, partRequests } from "./ending.ts";
 import * as failure from "./failure.ts";
 import { HandshakeDriver, type HandshakeState } from "./handshake_driver.ts";
@@ -39,10 +40,6 @@ export interface ConnectionOwner {
 // said, so it uses up one slice at most.
 const CONNECT_SLICES = 5;
 
-// After a rest of this many ms the server may have closed the connection while the process slept, so the
-// socket is read before the first write.
-const REST_MS = 1_000;
-
 /** A connection, from its first attempt to its end. */
 export class Connection
   implements SocketEvents, IncomingEvents, SilenceEvents, Swept, ConnectionRef {
@@ -54,6 +51,7 @@ export class Connection
   readonly #connectTimer: ReturnType<typeof setInterval>;
   readonly #pending: Pending;
   readonly #silence: Silence;
+  readonly #batches: Batches;
   readonly #buffer = new ReadBuffer();
   readonly #replies: ReplyReader = new ReplyReader(this.#buffer);
   #dialect: Dialect = new ClassicDialect();
@@ -64,14 +62,9 @@ export class Connection
   #alone: boolean;
   #closing = false;
   #draining = false;
-  #flushDue = false;
-  /** The socket is being read before the flush. Meanwhile requests are not written. */
-  #looking = false;
   #swept = false;
   /** Whether the socket keeps the process alive. */
   #held = false;
-  /** When it was last in use, in ms since 1970: that clock goes on while a machine sleeps. */
-  #usedAt = 0;
 
   constructor(target: Target, settings: ConnectionSettings, owner: ConnectionOwner) {
     this.#target = target;
@@ -81,6 +74,7 @@ export class Connection
     this.#alone = target.alone;
     const { ref, onTrial, patience } = target;
     this.#silence = new Silence({ ...settings, ref, onTrial, patience }, this.#pending, this);
+    this.#batches = new Batches(this.#pending, this.#silence, settings.sweep, this.#watch);
     this.#handshake = new HandshakeDriver(
       target,
       { protocol: settings.protocol, known: target.dialect, version: target.version },
@@ -156,29 +150,14 @@ export class Connection
     if (admitted !== "admitted" && admitted !== "waits") {
       return request.refuse(failure.overloaded(this.#target.ref, admitted, this.#settings));
     }
-    if (!this.#flushDue) this.#openBatch();
-    if (admitted === "admitted") this.#write(request);
+    this.#batches.begin();
+    if (admitted === "admitted") this.#batches.write(request);
   }
 
   /** A listener that is called while the requests are taken off makes a call: it goes along with them. */
   #takeAlong(request: Request<unknown>): void {
     if (this.#draining) this.#pending.pushUnsent(request);
     else request.refuse(failure.gone(this.#target.ref));
-  }
-
-  #write(request: Request<unknown>): void {
-    if (this.#out !== undefined && !this.#looking) this.#out.add(request);
-    else this.#pending.pushUnsent(request);
-  }
-
-  /** Replies have come, so there may be room for requests that wait for it. */
-  #writeWaiting(): void {
-    for (;;) {
-      const request = this.#pending.shiftWaiting();
-      if (request === undefined) return;
-      if (!this.#flushDue) this.#openBatch();
-      this.#write(request);
-    }
   }
 
   /** Closes it when nobody waits for a reply any more. */
@@ -191,54 +170,6 @@ export class Connection
   /** Ends it now, as silent. */
   drop(error: MemcachedError): void {
     this.#end("silent", error);
-  }
-
-  // Writing
-
-  /**
-   * Begins a batch. It is written when every socket that had something to read has been read. So all calls that a
-   * web server makes in one turn of the event loop leave in one write: with 50 connections a request took 21 us of
-   * CPU in Node 20, and 35 with a write at the end of each tick. A lone call leaves as early.
-   */
-  #openBatch(): void {
-    const { sweep } = this.#settings;
-    this.#flushDue = true;
-    const resting = this.#out !== undefined && !this.#pending.due;
-    if (resting) this.#silence.rest();
-    if (resting && wallClock() - this.#usedAt >= REST_MS) {
-      this.#looking = true;
-      afterReading(this.#flush);
-    } else setImmediate(this.#flush);
-    this.#out?.restart();
-    this.#hold(true);
-    if (this.#swept) return;
-    this.#swept = true;
-    sweep.watch(this);
-  }
-
-  readonly #flush = (): void => {
-    // The sweep may have flushed already.
-    if (!this.#flushDue || this.#phase === "ended") return;
-    this.#flushDue = false;
-    const now = this.#settings.sweep.now();
-    this.#pending.setDeadlines(now);
-    this.#silence.asked(now);
-    if (this.#looking) {
-      this.#writeUnsent();
-      // Calls that were aborted meanwhile have left room, and no reply will come that says so.
-      this.#writeWaiting();
-    }
-    this.#out?.flush();
-  };
-
-  /** Writes the requests that have waited for the connection. */
-  #writeUnsent(): void {
-    this.#looking = false;
-    for (;;) {
-      const request = this.#pending.shiftUnsent();
-      if (request === undefined) return;
-      this.#out?.add(request);
-    }
   }
 
   // Connecting
@@ -276,11 +207,7 @@ export class Connection
       this,
     );
     this.#silence.ready();
-    this.#usedAt = wallClock();
-    this.#writeUnsent();
-    out.flush();
-    out.restart();
-    this.#writeWaiting();
+    this.#batches.ready(out);
   }
 
   // Reading
@@ -295,13 +222,13 @@ export class Connection
     if (this.#phase === "ended") return;
     if (this.#in === undefined) return this.#goOn(this.#handshake.received(this.#socket));
     if (!this.#in.read()) return this.#outOfStep();
-    this.#writeWaiting();
+    this.#batches.writeWaiting();
     if (this.#closing) this.#closeIfUnwanted();
   }
 
   askAlone(members: readonly Request<unknown>[]): void {
     this.#alone = true;
-    if (!this.#flushDue) this.#openBatch();
+    this.#batches.begin();
     for (const member of members) this.#out?.addAlone(member);
   }
 
@@ -311,7 +238,7 @@ export class Connection
     request.bind(this);
     request.measure();
     this.#pending.admitOwn(request);
-    if (!this.#flushDue) this.#openBatch();
+    this.#batches.begin();
     this.#out?.add(request);
   }
 
@@ -327,16 +254,22 @@ export class Connection
 
   sweep(now: number, blocked: number): boolean {
     if (this.#phase === "ended") return false;
-    this.#usedAt = wallClock();
-    // A fake of one of the runtime's functions may have swallowed the flush.
-    if (this.#flushDue) this.#flush();
+    this.#batches.used();
+    this.#batches.flush(); // a fake of one of the runtime's functions may have swallowed it
     this.#silence.look(now, blocked);
     if (this.#closing) this.#closeIfUnwanted();
     // Only a request that somebody waits for keeps the process alive, not the reply to a call that has
     // timed out.
-    this.#hold(this.#flushDue || this.#pending.wanted);
-    return this.#swept = this.#flushDue || !this.#pending.empty;
+    this.#hold(this.#batches.due || this.#pending.wanted);
+    return this.#swept = this.#batches.due || !this.#pending.empty;
   }
+
+  readonly #watch = (): void => {
+    this.#hold(true);
+    if (this.#swept) return;
+    this.#swept = true;
+    this.#settings.sweep.watch(this);
+  };
 
   hasStalled(): void {
     this.#owner.stalled(this);
@@ -367,6 +300,7 @@ export class Connection
   #end(reason: EndReason, error: Error | undefined): void {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
+    this.#batches.end();
     clearInterval(this.#connectTimer);
     const { answered } = this;
     const interrupted = this.#pending.due;

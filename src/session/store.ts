@@ -56,21 +56,8 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
    */
   constructor(options?: SessionStoreOptions) {
     this.#options = resolveStoreOptions(options);
-    const { client, namespace, seal, ttl, absoluteTtl, onIteration, serializer, maxBytes } =
-      this.#options;
-    const { alwaysSave, lastWriteWins } = this.#options;
-    const core = coreOf(client);
-    const { prefix, unsafeKeys } = core.options;
-    const codec = new RecordCodec({ serializer, seal, maxBytes, prefix });
-    this.#home = {
-      commands: new Commands<StoredRecord>(core, codec),
-      codec,
-      ids: new Ids(namespace, seal !== undefined, prefix, unsafeKeys === "hash"),
-      ttl,
-      absoluteTtl,
-      alwaysSave,
-      lastWriteWins,
-    };
+    this.#home = homeOf(this.#options);
+    const { client, namespace, seal, onIteration } = this.#options;
     this.#listing = new Listing({
       client,
       home: this.#home,
@@ -356,6 +343,24 @@ export class SessionStore<V = Record<string, unknown>> implements AsyncDisposabl
     const { ttl = this.#home.ttl } = call;
     return await commands.core.run(call, (deadline) => operation(key, record, ttl, deadline));
   }
+}
+
+/** Makes what the store's sessions share. */
+function homeOf(options: ResolvedStoreOptions): Home {
+  const { client, namespace, seal, ttl, absoluteTtl, serializer, maxBytes } = options;
+  const { alwaysSave, lastWriteWins } = options;
+  const core = coreOf(client);
+  const { prefix, unsafeKeys } = core.options;
+  const codec = new RecordCodec({ serializer, seal, maxBytes, prefix });
+  return {
+    commands: new Commands<StoredRecord>(core, codec),
+    codec,
+    ids: new Ids(namespace, seal !== undefined, prefix, unsafeKeys === "hash"),
+    ttl,
+    absoluteTtl,
+    alwaysSave,
+    lastWriteWins,
+  };
 }
 
 /** Whether what was read counts as absent: it is a marker, or a session past its absolute end. */

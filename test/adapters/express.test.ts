@@ -15,6 +15,7 @@ import {
 } from "../../src/adapters/express.ts";
 import { runInChild } from "../support/child.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
 
@@ -34,7 +35,7 @@ describe("createMemwireStore", () => {
   let stores = 0;
   before(async () => {
     memcached = await startMemcached();
-    client = new Memcached(memcached.address);
+    client = new Memcached(memcached.address, PATIENT);
     plain = new Memcached(memcached.address, {
       serializer: { serialize: () => ({ data: new Uint8Array(), flags: 0 }), deserialize: () => 1 },
     });

@@ -13,6 +13,7 @@ import { freePort, type MemcachedServer, startMemcached } from "../support/memca
 import { type Listener, serve } from "./error_page.ts";
 import { addCookie, compress } from "./response_patches.ts";
 import type { Shop } from "./visitor.ts";
+import { PATIENT } from "../support/patient.ts";
 
 type Handler = (
   request: IncomingMessage,
@@ -27,7 +28,7 @@ let store: SessionStore<Shop>;
 let down: SessionStore<Shop>;
 before(async () => {
   memcached = await startMemcached();
-  store = new SessionStore({ servers: memcached.address });
+  store = new SessionStore({ servers: memcached.address, ...PATIENT });
   down = new SessionStore({ servers: `127.0.0.1:${await freePort()}` });
 });
 after(async () => {

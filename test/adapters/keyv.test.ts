@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Memcached } from "../../mod.ts";
 import { MemwireKeyv } from "../../src/adapters/keyv.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
 const KEYS = ["a", "", "a b", "ns:a", "https://example.org/?q=a b", "x".repeat(400), "é"];
@@ -71,7 +72,7 @@ for (const unsafeKeys of ["reject", "hash"] as const) {
     });
 
     test("without a namespace clear leaves what is not under the client's prefix", async () => {
-      await using other = new Memcached(server.address);
+      await using other = new Memcached(server.address, PATIENT);
       await other.set("elsewhere", 1);
       const store = new MemwireKeyv(client);
       await store.set("a", 1);

@@ -8,6 +8,7 @@ import { type Session, SessionStore } from "../../mod.ts";
 import { type StoreOutcome, withNodeSession } from "../../src/adapters/node.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import { type Shop, Visitor } from "./visitor.ts";
+import { PATIENT } from "../support/patient.ts";
 
 type Handler = (
   request: IncomingMessage,
@@ -23,7 +24,7 @@ describe("withNodeSession", () => {
   let store: SessionStore<Shop>;
   before(async () => {
     memcached = await startMemcached();
-    store = new SessionStore({ servers: memcached.address });
+    store = new SessionStore({ servers: memcached.address, ...PATIENT });
   });
   after(async () => {
     await store.close();

@@ -3,9 +3,10 @@ import { EventEmitter } from "node:events";
 import process from "node:process";
 import { Memcached } from "../../mod.ts";
 import { createMemwireStore } from "../../src/adapters/express.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const MemwireStore = createMemwireStore({ Store: EventEmitter });
-const client = new Memcached(process.argv[2]);
+const client = new Memcached(process.argv[2], PATIENT);
 const store = new MemwireStore({ client });
 
 let next = (): void => {};

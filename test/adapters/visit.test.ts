@@ -7,13 +7,14 @@ import { resolveCookie, Visit } from "../../src/adapters/visit.ts";
 import { startGate } from "../session/gate.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import type { Shop } from "./visitor.ts";
+import { PATIENT } from "../support/patient.ts";
 
 describe("a visit", () => {
   let server: MemcachedServer;
   let store: SessionStore<Shop>;
   before(async () => {
     server = await startMemcached();
-    store = new SessionStore({ servers: server.address });
+    store = new SessionStore({ servers: server.address, ...PATIENT });
   });
   after(async () => {
     await store.close();

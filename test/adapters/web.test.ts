@@ -4,6 +4,7 @@ import { CorruptValueError, Memcached, MemcachedError, SessionStore } from "../.
 import { withSession, type WithSessionOptions } from "../../src/adapters/web.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import { Application, type Shop, Visitor } from "./visitor.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const REFUSED = { name: "TypeError", code: "ERR_INVALID_ARGUMENT" };
 
@@ -12,7 +13,7 @@ describe("withSession", () => {
   let store: SessionStore<Shop>;
   before(async () => {
     server = await startMemcached();
-    store = new SessionStore({ servers: server.address });
+    store = new SessionStore({ servers: server.address, ...PATIENT });
   });
   after(async () => {
     await store.close();
@@ -227,7 +228,7 @@ describe("withSession", () => {
     await assert.rejects(visitor.visit("/throw"), /the handler has failed/);
     const id = visitor.cookie.split("=")[1] as string;
     assert.deepEqual(await store.get(id), { cart: ["tea"] });
-    const client = new Memcached(server.address);
+    const client = new Memcached(server.address, PATIENT);
     await client.set(store.mcKey(id), "no session");
     await client.close();
     await assert.rejects(visitor.visit("/"), CorruptValueError);

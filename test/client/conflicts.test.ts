@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConflictError, Memcached, TimeoutError } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
+import { PATIENT } from "../support/patient.ts";
 
 for (const protocol of ["meta", "classic"] as const) {
   test(`${protocol}: update gives up after a hundred conflicts, or when its time is over`, async (t) => {
@@ -32,7 +33,7 @@ for (const protocol of ["meta", "classic"] as const) {
 
 test("if an update's function rejects after the deadline, that is no unhandled rejection", async (t) => {
   const server = await startMemcached();
-  const client = new Memcached(server.address);
+  const client = new Memcached(server.address, PATIENT);
   t.after(() => client.close());
   t.after(() => server.stop());
   await client.set("k", 1);

@@ -9,6 +9,7 @@ import { inspect } from "node:util";
 import { CorruptValueError, Memcached, type Serializer } from "../../mod.ts";
 import type { CommandMessage } from "../../src/messages.ts";
 import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { PATIENT } from "../support/patient.ts";
 
 describe("leaks", () => {
   let server: MemcachedServer;
@@ -16,7 +17,7 @@ describe("leaks", () => {
   after(() => server.stop());
 
   test("a listener that stores does not change what is being stored", async () => {
-    await using client = new Memcached(server.address);
+    await using client = new Memcached(server.address, PATIENT);
     let inner: Promise<void> | undefined;
     let heard = false;
     const store = (message: unknown): void => {
@@ -41,7 +42,7 @@ describe("leaks", () => {
       deserialize: (data) => JSON.parse(Buffer.from(data).toString()),
     };
     await using client = new Memcached(server.address, { serializer });
-    await using plain = new Memcached(server.address);
+    await using plain = new Memcached(server.address, PATIENT);
     await plain.set("token", Buffer.from("secret-token-123"));
     const error: unknown = await client.get("token").catch((error: unknown) => error);
     assert.ok(error instanceof CorruptValueError);
@@ -50,7 +51,7 @@ describe("leaks", () => {
   });
 
   test("calls of several commands that share a signal have one listener on it", async () => {
-    await using client = new Memcached(server.address);
+    await using client = new Memcached(server.address, PATIENT);
     const controller = new AbortController();
     const { signal } = controller;
     let listeners = 0;

@@ -4,13 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Memcached, type MemcachedOptions } from "../../mod.ts";
+import { Memcached } from "../../mod.ts";
 import { MemcachedServer } from "../../src/testing/mod.ts";
 import { type MemcachedServer as RealServer, startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
+import { PATIENT } from "../support/patient.ts";
 
-const PATIENT: MemcachedOptions = { timeout: 10_000, connectTimeout: 10_000 };
 const LINE = /\r\n$/;
 
 /** Another client: one line of meta commands at a time. */

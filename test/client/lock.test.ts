@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { describe, test } from "node:test";
-import { type Lock, Memcached, type MemcachedOptions } from "../../mod.ts";
+import { type Lock, Memcached } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { startProxy } from "../support/fault_proxy.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
-
-const PATIENT: MemcachedOptions = { timeout: 10_000, connectTimeout: 10_000 };
+import { PATIENT } from "../support/patient.ts";
 
 function held(lock: Lock | undefined): Lock {
   assert.ok(lock !== undefined);

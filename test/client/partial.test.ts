@@ -5,6 +5,7 @@ import { Memcached, type MemcachedError, PartialError, ServerDownError } from ".
 import { partial } from "../../src/client/partial.ts";
 import { MemcachedServer } from "../../src/testing/mod.ts";
 import { freePort } from "../support/memcached.ts";
+import { PATIENT } from "../support/patient.ts";
 
 async function failure(call: Promise<unknown>): Promise<PartialError> {
   try {
@@ -47,7 +48,7 @@ test("counts keys and servers, and names codes and addresses", async (t) => {
     assert.match(error.message, /^2 of 3 servers failed: 2 SERVER_DOWN \(127[^()]*, 127[^()]*\)$/);
   }
 
-  const lone = new Memcached(a);
+  const lone = new Memcached(a, PATIENT);
   t.after(() => lone.close());
   assert.equal(
     (await failure(lone.getMany(["x", "y", "z"]))).message,

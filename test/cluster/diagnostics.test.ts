@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { Memcached, MemcachedError, ServerDownError } from "../../mod.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { until } from "../support/until.ts";
+import { PATIENT } from "../support/patient.ts";
 
 type Message = Record<string, unknown>;
 
@@ -62,7 +63,7 @@ test("a call for which nothing is sent is published too", async (t) => {
   t.after(() => server.stop());
   await server.kill();
   const ends = listen(t, "memwire:command:end", server.address);
-  const client = new Memcached(server.address);
+  const client = new Memcached(server.address, PATIENT);
   t.after(() => client.close());
   await assert.rejects(client.get("k"), ServerDownError);
   await assert.rejects(client.get("k"), ServerDownError);
@@ -74,7 +75,7 @@ test("an aborted call ends with an error that is not the caller's own reason", a
   const server = await startMemcached();
   t.after(() => server.stop());
   const ends = listen(t, "memwire:command:end", server.address);
-  const client = new Memcached(server.address);
+  const client = new Memcached(server.address, PATIENT);
   t.after(() => client.close());
   const controller = new AbortController();
   const call = client.get("k", { signal: controller.signal });
@@ -89,7 +90,7 @@ test("connections and servers: open, ready, up; close, down; and up again", asyn
   t.after(() => server.stop());
   const connections = listen(t, "memwire:connection", server.address);
   const states = listen(t, "memwire:server", server.address);
-  const client = new Memcached(server.address);
+  const client = new Memcached(server.address, PATIENT);
   t.after(() => client.close());
   await client.get("k");
   const ref = { id: server.address, address: server.address };

@@ -6,11 +6,12 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, Memcached, ServerDownError } from "../../mod.ts";
 import type { ConnectionMessage, ServerMessage } from "../../src/messages.ts";
-import { atBest, behave, outcome, outcomeAtOnce, PATIENT, valueOf } from "../faults/rig.ts";
+import { behave, outcome, outcomeAtOnce, PATIENT, valueOf } from "../faults/rig.ts";
 import { startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
 import { until } from "../support/until.ts";
+import { atBest } from "../support/at_best.ts";
 
 /** A server that closes each connection at once, and notes when they arrived. */
 async function closing(): Promise<{ address: string; times: number[]; stop(): Promise<void> }> {

@@ -8,10 +8,11 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, Memcached, ServerDownError, TimeoutError } from "../../mod.ts";
 import type { ServerMessage } from "../../src/messages.ts";
-import { answer, atBest, DIALECTS, outcome, outcomeAtOnce, valueOf } from "../faults/rig.ts";
+import { answer, DIALECTS, outcome, outcomeAtOnce, valueOf } from "../faults/rig.ts";
 import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
 import { type Case, together } from "../support/together.ts";
 import { until } from "../support/until.ts";
+import { atBest } from "../support/at_best.ts";
 
 /** Answers correctly until it is asked about a key that begins with "stuck"; then it says nothing more. */
 async function getStuck(peer: Peer): Promise<void> {

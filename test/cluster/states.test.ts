@@ -7,6 +7,7 @@ import { type MemcachedServer, startMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { until } from "../support/until.ts";
 import { answer, outcomeAtOnce } from "../faults/rig.ts";
+import { PATIENT } from "../support/patient.ts";
 
 async function three(): Promise<MemcachedServer[]> {
   return await Promise.all([startMemcached(), startMemcached(), startMemcached()]);
@@ -77,7 +78,7 @@ test("one of three killed under steady load: its keys fail fast, the others lose
 test("no caller's request is spent on finding out that a server is back", async (t) => {
   const server = await startMemcached();
   t.after(() => server.stop());
-  const client = new Memcached(server.address);
+  const client = new Memcached(server.address, PATIENT);
   t.after(() => client.close());
   await client.set("k", "v");
   await server.kill();
@@ -221,7 +222,7 @@ test("a server that closes an idle connection is not a failure: the next call ha
     await peer.end();
   });
   t.after(() => server.stop());
-  const client = new Memcached(server.address);
+  const client = new Memcached(server.address, PATIENT);
   t.after(() => client.close());
   assert.equal(await client.get("a"), "the value of a");
   await until(() => server.peers.length === 1);

@@ -64,7 +64,7 @@ const inBothDialects = (dialect: typeof DIALECTS[number]): Record<string, () => 
     const ends = await Promise.all([outcome(client.get("k")), outcome(client.set("k", "v"))]);
     for (const { error, ms } of ends) {
       assert.ok(error instanceof TimeoutError, String(error));
-      assert.ok(ms >= 1_000 && ms < 5_000, `${ms} ms`);
+      assert.ok(ms >= 1_000 && ms < 20_000, `${ms} ms`);
     }
   },
 

@@ -21,6 +21,7 @@ import {
 import { together } from "../support/together.ts";
 import { until } from "../support/until.ts";
 import { answer, behave, outcome, outcomeAtOnce, valueOf } from "./rig.ts";
+import { PATIENT } from "../support/patient.ts";
 
 /** A server whose script gets the handshake too. Its second connection behaves. */
 function wild(script: Script): Promise<ScriptedServer> {
@@ -168,7 +169,7 @@ const cases = together({
         connectionEvents.subscribe(listen);
         serverEvents.subscribe(listen);
         try {
-          await using client = new Memcached(server.address);
+          await using client = new Memcached(server.address, PATIENT);
           const calls = [client.get("a"), client.get("b"), client.set("c", "v")];
           assert.deepEqual(await Promise.all(calls), [valueOf("a"), valueOf("b"), undefined]);
           const closed = name === "FIN" || name === "RST";
@@ -188,7 +189,7 @@ const cases = together({
     async () => {
       for (const version of ["1.6.17", "1.5.22", "1.4.39_beta", "mcrouter 41.0", "unknown"]) {
         await using server = await startScriptedServer(behave, { dialect: "closing", version });
-        await using client = new Memcached(server.address);
+        await using client = new Memcached(server.address, PATIENT);
         assert.equal(await client.get("a"), valueOf("a"));
         const peer = server.peers[0] as Peer;
         assert.equal(Buffer.from(peer.received).toString(), "version\r\nget a\r\n", version);
@@ -280,7 +281,7 @@ const cases = together({
 
   "more connections than the server accepts": async () => {
     await using server = await startMemcached({ args: ["-c", "20"] });
-    const clients = Array.from({ length: 24 }, () => new Memcached(server.address));
+    const clients = Array.from({ length: 24 }, () => new Memcached(server.address, PATIENT));
     try {
       const ends = await Promise.all(clients.map((client) => outcome(client.set("k", "v"))));
       const errors = ends.map(({ error }) => error).filter((error) => error !== undefined);

@@ -18,7 +18,8 @@ import {
 import { borrowMemcached } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
-import { answer, atBest, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf } from "./rig.ts";
+import { answer, type Dialect, DIALECTS, outcome, PATIENT, rig, valueOf } from "./rig.ts";
+import { atBest } from "../support/at_best.ts";
 
 const LATEST = 50;
 

@@ -10,6 +10,7 @@ import { Memcached, TimeoutError } from "../../mod.ts";
 import { startMany } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { outcome } from "./rig.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const NAMES = [
   "setTimeout",
@@ -76,7 +77,7 @@ for (const [name, fake] of Object.entries(FAKES)) {
         assert.equal(await client.update("k", (value) => `${value}!`), "v!");
         assert.equal(await client.increment("n", 1, { initial: 5 }), 5n);
         if (warm) return;
-        const other = new Memcached(addresses);
+        const other = new Memcached(addresses, PATIENT);
         assert.equal(await other.get("k"), "v!");
         await other.close();
         await client.close();

@@ -23,7 +23,11 @@ export interface Flooded {
 
 const [address = "", dialect, ...numbers] = process.argv.slice(2);
 const [calls = 0, perTick = 0, bytes = 0] = numbers.map(Number);
-const client = new Memcached(address, { protocol: dialect as "meta" | "classic", timeout: 1_000 });
+const client = new Memcached(address, {
+  protocol: dialect as "meta" | "classic",
+  timeout: 1_000,
+  connectTimeout: 5_000,
+});
 const value = "v".repeat(bytes);
 const ends: Record<string, number> = {};
 let left = calls;
@@ -37,7 +41,7 @@ const ended = (code: string): void => {
 const resolved = (): void => ended("resolved");
 const rejected = (error: { code: string }): void => ended(error.code);
 
-await client.set("first", value); // the server stops reading after this
+await client.set("first", value, { timeout: 20_000 }); // the server stops reading after this
 await sleep(50);
 const before = process.memoryUsage().rss;
 const measure = (): void => {

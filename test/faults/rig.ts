@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Memcached, type MemcachedOptions } from "../../mod.ts";
+import { PATIENT } from "../support/patient.ts";
 import { done, hit } from "../support/replies.ts";
 import {
   type Command,
@@ -13,11 +14,10 @@ import {
   startScriptedServer,
 } from "../support/scripted_server.ts";
 
+export { PATIENT };
+
 export const DIALECTS = ["meta", "classic"] as const;
 export type Dialect = (typeof DIALECTS)[number];
-
-/** Timeouts of calls that must succeed, however busy the machine is. */
-export const PATIENT = { timeout: 20_000, connectTimeout: 20_000 } as const;
 
 /** Returns the value that the behaving server has under a key. */
 export function valueOf(key: string): string {
@@ -99,20 +99,6 @@ export async function outcome(call: Promise<unknown>): Promise<Outcome> {
     return { value, ms: performance.now() - start };
   } catch (error) {
     return { error: error as Error, ms: performance.now() - start };
-  }
-}
-
-/**
- * Runs a case again, up to three times, until it succeeds. It is for cases that measure milliseconds: a machine
- * that does something else meanwhile makes them fail now and then, and a fault of ours does every time.
- */
-export async function atBest(run: () => Promise<void>): Promise<void> {
-  for (let tries = 1;; tries++) {
-    try {
-      return await run();
-    } catch (error) {
-      if (tries === 3) throw error;
-    }
   }
 }
 

@@ -25,6 +25,7 @@ import { startScriptedServer } from "../support/scripted_server.ts";
 import { together } from "../support/together.ts";
 import { until } from "../support/until.ts";
 import { outcome } from "./rig.ts";
+import { PATIENT } from "../support/patient.ts";
 
 /** Asserts that calls are refused with these words, on the connection and on that of admin commands. */
 async function assertRefused(
@@ -81,7 +82,7 @@ async function listen(server: Server): Promise<string> {
 const cases = together({
   "Redis": async () => {
     await using redis = new Redis(await freePort());
-    const probe = new Memcached(redis.address);
+    const probe = new Memcached(redis.address, PATIENT);
     // It takes a moment to listen.
     await until(async () => !/ECONNREFUSED/.test(String((await outcome(probe.get("k"))).error)));
     await probe.close();

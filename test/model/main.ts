@@ -18,6 +18,7 @@ import { Random } from "../v8/random.ts";
 import { History, type Stage, Violation } from "./history.ts";
 import { makeTrouble, startFaulty } from "./servers.ts";
 import type { Command, Result } from "./worker.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const SERVERS = 3;
 const WORKERS = 2;
@@ -31,7 +32,7 @@ const servers = await startFaulty(SERVERS);
 const addresses = servers.map(({ address }) => address);
 const namespace = "model:";
 const workers = Array.from({ length: WORKERS }, () => startWorker(namespace, addresses));
-const client = new Memcached(addresses);
+const client = new Memcached(addresses, PATIENT);
 const keys = new SessionStore({ client, namespace, secret: "only for the names of keys" });
 
 const stage: Stage = {

@@ -14,6 +14,7 @@ import { until } from "../support/until.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { ADD, CAS } from "./moves.ts";
 import { describeDialects, type Fields, fieldsOf, storedSession } from "./stores.ts";
+import { PATIENT } from "../support/patient.ts";
 
 /** What was lost: the write itself ("request") or its reply ("reply"). The client cannot tell which. */
 const LOSSES = ["request", "reply"] as const;
@@ -278,7 +279,7 @@ describeDialects("a write whose outcome is unknown", (stores) => {
     t.after(() => server.stop());
     const store = stores.make({ servers: server.address });
     const id = await storedSession(store, { text: "short" });
-    const filling = new Memcached(server.address);
+    const filling = new Memcached(server.address, PATIENT);
     t.after(() => filling.close());
     const large = "x".repeat(100_000);
     const many = Array.from({ length: 40 }, (_, n) => [`${n}`, large] as const);

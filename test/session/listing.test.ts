@@ -13,6 +13,7 @@ import {
 import { type MemcachedServer, startMany, startMemcached } from "../support/memcached.ts";
 import { startGate } from "./gate.ts";
 import { DIALECTS, type Fields, rawClient, storedSession, Stores } from "./stores.ts";
+import { PATIENT } from "../support/patient.ts";
 
 /** Collects everything that an iterator yields. */
 async function all<T>(iterator: AsyncIterable<T>): Promise<T[]> {
@@ -121,7 +122,7 @@ for (const protocol of DIALECTS) {
     t.after(() => foreign.close());
     await foreign.set("theirs", { data: new Uint8Array(3), flags: 1 });
 
-    const client = new Memcached(addresses);
+    const client = new Memcached(addresses, PATIENT);
     const holders = [...expected.keys()].map((id) => client.serverFor(store.mcKey(id)).id);
     assert.equal(new Set(holders).size, 2, "both servers hold some");
     assert.deepEqual((await all(store.keys())).sort(), [...expected.keys()].sort());

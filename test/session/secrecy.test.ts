@@ -10,6 +10,7 @@ import { freePort } from "../support/memcached.ts";
 import { startScriptedServer } from "../support/scripted_server.ts";
 import { startGate } from "./gate.ts";
 import { describeDialects, type Fields, someId, storedSession } from "./stores.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const VALUE = "VALUE-nobody-may-see";
 const SECRET = "SECRET-nobody-may-see, long enough";
@@ -166,7 +167,11 @@ describeDialects("no id and no value is visible", (stores) => {
     }, { dialect });
     t.after(() => server.stop());
     for (const _ of replies) {
-      const store = new SessionStore({ servers: server.address, namespace: stores.namespace });
+      const store = new SessionStore({
+        servers: server.address,
+        ...PATIENT,
+        namespace: stores.namespace,
+      });
       const error = await rejection(store.pop(id, { timeout: 200 }));
       assertSilent(error, [id, VALUE]);
       await store.close();

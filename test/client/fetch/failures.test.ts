@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Memcached, type MemcachedOptions } from "../../../mod.ts";
+import { Memcached } from "../../../mod.ts";
 import { MemcachedServer as FakeServer } from "../../../src/testing/mod.ts";
 import { startMany, startMemcached } from "../../support/memcached.ts";
 import { startScriptedServer } from "../../support/scripted_server.ts";
 import { until } from "../../support/until.ts";
 import { converse, Counted, heard, item } from "./conversation.ts";
+import { PATIENT } from "../../support/patient.ts";
 
 const OPTIONS = { ttl: 60, stale: 10, lease: 2 };
-const PATIENT: MemcachedOptions = { timeout: 10_000, connectTimeout: 10_000 };
 const unwanted = (): never => assert.fail("loaded");
 
 for (const protocol of ["meta", "classic"] as const) {

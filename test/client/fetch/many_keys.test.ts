@@ -4,11 +4,10 @@ import diagnostics from "node:diagnostics_channel";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
-import { Memcached, type MemcachedOptions, type Selector } from "../../../mod.ts";
+import { Memcached, type Selector } from "../../../mod.ts";
+import { PATIENT } from "../../support/patient.ts";
 
 const OPTIONS = { ttl: 60, stale: 10, lease: 2 };
-const PATIENT: MemcachedOptions = { timeout: 10_000, connectTimeout: 10_000 };
-
 for (const protocol of ["meta", "classic"] as const) {
   test(`thousands of keys at a server that goes down: all loaded by one load, ${protocol}`, async () => {
     const closing = createServer((socket) => {
