@@ -25,7 +25,7 @@ const cases = together(Object.fromEntries(
             process.kill(pid, "SIGSTOP");
             await sleep(200);
             peer.end();
-            await sleep(1_500);
+            await sleep(3_500);
             process.kill(pid, "SIGCONT");
           }
           for (;;) {

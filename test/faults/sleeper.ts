@@ -27,4 +27,4 @@ async function write(): Promise<void> {
   await client.close();
 }
 
-setTimeout(() => void write(), 1_200);
+setTimeout(() => void write(), 3_000);
