@@ -25,6 +25,8 @@ export class Batches {
   #due = false;
   /** The socket is being read before the batch leaves. Meanwhile requests are not written. */
   #looking = false;
+  /** It is overdue, and that was seen once before. */
+  #overdue = false;
   /** When the connection was last in use, in ms since 1970: that clock goes on while a machine sleeps. */
   #usedAt = 0;
 
@@ -68,6 +70,7 @@ export class Batches {
     if (resting) this.#silence.rest();
     if (resting && wallClock() - this.#usedAt >= REST_MS) {
       this.#looking = true;
+      this.#overdue = false;
       afterReading(this.flush);
     } else setImmediate(this.flush);
     this.#out?.restart();
@@ -93,17 +96,27 @@ export class Batches {
   /** Writes the batch, if one is due. */
   readonly flush = (): void => {
     if (!this.#due) return;
+    if (this.#looking) {
+      this.#writeUnsent();
+      // Calls that were aborted meanwhile have left room, and no reply will come that says so. They belong to this
+      // batch, so it is due until now: a new one would begin where this one stands.
+      this.writeWaiting();
+    }
     this.#due = false;
     const now = this.#sweep.now();
     this.#pending.setDeadlines(now);
     this.#silence.asked(now);
-    if (this.#looking) {
-      this.#writeUnsent();
-      // Calls that were aborted meanwhile have left room, and no reply will come that says so.
-      this.writeWaiting();
-    }
     this.#out?.flush();
   };
+
+  /**
+   * Writes a batch that is overdue, as it is if a fake of one of the runtime's functions has swallowed its turn. A
+   * caller that has blocked the event loop makes it overdue too: then the socket is still read first.
+   */
+  flushOverdue(): void {
+    if (this.#looking && !this.#overdue) this.#overdue = true;
+    else this.flush();
+  }
 
   /** Writes the requests that have waited for the connection. */
   #writeUnsent(): void {

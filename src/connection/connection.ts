@@ -223,7 +223,9 @@ export class Connection
     if (this.#in === undefined) return this.#goOn(this.#handshake.received(this.#socket));
     if (!this.#in.read()) return this.#outOfStep();
     this.#batches.writeWaiting();
-    if (this.#closing) this.#closeIfUnwanted();
+    if (!this.#closing) return;
+    this.#out?.endLines();
+    this.#closeIfUnwanted();
   }
 
   askAlone(members: readonly Request<unknown>[]): void {
@@ -255,7 +257,7 @@ export class Connection
   sweep(now: number, blocked: number): boolean {
     if (this.#phase === "ended") return false;
     this.#batches.used();
-    this.#batches.flush(); // a fake of one of the runtime's functions may have swallowed it
+    this.#batches.flushOverdue();
     this.#silence.look(now, blocked);
     if (this.#closing) this.#closeIfUnwanted();
     // Only a request that somebody waits for keeps the process alive, not the reply to a call that has

@@ -173,9 +173,18 @@ export class Pending {
       request.sent = true;
       request.value = "";
       request.items = null;
+      if (request.members !== null) request.members.forEach(this.#notice);
     }
     this.#batched = 0;
   }
+
+  /**
+   * Notices a deadline that was set before the call was made. While gets are gathered for a line they stand in no
+   * ring, so a look at the rings forgets it.
+   */
+  readonly #notice = ({ deadline }: Request<unknown>): void => {
+    if (deadline > 0 && deadline < this.#earliest) this.#earliest = deadline;
+  };
 
   /** The request waits for the connection. */
   pushUnsent(request: Request<unknown>): void {

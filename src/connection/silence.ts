@@ -107,6 +107,7 @@ export class Silence {
   /** No reply is due: a silence begins with the next request. */
   rest(): void {
     this.#since = Infinity;
+    this.#behind = false; // every reply has come
   }
 
   asked(now: number): void {

@@ -319,6 +319,25 @@ test("a loop that is busy all the time still expires calls, even if bytes keep c
   assert.ok(ms < 10_000, `${ms} ms`);
 });
 
+test("a loop that was blocked before, too, loses no reply", () =>
+  atBest(async () => {
+    await using at = await rig("meta", async (peer) => {
+      for (;;) {
+        const get = await peer.next();
+        if (get.key === "slow") await sleep(50);
+        await peer.write(answer(get));
+      }
+    }, { timeout: 200 });
+    await at.client.get("warm", { timeout: PATIENT.timeout });
+    const first = at.client.get("fast", { timeout: PATIENT.timeout });
+    block(80);
+    await first;
+    await sleep(600);
+    const call = outcome(at.client.get("slow"));
+    block(1_000);
+    assert.equal((await call).value, valueOf("slow"));
+  }));
+
 test("a loop that is busy all the time still expires calls", async () => {
   await using at = await silent("meta");
   const busy = setInterval(() => {
