@@ -26,6 +26,7 @@ import { SessionStore } from "../session/store.ts";
 import {
   changeLife,
   changeSession,
+  copyChanges,
   isOver,
   type Lifetime,
   lifetimeOf,
@@ -230,7 +231,7 @@ export function createMemwireStore<S extends { Store: unknown }>(
 
     async #set(id: string, session: StoredSession): Promise<void> {
       const life = lifetimeOf(session, this.#rules);
-      if (life === undefined) return await this.#destroy(id);
+      if (life === undefined) return await this.#end(id, session, "fields");
       const known = viewOf(session);
       if (known?.handle.id === id) {
         if (isOver(known.handle) && await this.#hasEnded(id)) return;
@@ -264,7 +265,7 @@ export function createMemwireStore<S extends { Store: unknown }>(
     async #touch(id: string, session: StoredSession): Promise<void> {
       if (this.#rules.disableTouch) return;
       const life = lifetimeOf(session, this.#rules);
-      if (life === undefined) return await this.#destroy(id);
+      if (life === undefined) return await this.#end(id, session, "cookie");
       let view = viewOf(session);
       if (view?.handle.id !== id) {
         const handle = await this.#store.open(id);
@@ -273,6 +274,23 @@ export function createMemwireStore<S extends { Store: unknown }>(
       } else if (isOver(view.handle) && await this.#hasEnded(id)) return;
       changeLife(view, session, life);
       await this.#store.storeSession(view.handle);
+    }
+
+    /**
+     * Deletes a session that has ended for this request. But another one may have given it a later end meanwhile: then
+     * it lives, with what this request has changed.
+     */
+    async #end(id: string, session: StoredSession, what: "cookie" | "fields"): Promise<void> {
+      const known = viewOf(session);
+      if (known?.handle.id !== id) return await this.#destroy(id);
+      const stored = await this.#get(id);
+      if (stored === null) return;
+      copyChanges(known, session, stored, what);
+      const life = lifetimeOf(stored, this.#rules);
+      if (life === undefined) return await this.#destroy(id);
+      const { handle } = viewOf(stored) as View;
+      changeSession(viewOf(stored) as View, stored, life);
+      await this.#store.storeSession(handle);
     }
 
     /** Whether a session has ended: another request may have given it a later end than this one has read. */

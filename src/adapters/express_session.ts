@@ -203,11 +203,16 @@ export function viewOf(session: object): View | undefined {
   return undefined;
 }
 
+/** What JSON would take of a session. */
+function sourceOf(session: object): object {
+  const { toJSON } = session as { toJSON?: unknown };
+  return typeof toJSON === "function" ? toJSON.call(session, "") as object : session;
+}
+
 /** Brings what the request has changed into the handle, to be stored. */
 export function changeSession(view: View, session: object, life: Lifetime): void {
   const { handle, seen } = view;
-  const { toJSON } = session as { toJSON?: unknown };
-  const source = typeof toJSON === "function" ? toJSON.call(session, "") as object : session;
+  const source = sourceOf(session);
   for (const name of seen.keys()) {
     if (Object.hasOwn(source, name)) continue;
     seen.delete(name);
@@ -252,6 +257,23 @@ export function changeLife(view: View, { cookie }: StoredSession, life: Lifetime
     // As long as before, but counted from now. If another request has set an end meanwhile, that one stays.
     const known = handle.get(END);
     handle.update(END, (stored) => stored === known ? end : stored);
+  }
+}
+
+/** Puts what the request has changed, the cookie or all fields, into the session as another request has stored it. */
+export function copyChanges(
+  { seen }: View,
+  session: StoredSession,
+  stored: StoredSession,
+  what: "cookie" | "fields",
+): void {
+  const source = sourceOf(session);
+  const changes = cookieChanges((source as StoredSession).cookie, seen.get("cookie"));
+  if (changes !== undefined) stored.cookie = changedCookie(stored.cookie, changes) as StoredCookie;
+  if (what === "cookie") return;
+  for (const name of seen.keys()) if (!Object.hasOwn(source, name)) delete stored[name];
+  for (const [name, value] of Object.entries(source)) {
+    if (name !== "cookie" && !isSameJson(value, seen.get(name))) setField(stored, name, value);
   }
 }
 

@@ -79,8 +79,8 @@ export interface NodeResponse extends ServerResponseLike {
  *
  * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),
  * cleared after `session.destroy()`, and otherwise left alone, so that a slow request never undoes a login or
- * a logout. Every response gets `Vary: Cookie`. If memcached cannot be reached, the visitor gets 503 with
- * Retry-After: 1, or the answer of `onUnavailable`, and the cookie is left alone. But if the session was stored
+ * a logout. Every response gets `Vary: Cookie`, and one that sets the cookie gets `Cache-Control: private`. If
+ * memcached cannot be reached, the visitor gets 503 with Retry-After: 1, or the answer of `onUnavailable`, and the cookie is left alone. But if the session was stored
  * under a new id before, that answer sets the cookie too, as does the framework's error page, because otherwise
  * the visitor would not know the new id.
  *

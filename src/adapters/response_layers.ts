@@ -145,8 +145,7 @@ function* pairs(list: readonly unknown[]): Generator<[string, unknown]> {
 function addHeaders(response: ServerResponseLike, setCookie: string | undefined): void {
   response.setHeader("Vary", varyCookie(textOf(response.getHeader("Vary"))));
   if (setCookie === undefined) return;
-  const caching = privateCaching(textOf(response.getHeader("Cache-Control")));
-  if (caching !== undefined) response.setHeader("Cache-Control", caching);
+  response.setHeader("Cache-Control", privateCaching(textOf(response.getHeader("Cache-Control"))));
   const others = response.getHeader("Set-Cookie");
   const cookies = others === undefined ? [] : [others].flat().map(String);
   if (!cookies.includes(setCookie)) response.setHeader("Set-Cookie", [...cookies, setCookie]);

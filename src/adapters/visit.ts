@@ -104,8 +104,7 @@ export class Visit<F> {
    */
   async store(): Promise<StoreOutcome> {
     const cookie = this.#cookie;
-    const { id } = this.session;
-    const saved = await this.#save();
+    const { saved, id } = await this.#save();
     if (saved === "deleted") {
       this.setCookie = this.#brought === undefined ? undefined : sessionCookie(undefined, cookie);
     } else if (saved === "stored") {
@@ -118,16 +117,18 @@ export class Visit<F> {
   }
 
   /**
-   * Stores the session. If it has a new id and the server cannot be reached, tries again for a while: the session
-   * may be under the new id already, of which the visitor would not hear.
+   * Stores the session, and says under which id: the handler may give it another one while this waits. If it has a
+   * new id and the server cannot be reached, tries again for a while: the session may be under the new id already, of
+   * which the visitor would not hear.
    */
-  async #save(): Promise<StoreOutcome> {
+  async #save(): Promise<{ saved: StoreOutcome; id: string }> {
     const end = elapsed() + MOVE_MS;
     for (let pause = FIRST_PAUSE_MS;; pause *= 2) {
+      const { id } = this.session;
       try {
-        return await this.#store.storeSession(this.session);
+        return { saved: await this.#store.storeSession(this.session), id };
       } catch (error) {
-        const moves = this.#brought !== undefined && this.session.id !== this.#opened;
+        const moves = this.#brought !== undefined && id !== this.#opened;
         const first = pause === FIRST_PAUSE_MS; // it may have taken the whole timeout
         if (!moves || !isUnreachable(error) || (!first && elapsed() >= end)) throw error;
       }
@@ -148,11 +149,11 @@ export class Visit<F> {
 /**
  * Returns the Cache-Control header of a response that sets a cookie. Without `private`, a cache that many
  * visitors share may keep the response, and hand one visitor's cookie to another: a visitor without a cookie
- * looks to it like any other, whatever Vary says. undefined: there is none to change.
+ * looks to it like any other, whatever Vary says. It may keep one without any Cache-Control too, if that has an
+ * Expires or a Last-Modified (RFC 9111, sections 3 and 4.2.2).
  */
-export function privateCaching(cacheControl: string | null | undefined): string | undefined {
+export function privateCaching(cacheControl: string | null | undefined): string {
   const directives = (cacheControl ?? "").split(",").map((part) => part.trim()).filter(Boolean);
-  if (directives.length === 0) return undefined;
   const kept = directives.filter((one) => !/^(public|private|s-maxage\b.*)$/i.test(one));
   return ["private", ...kept].join(", ");
 }

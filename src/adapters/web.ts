@@ -59,7 +59,7 @@ export interface WithSessionOptions {
  *
  * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),
  * cleared after `session.destroy()`, and otherwise left alone, so that a slow request never undoes a login or
- * a logout. Every response gets `Vary: Cookie`, and a Cache-Control of one that sets the cookie gets `private`.
+ * a logout. Every response gets `Vary: Cookie`, and one that sets the cookie gets `Cache-Control: private`.
  *
  * @param store The store of the sessions.
  * @param handler Makes the response. If it throws, or returns what cannot be copied (nothing, or a body that was
@@ -136,6 +136,5 @@ function copyOf(response: Response): Response {
 
 function addCookie(headers: Headers, setCookie: string): void {
   headers.append("set-cookie", setCookie);
-  const caching = privateCaching(headers.get("cache-control"));
-  if (caching !== undefined) headers.set("cache-control", caching);
+  headers.set("cache-control", privateCaching(headers.get("cache-control")));
 }

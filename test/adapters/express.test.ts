@@ -548,6 +548,47 @@ describe("createMemwireStore", () => {
     }
   });
 
+  test("a slow request does not end a session that another one has given a later end", async () => {
+    for (const how of ["set", "touch"] as const) {
+      const { store } = make();
+      await store.set("a", {
+        cookie: { originalMaxAge: null, expires: inMs(1200) },
+        user: "ada",
+      });
+      const slow = await request(store, "a");
+      const other = await request(store, "a");
+      other.cookie.expires = inMs(3_600_000);
+      await store.set("a", other);
+      await sleep(1300);
+      slow["note"] = 1;
+      await store[how]("a", slow);
+      const { cookie: _, ...kept } = await store.get("a") ?? {};
+      const note = how === "set" ? { note: 1 } : {};
+      assert.deepEqual({ ...kept }, { user: "ada", ...note });
+      slow.cookie.expires = inMs(-1000);
+      await store[how]("a", slow);
+      assert.equal(await store.get("a"), null, "an end of its own counts");
+    }
+  });
+
+  test("a slow request does not end a session whose ttl another one has changed", async () => {
+    const ttl = ({ until }: StoredSession): number => (Number(until) - Date.now()) / 1000;
+    for (const how of ["set", "touch"] as const) {
+      const { store } = make({ ttl });
+      await store.set("a", { cookie: {}, until: Date.now() + 1200 });
+      const slow = await request(store, "a");
+      const other = await request(store, "a");
+      other["until"] = Date.now() + 3_600_000;
+      await store.set("a", other);
+      await sleep(1300);
+      await store[how]("a", slow);
+      assert.notEqual(await store.get("a"), null);
+      slow["until"] = 0;
+      await store.set("a", slow);
+      assert.equal(await store.get("a"), null, "an end of its own counts");
+    }
+  });
+
   test("all, ids, length and clear are of this prefix", async () => {
     const { store } = make();
     const { store: other } = make();

@@ -86,6 +86,25 @@ describe("a visit", () => {
     assert.deepEqual(await store.get(login.session.id), { user: "ada" });
   });
 
+  test("the cookie names the id under which the session was stored, not the one before a blink", async () => {
+    const { id } = await loggedIn();
+    await using gate = await startGate(server.address);
+    await using far = new SessionStore<Shop>({ servers: gate.address, timeout: 2_000 });
+    const login = await visit(id, far);
+    login.session.regenerate();
+    gate.before(/^cas |^ms .* C\d/, async () => {
+      await gate.shut();
+      setTimeout(() => login.session.regenerate(), 20);
+      setTimeout(() => void gate.reopen(), 100);
+    });
+    const first = login.session.id;
+    await login.store();
+    await login.store();
+    assert.notEqual(login.session.id, first);
+    assert.match(login.setCookie ?? "", new RegExp(`^session=${login.session.id};`));
+    assert.deepEqual(await store.get(login.session.id), { user: "ada" });
+  });
+
   test("a session that moves is not left half when the server is slow for longer than a call may take", async () => {
     const { id } = await loggedIn();
     await using gate = await startGate(server.address);

@@ -121,7 +121,7 @@ describe("withSession", () => {
       ["max-age=60", "private, max-age=60"],
       ["no-store", "private, no-store"],
       ["private", "private"],
-      [undefined, null],
+      [undefined, "private"],
     ] as const;
     for (const [given, sent] of table) {
       const handler = withSession(store, (request, session) => {
