@@ -10,8 +10,12 @@
  *     what the response had before
  */
 import { soon } from "../connection/clock.ts";
+import { HeldHead } from "./held_head.ts";
 import {
+  asHttp1,
   type Call,
+  checkChunk,
+  headersSent,
   layHeaders,
   type Method,
   METHODS,
@@ -19,16 +23,21 @@ import {
   ownGetter,
   patch,
   patchHeaders,
+  postponeDestroy,
   type ServerResponseLike,
   type Storing,
 } from "./response_layers.ts";
 import type { StoreOutcome } from "./visit.ts";
+
+// Its responses have `_implicitHeader`, and call writeHead instead.
+const IS_BUN = "Bun" in globalThis;
 
 /** Holds back what the handler writes until the session is stored, which the first write starts. */
 export class HeldResponse {
   /** Resolves when the response has begun or was closed. Rejects if the session cannot be stored. */
   readonly begun: Promise<void>;
   readonly #response: ServerResponseLike;
+  readonly #head: HeldHead;
   readonly #storing: Storing;
   /** The methods that the response had before. */
   readonly #below: Record<Method, Call>;
@@ -41,12 +50,16 @@ export class HeldResponse {
   #written = false;
   /** Its end is held too. */
   #ended = false;
-  /** Middleware is told that the head is written. */
-  #telling = false;
   /** The other answer is calling. */
   #answering = false;
-  /** The status at the first write. */
-  #status = 0;
+  /** Whether the response asks, by `_implicitHeader`, before it begins a head by itself. */
+  readonly #beginsHeads: boolean;
+  /** The response is closed. */
+  #closed = false;
+  /** What the handler, or an error page, wants destroyed once the answer has been sent. */
+  readonly #destroys: (() => void)[] = [];
+  /** Lets the socket be destroyed again. */
+  #freeSocket = (): void => {};
   /** Who waits for "drain", but not at the response. */
   readonly #diverted: (() => void)[] = [];
   /** Every store that was started, by the first write or by the handler. */
@@ -64,12 +77,52 @@ export class HeldResponse {
       this.#reject = reject;
     });
     this.begun.catch(() => undefined); // nobody awaits it if the handler throws first
-    response.on("close", this.#resolve);
-    if ((response as { destroyed?: boolean }).destroyed) this.#resolve(); // the visitor has gone already
+    const close = (): void => {
+      this.#closed = true;
+      this.#resolve();
+    };
+    response.on("close", close);
+    if ((response as { destroyed?: boolean }).destroyed) close(); // the visitor has gone already
+    this.#head = new HeldHead(response);
     layHeaders(response, storing);
     this.#closeHead();
+    this.#postponeDestroy(response);
     own(response, "on", this.#on = this.#watchDrain());
     this.#below = patch(response, (method) => (...args) => this.#call(method, args));
+    this.#beginsHeads = asHttp1(response)?._implicitHeader !== undefined && !IS_BUN;
+    if (this.#beginsHeads) own(response, "_implicitHeader", () => this.#beginHead());
+  }
+
+  /**
+   * A head that node:http, or middleware in its place, begins without a writeHead of the handler's. Middleware that
+   * has patched writeHead was told of it at the first write, and is not called twice for one head.
+   */
+  #beginHead(): void {
+    if (this.#isHeld) return;
+    if (this.#state === "passing" && this.#beginTold()) return;
+    if (this.#answering) this.#below.writeHead(this.#response.statusCode);
+    else if (this.#state !== "dropping") {
+      (this.#response.writeHead as Call)(this.#response.statusCode);
+    }
+  }
+
+  /** Begins the head as middleware has passed it on when it was told; false: it was not told. */
+  #beginTold(): boolean {
+    const told = this.#head.takeTold();
+    if (told !== undefined) this.#below.writeHead(...told);
+    return told !== undefined;
+  }
+
+  /**
+   * Express answers an error after the end by destroying the socket. Without us the answer had been sent by then, so
+   * the answer that is held goes first.
+   */
+  #postponeDestroy(of: object): () => void {
+    return postponeDestroy(of, (destroy) => {
+      if (!this.#isHeld || !this.#ended) return false;
+      this.#destroys.push(destroy);
+      return true;
+    });
   }
 
   /** Notes the listeners that middleware takes for a stream of its own, as compression does. */
@@ -94,8 +147,7 @@ export class HeldResponse {
     const response = this.#response;
     ownGetter(response, "headersSent", (sent) => this.#isHeld || sent());
     ownGetter(response, "writableEnded", (ended) => (this.#isHeld && this.#ended) || ended());
-    // After the end they are ignored. Express answers an error by closing the connection, and would take the
-    // held answer with it, where without us that had been sent.
+    // After the end they are ignored.
     patchHeaders(response, () => {
       if (this.#isHeld && !this.#ended) throw headersSent();
       return !this.#isHeld;
@@ -121,10 +173,14 @@ export class HeldResponse {
   async abandon(error: unknown): Promise<boolean> {
     if (this.#state === "passing") return false;
     this.#state = "dropping";
-    this.#on("close", () => this.#explain(error));
+    this.#freeSocket();
+    this.#destroys.length = 0;
+    if (this.#closed) this.#explain(error);
+    else this.#on("close", () => this.#explain(error));
     for (const [, args] of this.#calls.splice(0)) this.#drop(args);
     await Promise.allSettled(this.#stores);
     if (!this.#written) this.#state = "passing";
+    else if (!this.#response.headersSent) this.#head.forget();
     return !this.#response.headersSent;
   }
 
@@ -133,15 +189,7 @@ export class HeldResponse {
     if (!this.#written) return this.#response;
     const methods: Record<string | symbol, Call> = { on: this.#on as Call };
     for (const method of METHODS) {
-      methods[method] = (...args): unknown => {
-        this.#answering = true; // node:http itself calls writeHead
-        try {
-          return this.#below[method](...args);
-        } finally {
-          this.#answering = false;
-          if (method === "end") this.#explain(error);
-        }
-      };
+      methods[method] = (...args) => this.#answer(method, args, error);
     }
     const other: ServerResponseLike = new Proxy(this.#response, {
       get: (response, name) => {
@@ -156,6 +204,17 @@ export class HeldResponse {
       set: (response, name, value) => Reflect.set(response, name, value),
     });
     return other;
+  }
+
+  /** Passes on a call of another answer. */
+  #answer(method: Method, args: unknown[], error: unknown): unknown {
+    this.#answering = true; // node:http itself calls writeHead
+    try {
+      return this.#below[method](...args);
+    } finally {
+      this.#answering = false;
+      if (method === "end") this.#explain(error);
+    }
   }
 
   /**
@@ -173,33 +232,50 @@ export class HeldResponse {
         this.#drop(args);
         return method === "write" ? false : this.#response;
       }
-      const result = this.#below[method](...args);
-      if (method === "end") {
-        ended = true;
-        this.#explain(error);
-      }
-      return result;
+      ended = method === "end";
+      return this.#answer(method, args, error);
     });
   }
 
   #call(method: Method, args: unknown[]): unknown {
     if (this.#state === "passing" || this.#answering) return this.#below[method](...args);
-    if (this.#telling) return this.#response;
+    if (this.#head.hears(args)) return this.#response;
     const first = !this.#written;
-    if (first) {
-      if (method !== "writeHead") this.#tellHead();
-      this.#status = this.#response.statusCode;
-    }
-    this.#written = true;
     if (!first && method === "writeHead" && this.#isImplicit(args)) return this.#response;
     if (this.#ended && this.#state === "holding") return this.#refuse(method, args);
-    if (method === "end") this.#ended = true;
+    if (this.#state === "holding") this.#check(method, args, first);
+    if (first) {
+      if (method !== "writeHead") this.#head.tell();
+      this.#head.keep();
+    }
+    this.#written = true;
+    if (method === "end") this.#end();
     if (this.#state === "dropping") this.#drop(args);
     else this.#calls.push([method, args]);
     if (first && this.#state === "holding") {
-      this.store().then(() => this.#begin()).catch(this.#reject);
+      this.store().then(() => this.#begin()).catch((error: unknown) => this.#fail(error));
     }
     return method === "write" ? false : this.#response; // false makes the writer wait for "drain"
+  }
+
+  /** Throws what node:http would throw at once, and leaves the response's status and headers as writeHead would. */
+  #check(method: Method, args: unknown[], first: boolean): void {
+    if (method === "write" || method === "end") return checkChunk(method, args[0]);
+    if (method !== "writeHead") return;
+    if (!first) throw headersSent();
+    this.#head.set(args);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    const socket = asHttp1(this.#response)?.socket;
+    if (this.#state === "holding" && socket) this.#freeSocket = this.#postponeDestroy(socket);
+  }
+
+  /** The session cannot be stored. If the visitor has gone, nobody waits for that, so whoever still writes is told. */
+  #fail(error: unknown): void {
+    this.#reject(error);
+    if (this.#closed) void this.abandon(error);
   }
 
   /**
@@ -208,19 +284,6 @@ export class HeldResponse {
    */
   #isImplicit(args: readonly unknown[]): boolean {
     return args.length === 1 && args[0] === this.#response.statusCode;
-  }
-
-  /**
-   * Calls writeHead for a first write without one, as node:http does. So middleware that has patched it sees that
-   * the head is written. The call itself is not kept: node:http makes it again, and knows the body's length then.
-   */
-  #tellHead(): void {
-    this.#telling = true;
-    try {
-      (this.#response.writeHead as Call)(this.#response.statusCode);
-    } finally {
-      this.#telling = false;
-    }
   }
 
   /** What comes after the end of the answer: the callback, if there is one, gets an error. */
@@ -233,7 +296,8 @@ export class HeldResponse {
   #begin(): void {
     if (this.#state !== "holding") return;
     this.#state = "passing";
-    this.#response.statusCode = this.#status;
+    this.#head.restore();
+    if (!this.#beginsHeads) this.#beginTold();
     let wrote: unknown;
     let passed = 0;
     try {
@@ -249,7 +313,9 @@ export class HeldResponse {
       this.#calls.splice(0, passed);
     }
     this.#resolve();
-    if (wrote === true) this.#drain();
+    this.#freeSocket();
+    for (const destroy of this.#destroys) this.#on("finish", destroy);
+    if (wrote === true && !this.#ended) this.#drain();
   }
 
   /** Tells writers that they may go on, because what is below will not: it has taken all without a pause. */
@@ -264,12 +330,6 @@ export class HeldResponse {
     const callback = args.at(-1);
     if (typeof callback === "function") void this.#dropped.then((error) => callback(error));
   }
-}
-
-/** What node:http throws for headers that come too late. */
-function headersSent(): Error {
-  const error = new Error("Cannot set headers after they are sent to the client");
-  return Object.assign(error, { code: "ERR_HTTP_HEADERS_SENT" });
 }
 
 function writtenAfterEnd(): Error {

@@ -26,8 +26,8 @@ export interface ServerResponseLike {
   end(...args: never[]): unknown;
   /** Sends the headers. */
   flushHeaders(): void;
-  /** Calls the listener when the response is closed, or when writers may go on. */
-  on(event: "close" | "drain", listener: () => void): unknown;
+  /** Calls the listener when the response is closed or sent, or when writers may go on. */
+  on(event: "close" | "drain" | "finish", listener: () => void): unknown;
   /** Returns the listeners of an event. */
   rawListeners(event: "drain"): unknown[];
   /** Tells writers that they may go on. */
@@ -62,10 +62,22 @@ export function patch(
   return below;
 }
 
+/** What a response of node:http has besides, if it is one of HTTP/1. */
+interface Http1Response {
+  statusMessage?: string | undefined;
+  readonly socket?: object | null;
+  _implicitHeader?: () => void;
+}
+
+/** The response as one of HTTP/1; undefined: it is one of HTTP/2, which has no status text and shares its socket. */
+export function asHttp1(response: ServerResponseLike): Http1Response | undefined {
+  return "stream" in response ? undefined : response as Http1Response;
+}
+
 /** Gives the response a property of its own that others may replace in turn. */
 export function own(
   response: ServerResponseLike,
-  name: keyof ServerResponseLike,
+  name: keyof ServerResponseLike | "_implicitHeader",
   value: unknown,
 ): void {
   Object.defineProperty(response, name, { value, configurable: true, writable: true });
@@ -96,6 +108,62 @@ export function patchHeaders(response: ServerResponseLike, check: () => boolean)
   }
 }
 
+/**
+ * Asks before something is destroyed without an error, each time. `postpone` gets what destroys it; true: it is called
+ * later. An error comes from the connection itself and is not asked about. Returns what undoes this.
+ */
+export function postponeDestroy(
+  target: object,
+  postpone: (destroy: () => void) => boolean,
+): () => void {
+  const { destroy } = target as { destroy?: Call };
+  if (destroy === undefined) return () => {};
+  const before = Object.getOwnPropertyDescriptor(target, "destroy");
+  const value: Call = (...args) => {
+    const now = (): unknown => destroy.apply(target, args);
+    return args[0] === undefined && postpone(now) ? target : now();
+  };
+  Object.defineProperty(target, "destroy", { value, configurable: true, writable: true });
+  return () => {
+    if (before === undefined) delete (target as { destroy?: Call }).destroy;
+    else Object.defineProperty(target, "destroy", before);
+  };
+}
+
+/** Returns a status that node:http takes, or throws as it does. */
+export function checkStatus(status: unknown): number {
+  const code = Number(status) | 0;
+  if (code >= 100 && code <= 999) return code;
+  throw coded(
+    new RangeError(`Invalid status code: ${String(status)}`),
+    "ERR_HTTP_INVALID_STATUS_CODE",
+  );
+}
+
+/** Throws what node:http throws for a piece of a body that is none. */
+export function checkChunk(method: "write" | "end", chunk: unknown): void {
+  if (typeof chunk === "string" || chunk instanceof Uint8Array) return;
+  if (method === "end" && (chunk === undefined || chunk === null || typeof chunk === "function")) {
+    return;
+  }
+  throw chunk === null
+    ? coded(new TypeError("May not write null values to stream"), "ERR_STREAM_NULL_VALUES")
+    : coded(
+      new TypeError("A piece of a body must be a string or a Uint8Array"),
+      "ERR_INVALID_ARG_TYPE",
+    );
+}
+
+/** What node:http throws for headers that come too late. */
+export function headersSent(): Error {
+  const error = new Error("Cannot set headers after they are sent to the client");
+  return coded(error, "ERR_HTTP_HEADERS_SENT");
+}
+
+function coded(error: Error, code: string): Error {
+  return Object.assign(error, { code });
+}
+
 /** The sessions of a response. There are several if withNodeSession is nested. */
 const sessions = new WeakMap<ServerResponseLike, Storing[]>();
 
@@ -120,26 +188,29 @@ export function layHeaders(response: ServerResponseLike, storing: Storing): void
   });
 }
 
-/** Moves the headers from writeHead's arguments to the response, so that they cannot replace ours. */
-function setHeaders(response: ServerResponseLike, args: unknown[]): void {
+/** Moves the headers from writeHead's arguments to the response, and returns their names. */
+export function setHeaders(response: ServerResponseLike, args: unknown[]): string[] {
   while (args.length > 1 && args.at(-1) === undefined) args.pop();
   const headers = args.at(-1);
-  if (args.length < 2 || typeof headers !== "object" || headers === null) return;
+  if (args.length < 2 || typeof headers !== "object" || headers === null) return [];
   args.pop();
-  const all = new Map<string, string[]>();
+  const all = new Map<string, unknown>();
   for (const [name, value] of Array.isArray(headers) ? pairs(headers) : Object.entries(headers)) {
     const before = all.get(name.toLowerCase());
-    const values = [value].flat().map(String);
-    if (before === undefined) all.set(name.toLowerCase(), values);
-    else before.push(...values);
-    response.setHeader(name, listed(all.get(name.toLowerCase()) as string[]));
+    const values = before === undefined ? value : [before, value].flat().map(String);
+    all.set(name.toLowerCase(), values);
+    response.setHeader(name, values as string); // which checks it
   }
+  return [...all.keys()];
 }
 
 /** Yields the pairs of `[name, value, name, value]` or `[[name, value]]`. */
 function* pairs(list: readonly unknown[]): Generator<[string, unknown]> {
   const flat = Array.isArray(list[0]) ? list.flatMap((pair) => pair as unknown[]) : list;
-  for (let at = 0; at + 1 < flat.length; at += 2) yield [String(flat[at]), flat[at + 1]];
+  if (flat.length % 2 > 0) {
+    throw coded(new TypeError("A header has no value"), "ERR_INVALID_ARG_VALUE");
+  }
+  for (let at = 0; at < flat.length; at += 2) yield [String(flat[at]), flat[at + 1]];
 }
 
 function addHeaders(response: ServerResponseLike, setCookie: string | undefined): void {
@@ -153,8 +224,4 @@ function addHeaders(response: ServerResponseLike, setCookie: string | undefined)
 
 function textOf(header: unknown): string | undefined {
   return header === undefined ? undefined : [header].flat().join(", ");
-}
-
-function listed(values: string[]): string | string[] {
-  return values.length === 1 ? values[0]! : values;
 }
