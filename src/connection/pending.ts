@@ -224,21 +224,26 @@ export class Pending {
     this.#undated.length = 0;
   }
 
-  /** Hands each request whose deadline has passed to `expired`, and says how far it has come. */
+  /**
+   * Hands each request whose deadline has passed to `expired`, and says how far it has come. One in a batch that has
+   * not left will leave with it, and only then it is certain that a server may act on it. So it expires at the next
+   * look.
+   */
   expire(now: number, expired: (request: Request<unknown>, phase: Phase) => void): void {
     if (now < this.#earliest) return;
     this.#earliest = Infinity;
-    const rings: readonly (readonly [Phase, Ring<Request<unknown>>])[] = [
-      ["sent", this.#sent],
-      ["connecting", this.#unsent],
-      ["queued", this.#waiting],
+    const left = this.#sent.length - this.#batched;
+    const rings: readonly (readonly [Phase, Ring<Request<unknown>>, certain: number])[] = [
+      ["sent", this.#sent, left],
+      ["connecting", this.#unsent, Infinity],
+      ["queued", this.#waiting, Infinity],
     ];
-    for (const [phase, ring] of rings) {
+    for (const [phase, ring, certain] of rings) {
       for (let i = 0; i < ring.length; i++) {
         const entry = ring.at(i)!;
         for (const request of entry.members ?? [entry]) {
           if (request.settled || request.deadline === 0) continue;
-          if (request.deadline <= now) expired(request, phase);
+          if (request.deadline <= now && i < certain) expired(request, phase);
           else if (request.deadline < this.#earliest) this.#earliest = request.deadline;
         }
       }

@@ -32,6 +32,8 @@ export class ReplyReader {
   // The request and verdict of a large value that is being read or skipped.
   #pending: Request<unknown> | null = null;
   #pendingVerdict: VerdictName = Verdict.wrong;
+  // How far its replies will have come with it.
+  #pendingAnswered = 0;
 
   /** `buffer` holds what the socket receives. */
   constructor(buffer: ReadBuffer) {
@@ -69,10 +71,14 @@ export class ReplyReader {
           if (to < buffer.end && buffer.bytes[to] !== CR) return false;
           // A small value is parsed again from its header when the rest has come.
           if (reply.size < LARGE_BYTES) return true;
+          const { answered } = request;
           const verdict = sink.accept(request, reply);
           if (verdict === Verdict.wrong) return false;
           buffer.start = after;
           this.#beginLarge(request, verdict, sink);
+          // If the rest never comes, the key has failed, and is not absent.
+          this.#pendingAnswered = request.answered;
+          request.answered = answered;
           continue;
         }
         if (buffer.bytes[to] !== CR || buffer.bytes[to + 1] !== LF) return false;
@@ -115,6 +121,7 @@ export class ReplyReader {
     }
     const request = this.#pending!;
     this.#pending = null;
+    request.answered = this.#pendingAnswered;
     sink.replied(request, reply, this.#pendingVerdict);
     return true;
   }

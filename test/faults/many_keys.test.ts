@@ -3,7 +3,9 @@
  * other, and wait for room that other calls have taken.
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   Memcached,
@@ -15,6 +17,7 @@ import {
   ValueTooLargeError,
 } from "../../mod.ts";
 import { freePort, type MemcachedServer, startMemcached } from "../support/memcached.ts";
+import { hit } from "../support/replies.ts";
 import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
 import { answer, behave, DIALECTS, outcome, PATIENT, valueOf } from "./rig.ts";
 
@@ -250,4 +253,90 @@ test("the largest value that maxValueBytes allows can be sent", async () => {
     });
   }
   assert.equal((await bounded.get<Uint8Array>("k"))?.length, 900_000);
+});
+
+for (const protocol of DIALECTS) {
+  for (const how of ["FIN", "RST", "silence"] as const) {
+    test(`a value of which only a part has come is no miss: ${how}, ${protocol}`, async () => {
+      const value = "v".repeat(40_000);
+      for (const keys of [["big"], ["small", "big"], ["big", "last"]]) {
+        await using server = await startScriptedServer(async (peer) => {
+          if (peer.index > 0) {
+            for (;;) await peer.next();
+          }
+          const replies: Uint8Array[] = [];
+          for (;;) {
+            const command = await peer.next();
+            const asked = protocol === "meta" ? [command.key] : command.args;
+            for (const [i, key] of asked.entries()) {
+              const reply = hit({ ...command, key }, key === "big" ? value : valueOf(key));
+              const isLast = i === asked.length - 1;
+              replies.push(protocol === "meta" || isLast ? reply : reply.subarray(0, -5)); // END
+            }
+            if (replies.length === keys.length) break;
+          }
+          await peer.write(Buffer.concat(replies).subarray(0, 20_000));
+          await sleep(20);
+          if (how === "FIN") peer.end();
+          else if (how === "RST") await peer.reset();
+          else await peer.next();
+        }, { dialect: protocol });
+        await using client = new Memcached(server.address, {
+          ...PATIENT,
+          protocol,
+          timeout: how === "silence" ? 300 : PATIENT.timeout,
+        });
+        const { error } = await outcome(client.getMany(keys));
+        assert.ok(error instanceof PartialError, String(error));
+        const small = keys[0] === "small" ? ["small"] : [];
+        assert.deepEqual([...error.results.keys()], small);
+        assert.deepEqual([...error.errors.keys()], keys.filter((key) => key !== "small"));
+      }
+    });
+  }
+}
+
+test("a call that finds room when it is overdue does not say that it was certainly not done", async () => {
+  const block = (ms: number): void => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  };
+  for (let round = 0; round < 20; round++) {
+    let answerFirst = (): void => {};
+    const released = new Promise<void>((resolve) => answerFirst = resolve);
+    const seen: string[] = [];
+    await using server = await startScriptedServer(async (peer) => {
+      await peer.write(answer(await peer.next()));
+      const first = [await peer.next(), await peer.next(), await peer.next(), await peer.next()];
+      await released;
+      await peer.write(Buffer.concat(first.map(answer)));
+      for (;;) {
+        const command = await peer.next();
+        seen.push(command.key);
+        await peer.write(answer(command));
+      }
+    });
+    await using client = new Memcached(server.address, {
+      connectTimeout: PATIENT.connectTimeout,
+      timeout: 100,
+      maxPending: 8,
+    });
+    await client.get("warm", { timeout: PATIENT.timeout });
+    const first = client.setMany([1, 2, 3, 4].map((n) => [`first-${n}`, n]), {
+      timeout: PATIENT.timeout,
+    });
+    const late = outcome(client.setMany([["late", 1]]));
+    await sleep(100 + round);
+    block(60);
+    setImmediate(() => {
+      answerFirst();
+      block(10);
+    });
+    const { error } = await late;
+    await first;
+    await sleep(20);
+    if (!seen.includes("late")) continue;
+    const own = error instanceof PartialError ? error.errors.get("late") : undefined;
+    assert.ok(error === undefined || own?.ambiguous, `it was done: ${own}`);
+  }
 });
