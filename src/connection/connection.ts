@@ -70,7 +70,7 @@ export class Connection
     this.#target = target;
     this.#settings = settings;
     this.#owner = owner;
-    this.#pending = new Pending(settings);
+    this.#pending = new Pending(settings, settings.sweep);
     this.#alone = target.alone;
     const { ref, onTrial, patience } = target;
     this.#silence = new Silence({ ...settings, ref, onTrial, patience }, this.#pending, this);

@@ -8,6 +8,7 @@
  */
 import type { Request } from "./request.ts";
 import { Ring } from "./ring.ts";
+import type { Sweep } from "./sweep.ts";
 
 /** How far a request has come. */
 export type Phase = "connecting" | "queued" | "sent";
@@ -25,6 +26,7 @@ export interface Bounds {
 /** All requests of a connection that are not settled. */
 export class Pending {
   readonly #bounds: Bounds;
+  readonly #sweep: Sweep;
   readonly #sent: Ring<Request<unknown>> = new Ring();
   readonly #unsent: Ring<Request<unknown>> = new Ring();
   readonly #waiting: Ring<Request<unknown>> = new Ring();
@@ -40,8 +42,9 @@ export class Pending {
   /** No deadline is earlier than this. */
   #earliest = Infinity;
 
-  constructor(bounds: Bounds) {
+  constructor(bounds: Bounds, sweep: Sweep) {
     this.#bounds = bounds;
+    this.#sweep = sweep;
   }
 
   get empty(): boolean {
@@ -168,9 +171,11 @@ export class Pending {
 
   /** The batch leaves. From here on a server may act on its requests, and their values are not needed. */
   batchLeaves(): void {
+    if (this.#batched === 0) return;
+    const now = this.#sweep.now();
     for (let i = this.#sent.length - this.#batched; i < this.#sent.length; i++) {
       const request = this.#sent.at(i)!;
-      request.sent = true;
+      request.leftAt = now;
       request.value = "";
       request.items = null;
       if (request.members !== null) request.members.forEach(this.#notice);
@@ -251,14 +256,12 @@ export class Pending {
   }
 
   /**
-   * Whether the oldest reply is so long overdue that it will not come: nobody waits for it any more, and
-   * it was asked for before `time`, counted from when the connection was ready.
+   * Whether the oldest reply is so long overdue that it will not come: nobody waits for it any more, and it was asked
+   * for before `time`.
    */
-  isStuck(time: number, readyAt: number): boolean {
+  isStuck(time: number): boolean {
     const oldest = this.oldest();
-    if (oldest === undefined || !oldest.abandoned) return false;
-    const { deadline, timeout } = oldest.members?.[0] ?? oldest;
-    return deadline > 0 && Math.max(deadline - timeout, readyAt) < time;
+    return oldest !== undefined && oldest.abandoned && oldest.leftAt < time;
   }
 
   /** Takes out every request that still waits, the oldest first, and says whether a server may have seen it. */

@@ -148,8 +148,8 @@ export class Request<T> implements Command {
   /** Outgoing: where its value is in its batch, if that is bytes and they were copied. */
   valueStart = 0;
   valueEnd = 0;
-  /** Pending: its batch has left, so a server may have acted on it. */
-  sent = false;
+  /** Pending: when its batch has left, on the sweep's clock, so a server may have acted on it since; 0: it has not. */
+  leftAt = 0;
   /** Incoming: a reply of it has come. Classic `getMany` has one for each key that is found. */
   begun = false;
   /** ending.ts: part of a reply had come when the connection ended, so nothing of it is asked again. */
@@ -211,7 +211,7 @@ export class Request<T> implements Command {
 
   /** Whether the server may have done it although it failed. */
   get ambiguous(): boolean {
-    return this.sent && !this.idempotent;
+    return this.leftAt > 0 && !this.idempotent;
   }
 
   /**

@@ -49,7 +49,6 @@ export class Silence {
   readonly #pending: Pending;
   readonly #events: SilenceEvents;
   readonly #begunAt: number;
-  #readyAt = 0;
   /**
    * Since when it has been silent although replies are due, on the sweep's clock; Infinity: no reply is
    * due.
@@ -101,7 +100,7 @@ export class Silence {
 
   /** From now on replies may be due. */
   ready(): void {
-    this.#since = this.#readyAt = this.#settings.sweep.now();
+    this.#since = this.#settings.sweep.now();
   }
 
   /** No reply is due: a silence begins with the next request. */
@@ -166,7 +165,7 @@ export class Silence {
       if (phase === "sent" && request.timeout >= timeout) this.#timeouts++;
       request.refuse(failure.timeout(ref, request, phase));
     });
-    if (this.#pending.isStuck(now - 2 * timeout, this.#readyAt)) return this.#events.isSilent();
+    if (this.#pending.isStuck(now - 2 * timeout)) return this.#events.isSilent();
     if (!this.#pending.due) return;
     const silence = now - this.#since;
     const enough = this.#timeouts >= MAX_TIMEOUTS || (onTrial && !this.#events.answered);

@@ -248,6 +248,7 @@ function target(address: Address, connectTimeout: number): ConnectTarget {
   if (address.kind === "unix") return { path: address.path };
   const { host, port, ip = host } = address;
   // If a name has several addresses, each is tried for this long, and the last one for the rest of the
-  // time. The runtimes' own 250 ms (Bun: 500 in all) are over before a lost SYN is sent again.
-  return { host: ip, port, autoSelectFamilyAttemptTimeout: connectTimeout / 2 };
+  // time. The runtimes' own 250 ms (Bun: 500 in all) are over before a lost SYN is sent again. Node takes whole
+  // numbers only.
+  return { host: ip, port, autoSelectFamilyAttemptTimeout: Math.ceil(connectTimeout / 2) };
 }

@@ -235,6 +235,16 @@ const cases = together({
     assert.ok(ms >= 199 && ms < 10_000, `${ms} ms`);
   },
 
+  "a connectTimeout of any number of milliseconds": async () => {
+    await using server = await startMemcached();
+    for (const connectTimeout of [20_001, 19_999.5, 20_000]) {
+      await using client = new Memcached(server.address, { ...PATIENT, connectTimeout });
+      await client.set("k", connectTimeout);
+      assert.equal(await client.get("k"), connectTimeout);
+      assert.equal((await client.stats()).size, 1);
+    }
+  },
+
   "wrong credentials, no credentials, and credentials that are not needed": async () => {
     const auth = { username: "app", password: "secret-17" };
     await using server = await startMemcached({ auth });

@@ -26,7 +26,6 @@ const [calls = 0, perTick = 0, bytes = 0] = numbers.map(Number);
 const client = new Memcached(address, {
   protocol: dialect as "meta" | "classic",
   timeout: 1_000,
-  connectTimeout: 5_000,
 });
 const value = "v".repeat(bytes);
 const ends: Record<string, number> = {};

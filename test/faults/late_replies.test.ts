@@ -145,6 +145,35 @@ const cases = together({
       }
     }],
 
+    [
+      `a call that has waited for room for long does not end a connection that answers, ${dialect}`,
+      async () => {
+        await using at = await rig(dialect, async (peer) => {
+          for (;;) {
+            const command = await peer.next();
+            setTimeout(() => void peer.write(answer(command)), 150);
+          }
+        }, { timeout: 500, maxPending: 8 });
+        await at.client.get("warm", { timeout: 20_000 });
+        const jobs = Array.from(
+          { length: 80 },
+          (_, i) => outcome(at.client.setMany([[`k${i}`, i]], { timeout: 1_600 })),
+        );
+        const lost: unknown[] = [];
+        const busy = setInterval(() => {
+          void outcome(at.client.increment("n", 1, { timeout: 20_000 })).then(({ error }) => {
+            if (error instanceof ConnectionLostError) lost.push(error);
+          });
+        }, 110);
+        const ends = await Promise.all(jobs);
+        await sleep(300);
+        clearInterval(busy);
+        assert.ok(ends.some(({ error }) => error !== undefined), "some were overdue");
+        assert.deepEqual(lost, []);
+        assert.equal(at.server.connections, 1);
+      },
+    ],
+
     [`a reply twice the timeout overdue does not come any more, ${dialect}`, async () => {
       await using at = await rig(dialect, async (peer) => {
         await peer.write(answer(await peer.next()));

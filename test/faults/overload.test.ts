@@ -5,6 +5,7 @@ import { Memcached, OverloadedError, ValueTooLargeError } from "../../mod.ts";
 import { askChild } from "../support/child.ts";
 import { borrowMemcached } from "../support/memcached.ts";
 import { type Peer, startScriptedServer } from "../support/scripted_server.ts";
+import { atBest } from "../support/at_best.ts";
 import { together } from "../support/together.ts";
 import { behaviour } from "./behaviours.ts";
 import type { Flooded } from "./flood.ts";
@@ -56,15 +57,12 @@ function assertBounded({ ends, grown, buffers, next }: Flooded, calls: number, m
 
 const cases = together({
   // Until their handlers run, the errors of the refused calls take memory.
-  [`${STALLED}, in one tick`]: async () => {
-    assertBounded(await flood("meta", 100_000, 100_000, 1_024), 100_000, 260);
-  },
-  [`${STALLED}, in 2,000 ticks`]: async () => {
-    assertBounded(await flood("classic", 100_000, 50, 1_024), 100_000, 180);
-  },
-  "20,000 writes of 1.5 KB, each in a tick of its own": async () => {
-    assertBounded(await flood("meta", 20_000, 1, 1_500), 20_000, 140);
-  },
+  [`${STALLED}, in one tick`]: () =>
+    atBest(async () => assertBounded(await flood("meta", 100_000, 100_000, 1_024), 100_000, 260)),
+  [`${STALLED}, in 2,000 ticks`]: () =>
+    atBest(async () => assertBounded(await flood("classic", 100_000, 50, 1_024), 100_000, 180)),
+  "20,000 writes of 1.5 KB, each in a tick of its own": () =>
+    atBest(async () => assertBounded(await flood("meta", 20_000, 1, 1_500), 20_000, 140)),
 
   ...Object.fromEntries(
     DIALECTS.map((dialect) => [`the bounds to the request, ${dialect}`, async () => {
