@@ -66,6 +66,21 @@ describe("npm test", () => {
     assert.match(text, /^1 passed, 1 failed$/m);
   });
 
+  test("runs a file that has failed once more, alone, and names it if it passes then", async (t) => {
+    const once = `import { existsSync, writeFileSync } from "node:fs";
+      const mark = new URL("mark", import.meta.url);
+      const isFirst = !existsSync(mark);
+      writeFileSync(mark, "");
+      test("unsteady", () => { if (isFirst) throw new Error("the first time"); });`;
+    const { code, text } = await run(t, { "a.test.ts": once, "b.test.ts": GOOD });
+    assert.equal(code, 0, text);
+    assert.match(
+      text,
+      /the first time[^]*Once more, alone: [^]*Passed only alone:\n {2}.*a\.test\.ts/,
+    );
+    assert.match(text, /^2 passed, 0 failed$/m);
+  });
+
   test("ends a file that hangs, and only that one", async (t) => {
     const hanging = `test("waits", () => new Promise(() => setInterval(() => {}, 1000)));`;
     const files = { "a.test.ts": hanging, "b.test.ts": GOOD };
