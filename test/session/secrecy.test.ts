@@ -141,7 +141,7 @@ describeDialects("no id and no value is visible", (stores) => {
       session.set("b", VALUE);
       gate.lose("reply", /^(ms|cas)/);
       assertSilent(await rejection(store.storeSession(session)), words);
-      gate.before(/./, () => new Promise((resolve) => setTimeout(resolve, 150)));
+      gate.before(/./, () => new Promise((resolve) => setTimeout(resolve, 2_000)));
       assertSilent(await rejection(store.get(id, { timeout: 30 })), words);
       await gate.shut();
       assertSilent(await rejection(store.open(id)), words);
