@@ -29,7 +29,7 @@ import {
 } from "./response_layers.ts";
 import type { StoreOutcome } from "./visit.ts";
 
-// Its responses have `_implicitHeader`, and call writeHead instead.
+// Bun's responses have `_implicitHeader`, but call writeHead instead.
 const IS_BUN = "Bun" in globalThis;
 
 /** Holds back what the handler writes until the session is stored, which the first write starts. */
@@ -56,7 +56,7 @@ export class HeldResponse {
   readonly #beginsHeads: boolean;
   /** The response is closed. */
   #closed = false;
-  /** What the handler, or an error page, wants destroyed once the answer has been sent. */
+  /** Destroys, once the answer has been sent, what the handler or an error page wanted destroyed before. */
   readonly #destroys: (() => void)[] = [];
   /** Lets the socket be destroyed again. */
   #freeSocket = (): void => {};
@@ -147,7 +147,7 @@ export class HeldResponse {
     const response = this.#response;
     ownGetter(response, "headersSent", (sent) => this.#isHeld || sent());
     ownGetter(response, "writableEnded", (ended) => (this.#isHeld && this.#ended) || ended());
-    // After the end they are ignored.
+    // After the end they are ignored: frameworks answer an error that is thrown then by closing the connection.
     patchHeaders(response, () => {
       if (this.#isHeld && !this.#ended) throw headersSent();
       return !this.#isHeld;

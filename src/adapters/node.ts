@@ -74,7 +74,8 @@ export interface NodeResponse extends ServerResponseLike {
  * Wraps a handler so that it gets the session of each request. The session is opened from the cookie, and
  * stored before the response begins. What the handler writes (`writeHead`, `write`, `end`, `flushHeaders`) is
  * held back until the session is stored, because the cookie is a header. Meanwhile the response looks as if it
- * were sent: `headersSent` is true, and what comes after its end is ignored. Changes of the session after the
+ * were sent: `headersSent` is true, what comes after its end is ignored, and an error page that destroys it then
+ * waits until it is sent. Changes of the session after the
  * first write are not stored.
  *
  * The cookie is set if the stored id is not the one that the request brought (with `maxAge`, at every store),

@@ -148,7 +148,7 @@ export class Request<T> implements Command {
   /** Outgoing: where its value is in its batch, if that is bytes and they were copied. */
   valueStart = 0;
   valueEnd = 0;
-  /** Pending: when its batch has left, on the sweep's clock, so a server may have acted on it since; 0: it has not. */
+  /** Pending: when its batch left, on the sweep's clock; 0: it has not left. Since then a server may have acted on it. */
   leftAt = 0;
   /** Incoming: a reply of it has come. Classic `getMany` has one for each key that is found. */
   begun = false;
